@@ -1,0 +1,68 @@
+"""The contracts between the runner, an algorithm, a strategy and what it is scored on."""
+
+from typing import Any, Protocol
+
+import jax
+from flax import struct
+
+from esbench.policies.networks import Params
+from esbench.population.interface import Population
+from esbench.problem import DeployedPolicy, Problem
+
+State = Any
+
+
+class StepMetrics(struct.PyTreeNode):
+    """What one step of a learner (a generation, a PPO update) cost and showed.
+
+    useful_steps, computed_steps: int32 arrays of any shape, partial counts whose sum is the step's count. The host
+    adds them up: one generation of a long task can overflow 32 bits.
+    sequential_steps: int32 (), the critical path.
+    training: scalars by name, recorded in the row (`fitness_mean`, `sigma`, a loss ...).
+    """
+
+    useful_steps: jax.Array
+    computed_steps: jax.Array
+    sequential_steps: jax.Array
+    training: dict[str, jax.Array]
+
+
+class Learner(Protocol):
+    """Pure functions over a state pytree. `step` is jitted by the runner, with the state donated."""
+
+    def init(self, key: jax.Array) -> State: ...
+    def step(self, state: State) -> tuple[State, StepMetrics]: ...
+    def deployed(self, state: State) -> DeployedPolicy: ...
+
+
+class Algorithm(Protocol):
+    """Frozen settings that become a learner when they meet a problem."""
+
+    def bind(self, problem: Problem) -> Learner: ...
+
+
+class Evaluation(struct.PyTreeNode):
+    """A population's scores: fitness float32 (size,); group int32 (size,) where members are comparable only within
+    groups, else None; steps as in StepMetrics."""
+
+    fitness: jax.Array
+    group: jax.Array | None
+    useful_steps: jax.Array
+    computed_steps: jax.Array
+    sequential_steps: jax.Array
+
+
+class Objective(Protocol):
+    """What a population is scored on. Its state carries something between generations, such as statistics."""
+
+    def init(self, key: jax.Array, population_size: int) -> tuple[Params, State]: ...
+    def evaluate(self, key: jax.Array, state: State, population: Population) -> tuple[Evaluation, State]: ...
+
+
+class Strategy(Protocol):
+    """An evolution strategy: proposes populations, is told their fitness (to be maximised), names what to deploy."""
+
+    def init(self, key: jax.Array, params: Params) -> State: ...
+    def ask(self, key: jax.Array, state: State) -> tuple[Population, State]: ...
+    def tell(self, key: jax.Array, state: State, population: Population, fitness: jax.Array) -> State: ...
+    def deployed(self, state: State) -> Params: ...

@@ -1,0 +1,37 @@
+"""Objects out of files: `path/to/file.py:NAME`, wherever a task or an algorithm is named."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from esbench.errors import InputError, unknown
+
+
+def names_a_file(name: str) -> bool:
+    """Whether `name` is written as `path/to/file.py:NAME`."""
+    return ".py:" in name
+
+
+def load_object(name: str) -> Any:
+    """The object NAME of the file in `path/to/file.py:NAME`; InputError where there is none."""
+    path_text, _, attribute = name.rpartition(":")
+    path = Path(path_text).expanduser().resolve()
+    if not path.is_file():
+        raise InputError(f"no file {path_text!r} (from {name!r}): expected path/to/file.py:NAME")
+    module_name = f"esbench_plugin_{path.stem}_{abs(hash(path)):x}"
+    if module_name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(module_name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module  # dataclasses look their module up while the file runs
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[module_name]
+            raise InputError(f"{path_text} cannot be loaded: {type(error).__name__}: {error}") from error
+    module = sys.modules[module_name]
+    if not hasattr(module, attribute):
+        public = [n for n, v in vars(module).items() if getattr(v, "__module__", module_name) == module_name and not n.startswith("_")]
+        raise unknown(f"name in {path_text}", attribute, public)
+    return getattr(module, attribute)

@@ -1,0 +1,58 @@
+"""What an algorithm is given: an environment and a policy, without the task's name."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from esbench.policies.networks import Carry, Params, Policy
+from esbench.policies.distributions import Distribution
+from esbench.policies.normalization import Moments
+from esbench.tasks.environment import Environment, State, Transition
+
+ActionMode = Literal["sample", "greedy"]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How a machine runs rollouts: chosen once per run, recorded in its manifest, reused on resume.
+
+    lanes: episodes stepped side by side. narrow: the second, smaller width for the last long episodes; 0 for none.
+    block: steps between two looks for finished episodes.
+    """
+
+    lanes: int = 64
+    narrow: int = 8
+    block: int = 8
+
+
+class DeployedPolicy(struct.PyTreeNode):
+    """What is scored: parameters, frozen observation statistics (None: observations as they are), action mode."""
+
+    params: Params
+    statistics: Moments | None
+    action_mode: ActionMode = struct.field(pytree_node=False)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An environment and the policy that is to be trained on it, with the sizes to run them at."""
+
+    environment: Environment
+    policy: Policy
+    sizes: Sizes = Sizes()
+
+    def init_params(self, key: jax.Array) -> Params:
+        """Fresh parameters of the policy."""
+        observation = jnp.zeros(self.environment.observation_space.shape, jnp.float32)
+        return self.policy.init(key, self.policy.initial_carry(), observation)
+
+    def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Transition]:
+        """One step of the environment; actions outside a Box are clipped to it, as a Gaussian policy needs."""
+        space = self.environment.action_space
+        if isinstance(space, gymnasium.spaces.Box):
+            action = jnp.clip(action, space.low, space.high)
+        return self.environment.step(key, state, action)

@@ -1,0 +1,79 @@
+"""What a run leaves behind, typed: one manifest, then one row per evaluation, as JSON lines."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA = 1
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Device(_Record):
+    """Where a run was computed. `kind` is the accelerator's or processor's own name."""
+
+    platform: str
+    kind: str
+    count: int
+
+
+class Manifest(_Record):
+    """The first line of `run.jsonl`: everything that determines the rows, and where they were computed.
+
+    task: TaskSpec.to_json(). settings, policy: all settings, defaults included. sizes: the resolved sizes.
+    action_mode: how the deployed policy acts when it is scored, fixed before training.
+    config_hash: sha256 over task, algorithm, settings, policy, tier, budget, sizes, precision (not the seed).
+    """
+
+    kind: Literal["manifest"] = "manifest"
+    schema_version: int = SCHEMA
+    task: dict[str, Any]
+    algorithm: str
+    name: str
+    preset: str
+    settings: dict[str, Any]
+    policy: dict[str, Any]
+    parameters: int
+    tier: str
+    seed: int
+    budget: int
+    sizes: dict[str, int]
+    action_mode: Literal["sample", "greedy"]
+    precision: str
+    device: Device
+    versions: dict[str, str]
+    commit: str | None
+    dirty: bool | None
+    compilation_cache: Literal["warm", "cold", "off"]
+    config_hash: str
+    started: str
+
+
+class Row(_Record):
+    """One evaluation of a run. Counts and clocks are totals since the start; clocks are in seconds.
+
+    return_mean and return_std are of `episodes` fresh episodes in the manifest's action mode; return_mean_greedy and
+    return_mean_sample of the same episodes' keys in each mode. distinct_episodes: how many different
+    (return, length) pairs were among them. training: the last step's own metrics, None at step 0 and where a value
+    is not finite. final marks the row that is the run's score.
+    """
+
+    kind: Literal["row"] = "row"
+    generation: int
+    useful_steps: int
+    computed_steps: int
+    sequential_steps: int
+    return_mean: float
+    return_std: float
+    return_mean_greedy: float
+    return_mean_sample: float
+    episodes: int
+    distinct_episodes: int
+    compile_seconds: float
+    train_seconds: float
+    evaluate_seconds: float
+    log_seconds: float
+    final: bool
+    training: dict[str, float | None]

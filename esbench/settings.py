@@ -1,0 +1,72 @@
+"""Settings: frozen, validated dataclasses whose numbers can be traced, so that trials share one compilation."""
+
+import dataclasses
+import functools
+import typing
+from typing import Annotated, Any, TypeVar, dataclass_transform
+
+import jax
+import pydantic
+
+from esbench.errors import InputError, unknown
+
+Settings = TypeVar("Settings")
+
+
+@dataclass_transform(frozen_default=True)
+def settings(cls: type) -> type:
+    """Makes `cls` a frozen dataclass, validated when it is built, and a pytree.
+
+    Fields annotated `float` only change numbers: they are the leaves. All others change shapes or branches and are
+    static. A state that holds the settings (`jax.tree.map(jnp.float32, self)`) therefore makes every learning rate
+    an input of the compiled program instead of a constant in it.
+    """
+    cls = pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))(cls)
+    annotations = {name: _plain(annotation) for name, annotation in typing.get_type_hints(cls, include_extras=True).items()}
+    names = [f.name for f in dataclasses.fields(cls)]
+    leaves = tuple(name for name in names if annotations[name] is float)
+    static = tuple(name for name in names if annotations[name] is not float)
+
+    def flatten_with_keys(value):
+        children = [(jax.tree_util.GetAttrKey(name), getattr(value, name)) for name in leaves]
+        return children, tuple(getattr(value, name) for name in static)
+
+    def unflatten(aux, children):
+        value = object.__new__(cls)  # no validation: the leaves may be traced arrays
+        for name, field in zip(leaves + static, (*children, *aux), strict=True):
+            object.__setattr__(value, name, field)
+        return value
+
+    jax.tree_util.register_pytree_with_keys(cls, flatten_with_keys, unflatten)
+    return cls
+
+
+def _plain(annotation: Any) -> Any:
+    return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Annotated else annotation
+
+
+def field_names(cls: type) -> list[str]:
+    """The names of the settings that `cls` (any dataclass) takes."""
+    return [f.name for f in dataclasses.fields(cls) if f.init]
+
+
+@functools.cache
+def _adapter(cls: type) -> pydantic.TypeAdapter:
+    return pydantic.TypeAdapter(cls)
+
+
+def build(cls: type[Settings], values: dict[str, Any]) -> Settings:
+    """An instance of the dataclass `cls` from named values; text such as "0.1" is read as the field's type.
+
+    Raises InputError naming the setting, the value and what was expected.
+    """
+    names = field_names(cls)
+    for name in values:
+        if name not in names:
+            raise unknown(f"setting of {cls.__name__}", name, names)
+    try:
+        return _adapter(cls).validate_python(values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{name} = {first['input']!r}: {first['msg']}") from error

@@ -1,0 +1,69 @@
+"""The environment contract: functional, without auto-reset, safe under jit, vmap and scan."""
+
+from typing import Any, NamedTuple, Protocol
+
+import gymnasium
+import jax
+import jax.numpy as jnp
+
+State = Any
+
+
+class Transition(NamedTuple):
+    """What one step gives.
+
+    obs: float32 (n,), the true observation after the step, also at an episode's end.
+    reward: float32 ().
+    terminated: bool (), the task ended the episode.
+    truncated: bool (), a time limit ended it. Both may be true on the same step; they are never merged.
+    """
+
+    obs: jax.Array
+    reward: jax.Array
+    terminated: jax.Array
+    truncated: jax.Array
+
+
+class Environment(Protocol):
+    """A task's dynamics as pure functions of explicit state and typed PRNG keys.
+
+    Observations are one flat float32 vector (`observation_space` is a one-dimensional Box). Actions are an int32
+    scalar for a Discrete space and a float32 vector inside the box for a Box. What happens after an episode's end is
+    undefined but must not raise: callers reset.
+    """
+
+    observation_space: gymnasium.spaces.Box
+    action_space: gymnasium.spaces.Discrete | gymnasium.spaces.Box
+
+    def reset(self, key: jax.Array) -> tuple[State, jax.Array]:
+        """A fresh episode: its state and its first observation."""
+        ...
+
+    def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Transition]:
+        """One step. `key` is the only source of randomness beside what `state` holds."""
+        ...
+
+
+class _Timed(NamedTuple):
+    inner: State
+    steps: jax.Array
+
+
+class TimeLimit:
+    """`environment` with episodes truncated after `max_episode_steps` steps."""
+
+    def __init__(self, environment: Environment, max_episode_steps: int):
+        self._environment = environment
+        self._max_episode_steps = max_episode_steps
+        self.observation_space = environment.observation_space
+        self.action_space = environment.action_space
+
+    def reset(self, key: jax.Array) -> tuple[_Timed, jax.Array]:
+        state, obs = self._environment.reset(key)
+        return _Timed(state, jnp.int32(0)), obs
+
+    def step(self, key: jax.Array, state: _Timed, action: jax.Array) -> tuple[_Timed, Transition]:
+        inner, transition = self._environment.step(key, state.inner, action)
+        steps = state.steps + 1
+        truncated = transition.truncated | (steps >= self._max_episode_steps)
+        return _Timed(inner, steps), transition._replace(truncated=truncated)

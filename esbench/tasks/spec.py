@@ -1,0 +1,69 @@
+"""What a task is, apart from its code: a frozen record that survives a JSON round trip."""
+
+import dataclasses
+import re
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+Tier = Literal["smoke", "lite", "standard", "paper"]
+TIERS: tuple[str, ...] = get_args(Tier)
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """Useful environment steps of training, per tier. Evaluation is not counted."""
+
+    smoke: int = 2_000
+    lite: int = 1_000_000
+    standard: int = 50_000_000
+    paper: int = 500_000_000
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """A return that scores are read against, and where it comes from.
+
+    value: mean undiscounted return of an episode. standard_error: of that mean, None where it is a rule or a bound.
+    """
+
+    value: float
+    source: str
+    standard_error: float | None = None
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One versioned task: an environment plus its protocol.
+
+    The number after `-v` changes whenever rewards, observations or ends change. `max_episode_steps` is the cap at
+    which an episode is truncated. `requires` is the pinned requirement of the suite. Anchors are None until known.
+    """
+
+    id: str
+    suite: str
+    source_id: str
+    max_episode_steps: int
+    action_kind: Literal["discrete", "continuous"]
+    description: str
+    requires: str = ""
+    paper_id: str | None = None
+    budgets: Budgets = field(default_factory=Budgets)
+    random: Anchor | None = None
+    heuristic: Anchor | None = None
+    reference: Anchor | None = None
+
+    def __post_init__(self):
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*-v\d+", self.id):
+            raise ValueError(f"task id {self.id!r} is not of the form Name-v0")
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary of JSON types; `from_json` gives back an equal spec."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "TaskSpec":
+        def anchor(value: dict[str, Any] | None) -> Anchor | None:
+            return None if value is None else Anchor(**value)
+
+        anchors = {name: anchor(data.get(name)) for name in ("random", "heuristic", "reference")}
+        return cls(**{**data, **anchors, "budgets": Budgets(**data["budgets"])})
