@@ -31,7 +31,9 @@ class Preset:
     def values(self, task: str) -> dict[str, Any]:
         """The settings for `task`; InputError where the preset says nothing about it."""
         if self.default is None and task not in self.tasks:
-            raise InputError(f"{self.source} has no settings for task {task!r}: expected one of {', '.join(self.tasks)}")
+            raise InputError(
+                f"{self.source} has no settings for task {task!r}: expected one of {', '.join(self.tasks)}"
+            )
         return {**(self.default or {}), **self.tasks.get(task, {})}
 
 
