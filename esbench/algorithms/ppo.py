@@ -235,7 +235,16 @@ class PPOLearner:
                 lambda: self._values(params["critic"], statistics, transition.obs),
                 lambda: jnp.zeros_like(returns),
             )
-            step = Steps(observations, actions, log_probs, transition.reward, transition.terminated, transition.truncated, following, returns)
+            step = Steps(
+                observations,
+                actions,
+                log_probs,
+                transition.reward,
+                transition.terminated,
+                transition.truncated,
+                following,
+                returns,
+            )
             ended = transition.terminated | transition.truncated
             environments, observations = _reset(environment, reset_key, ended, environments, transition.obs)
             return (environments, observations, jnp.where(ended, 0, returns)), step
@@ -332,7 +341,9 @@ def _clipped(gradients: dict[str, Params], max_norm: jax.Array) -> tuple[dict[st
     return clipped, optax.global_norm(norms)
 
 
-def _reset(environment, key: jax.Array, ended: jax.Array, environments: State, observations: jax.Array) -> tuple[State, jax.Array]:
+def _reset(
+    environment, key: jax.Array, ended: jax.Array, environments: State, observations: jax.Array
+) -> tuple[State, jax.Array]:
     """Fresh episodes in the lanes that `ended`; nothing is computed for the others, since a reset can be dear."""
     lanes = ended.size
     block = min(RESET_BLOCK, lanes)
@@ -346,5 +357,7 @@ def _reset(environment, key: jax.Array, ended: jax.Array, environments: State, o
         put = lambda old, new: old.at[target].set(new, mode="drop")
         return (put(pending, jnp.zeros(block, bool)), *jax.tree.map(put, tuple(current), fresh))
 
-    _, environments, observations = jax.lax.while_loop(lambda carry: carry[0].any(), fill, (ended, environments, observations))
+    _, environments, observations = jax.lax.while_loop(
+        lambda carry: carry[0].any(), fill, (ended, environments, observations)
+    )
     return environments, observations

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from esbench.keys import stream
+from esbench.policies.distributions import Distribution
 from esbench.policies.networks import Carry
 from esbench.policies.normalization import Moments
 from esbench.population.interface import Population
@@ -41,7 +42,8 @@ class _Lanes(NamedTuple):
     running: jax.Array
     member: list[jax.Array]
     greedy: jax.Array
-    key: jax.Array
+    action_key: jax.Array
+    environment_key: jax.Array
     carry: Carry
     state: State
     obs: jax.Array
@@ -73,14 +75,15 @@ def run_episodes(
     greedy: bool (), or (members,) for members that differ: whether actions are the distribution's mode or samples.
     statistics: normalises what the policy sees; None for observations as they are. gather: return their moments.
 
-    Episode e of pair p has the key fold_in(fold_in(key, p), e), its step t the key fold_in(that, t).
+    Episode e of pair p has the key fold_in(fold_in(key, p), e); its step t draws from fold_in(s, t), where s is that
+    key's stream `action` or `environment`.
     """
     policy, sizes = problem.policy, problem.sizes
     jobs = population.size * episodes
-    width = min(sizes.lanes, jobs)
-    narrow = sizes.narrow if 0 < sizes.narrow < width else 0
+    width = _whole(min(sizes.lanes, jobs))
+    narrow = _whole(sizes.narrow) if _whole(sizes.narrow) < width else 0
     # As many lanes are refilled at a time: a reset costs as much as what it resets, not as much as all lanes.
-    refill_width = max(1, width // 8)
+    refill_width = _whole(width // 8)
     store = MemberStore.of(population)
     greedy = jnp.broadcast_to(greedy, (population.size,))
 
@@ -99,7 +102,8 @@ def run_episodes(
             running=job < jobs,
             member=store.derive(population, member),
             greedy=greedy[member],
-            key=jax.vmap(lambda key: stream(key, "step"))(keys),
+            action_key=jax.vmap(lambda key: stream(key, "action"))(keys),
+            environment_key=jax.vmap(lambda key: stream(key, "environment"))(keys),
             carry=carry,
             state=state,
             obs=obs,
@@ -107,17 +111,16 @@ def run_episodes(
             length=jnp.zeros(len(job), jnp.int32),
         )
 
-    def act(key, greedy, distribution):
-        return jnp.where(greedy, distribution.mode(), distribution.sample(stream(key, "action")))
+    def act(key: jax.Array, t: jax.Array, greedy: jax.Array, distribution: Distribution) -> jax.Array:
+        return jnp.where(greedy, distribution.mode(), distribution.sample(jax.random.fold_in(key, t)))
 
     def step(lanes: _Lanes, observations: Moments | None) -> tuple[_Lanes, Moments | None]:
         if observations is not None:
             observations = observations.merge(Moments.of(lanes.obs, lanes.running))
         seen = lanes.obs if statistics is None else jax.vmap(statistics.normalize)(lanes.obs)
         carry, distribution = store.apply(policy, lanes.member, lanes.carry, seen)
-        keys = jax.vmap(jax.random.fold_in)(lanes.key, lanes.length)
-        action = jax.vmap(act)(keys, lanes.greedy, distribution)
-        environment_keys = jax.vmap(lambda key: stream(key, "environment"))(keys)
+        action = jax.vmap(act)(lanes.action_key, lanes.length, lanes.greedy, distribution)
+        environment_keys = jax.vmap(jax.random.fold_in)(lanes.environment_key, lanes.length)
         state, transition = jax.vmap(problem.step)(environment_keys, lanes.state, action)
         lanes = lanes._replace(
             running=lanes.running & ~(transition.terminated | transition.truncated),
@@ -140,10 +143,9 @@ def run_episodes(
             lanes, queued = carry
             idle = jnp.nonzero(~lanes.running, size=refill_width, fill_value=width)[0]
             fresh = start(jnp.minimum(queued + jnp.arange(refill_width), jobs))
-            # The k-th idle lane takes the k-th next job; lanes past the last job stay as they are.
-            slot = jnp.where(fresh.job < jobs, idle, width)
-            lanes = jax.tree.map(lambda old, new: old.at[slot].set(new, mode="drop"), lanes, fresh)
-            return lanes, queued + (slot < width).sum()
+            # The k-th idle lane takes the k-th next job; past the last job it gets an episode that is not running.
+            lanes = jax.tree.map(lambda old, new: old.at[idle].set(new, mode="drop"), lanes, fresh)
+            return lanes, jnp.minimum(queued + (idle < width).sum(), jobs)
 
         lanes, queued = jax.lax.while_loop(wanted, some, (progress.lanes, progress.queued))
         return progress._replace(lanes=lanes, queued=queued)
@@ -163,18 +165,16 @@ def run_episodes(
         )
 
     idle = jax.tree.map(lambda x: _blank((width, *x.shape[1:]), x.dtype), jax.eval_shape(start, jnp.zeros(1, int)))
-    progress = refill(
-        _Progress(
-            lanes=idle._replace(job=jnp.full(width, jobs)),
-            queued=jnp.int32(0),
-            returns=jnp.zeros(jobs + 1, jnp.float32),
-            lengths=jnp.zeros(jobs + 1, jnp.int32),
-            blocks=jnp.int32(0),
-            observations=Moments.empty(problem.environment.observation_space.shape[0]) if gather else None,
-        )
+    progress = _Progress(
+        lanes=idle._replace(job=jnp.full(width, jobs)),
+        queued=jnp.int32(0),
+        returns=jnp.zeros(jobs + 1, jnp.float32),
+        lengths=jnp.zeros(jobs + 1, jnp.int32),
+        blocks=jnp.int32(0),
+        observations=Moments.empty(problem.environment.observation_space.shape[0]) if gather else None,
     )
     progress = jax.lax.while_loop(
-        lambda p: (p.queued < jobs) | (p.lanes.running.sum() > narrow), lambda p: refill(block(p)), progress
+        lambda p: (p.queued < jobs) | (p.lanes.running.sum() > narrow), lambda p: block(refill(p)), progress
     )
     computed_steps = jnp.full(width, progress.blocks * sizes.block)
     if narrow:
@@ -191,6 +191,11 @@ def run_episodes(
         computed_steps=computed_steps,
         observations=progress.observations,
     )
+
+
+def _whole(width: int) -> int:
+    """`width` rounded up to eights: a few lanes more or less leave other last bits in a narrower batch's rows."""
+    return -(-width // 8) * 8
 
 
 def _blank(shape: tuple[int, ...], dtype: jnp.dtype) -> jax.Array:
