@@ -119,12 +119,12 @@ def draw_curves(results: pd.DataFrame, specs: dict[tuple[str, str], TaskSpec]) -
 
 
 def _draw_panel(
-    axes: Axes, rows: pd.DataFrame, quantity: str, spec: TaskSpec, looks: dict[str, Look], algorithms: set[str]
+    axes: Axes, rows: pd.DataFrame, quantity: str, spec: TaskSpec, looks: dict[str, Look], expected: set[str]
 ) -> None:
     for algorithm in algorithm_order(rows["algorithm"]):
         of_algorithm = rows[rows["algorithm"] == algorithm]
         # A row after the score row overshot the budget; the score is carried to the budget's end instead.
-        curves = [_until_score(run) for _, run in of_algorithm.groupby("run", sort=True)]
+        curves = [_until_score(run) for _, run in of_algorithm.groupby("seed", sort=True)]
         xs = [(run[quantity].to_numpy(float), run["return_mean"].to_numpy(float)) for run in curves]
         end = max(x[-1] for x, _ in xs)
         if quantity == "useful_steps":
