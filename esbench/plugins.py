@@ -32,6 +32,10 @@ def load_object(name: str) -> Any:
             raise InputError(f"{path_text} cannot be loaded: {type(error).__name__}: {error}") from error
     module = sys.modules[module_name]
     if not hasattr(module, attribute):
-        public = [n for n, v in vars(module).items() if getattr(v, "__module__", module_name) == module_name and not n.startswith("_")]
+        public = [
+            n
+            for n, v in vars(module).items()
+            if getattr(v, "__module__", module_name) == module_name and not n.startswith("_")
+        ]
         raise unknown(f"name in {path_text}", attribute, public)
     return getattr(module, attribute)

@@ -22,7 +22,9 @@ def settings(cls: type) -> type:
     an input of the compiled program instead of a constant in it.
     """
     cls = pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))(cls)
-    annotations = {name: _plain(annotation) for name, annotation in typing.get_type_hints(cls, include_extras=True).items()}
+    annotations = {
+        name: _plain(annotation) for name, annotation in typing.get_type_hints(cls, include_extras=True).items()
+    }
     names = [f.name for f in dataclasses.fields(cls)]
     leaves = tuple(name for name in names if annotations[name] is float)
     static = tuple(name for name in names if annotations[name] is not float)

@@ -76,6 +76,18 @@ class RunDirectory:
             raise InputError(f"cannot write a run to {path}: {error.strerror}") from error
         return cls(path, manifest, [], len(line))
 
+    @staticmethod
+    def check_new(path: str | os.PathLike[str]) -> None:
+        """InputError where `create` would refuse, found out before the work that comes first; writes nothing."""
+        path = Path(path)
+        if (path / ROWS_FILE).exists():
+            raise _refusal(path)
+        nearest = next(folder for folder in (path, *path.parents) if folder.exists())
+        if not nearest.is_dir():
+            raise InputError(f"cannot write a run to {path}: {nearest} is not a directory")
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise InputError(f"cannot write a run to {path}: {nearest} is not writable")
+
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "RunDirectory":
         """The run in `path`, finished or not.
@@ -120,6 +132,16 @@ class RunDirectory:
             _write(file, line)
         self._end += len(line)
         self.rows.append(row)
+
+    def replace(self, rows: list[Row]) -> None:
+        """Puts `rows` in the place of all rows, atomically: a reader sees the old ones or these, never a mixture."""
+        content = b"".join(_line(record) for record in (self.manifest, *rows))
+        partial = self.path / f"{ROWS_FILE}.partial"
+        with open(partial, "wb", buffering=0) as file:
+            _write(file, content)
+        os.replace(partial, self.path / ROWS_FILE)
+        self._end = len(content)
+        self.rows = list(rows)
 
     def save_policy(self, deployed: "DeployedPolicy") -> None:
         """Writes the deployed policy, whole or not at all; one that is there is replaced."""
