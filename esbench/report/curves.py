@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator, StrMethodFormatter
 
 from esbench.report.grouping import BASELINES, algorithm_order, tier_order
 from esbench.tasks.spec import Anchor, TaskSpec
@@ -39,14 +39,18 @@ _GREY = "0.35"
 
 
 def carry_forward(times: np.ndarray, values: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """The value at each of `at`: that of the last of `times` (ascending) not after it. All one-dimensional."""
-    return values[np.searchsorted(times, at, side="right") - 1]
+    """The value at each of `at`: that of the last of `times` (ascending) not after it. All one-dimensional.
+
+    Before the first of `times` it is the first value: the first row shows the untrained policy, which was there before
+    its clock was read.
+    """
+    return values[np.maximum(np.searchsorted(times, at, side="right") - 1, 0)]
 
 
 def mean_and_range(curves: Sequence[tuple[np.ndarray, np.ndarray]], end: float) -> tuple[np.ndarray, ...]:
     """Over seeds: `(x, mean, lowest, highest)` at every x of any seed and at `end`; values are carried forward.
 
-    curves: per seed its x (ascending, from one common first x) and its values.
+    curves: per seed its x (ascending) and its values.
     """
     x = np.unique(np.concatenate([*(times for times, _ in curves), [end]]))
     values = np.stack([carry_forward(times, value, x) for times, value in curves])
@@ -121,6 +125,7 @@ def draw_curves(results: pd.DataFrame, specs: dict[tuple[str, str], TaskSpec]) -
 def _draw_panel(
     axes: Axes, rows: pd.DataFrame, quantity: str, spec: TaskSpec, looks: dict[str, Look], expected: set[str]
 ) -> None:
+    ends = []
     for algorithm in algorithm_order(rows["algorithm"]):
         of_algorithm = rows[rows["algorithm"] == algorithm]
         # A row after the score row overshot the budget; the score is carried to the budget's end instead.
@@ -131,6 +136,7 @@ def _draw_panel(
             end = max(end, float(of_algorithm["budget"].iloc[0]))
         x, mean, low, high = mean_and_range(xs, end)
         look = looks[algorithm]
+        ends.append(end)
         axes.plot(x, mean, color=look.colour, linestyle=look.dash, drawstyle="steps-post", linewidth=1.6)
         axes.plot(x[-1], mean[-1], marker="o", markersize=3.5, color=look.colour)
         axes.fill_between(x, low, high, step="post", color=look.colour, alpha=0.18, linewidth=0)
@@ -150,13 +156,27 @@ def _draw_panel(
             fontsize=7.5,
             bbox=box,
         )
-    axes.set_xlim(left=0)
     axes.set_xlabel(_AXES[quantity])
-    axes.xaxis.set_major_locator(MaxNLocator(5))
     if quantity == "useful_steps":
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    else:
+        _scale_seconds(axes, ends)
     axes.grid(True, color="0.9", linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def _scale_seconds(axes: Axes, ends: list[float]) -> None:
+    """A logarithmic axis where one algorithm takes so much longer that the others would be a vertical line."""
+    shortest, longest = min(ends), max(ends)
+    if 0 < shortest < longest / 8:
+        axes.set_xscale("log")
+        axes.set_xlim(left=shortest / 50)
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    else:
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
 
 
 def _until_score(run: pd.DataFrame) -> pd.DataFrame:

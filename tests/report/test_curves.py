@@ -30,8 +30,8 @@ def results(tmp_path, add_run, make_row):
 
 def test_values_are_carried_forward():
     times, values = np.array([0.0, 10.0, 20.0]), np.array([1.0, 2.0, 3.0])
-    at = np.array([0.0, 9.9, 10.0, 15.0, 20.0, 100.0])
-    np.testing.assert_array_equal(carry_forward(times, values, at), [1, 1, 2, 2, 3, 3])
+    at = np.array([-1.0, 0.0, 9.9, 10.0, 15.0, 20.0, 100.0])
+    np.testing.assert_array_equal(carry_forward(times, values, at), [1, 1, 1, 2, 2, 3, 3])
 
 
 def test_mean_and_range_over_seeds():
@@ -41,6 +41,23 @@ def test_mean_and_range_over_seeds():
     np.testing.assert_array_equal(mean, [2, 4, 7, 7])
     np.testing.assert_array_equal(low, [1, 3, 5, 5])
     np.testing.assert_array_equal(high, [3, 5, 9, 9])
+
+
+def test_seeds_whose_clocks_start_apart():
+    curves = [(np.array([0.2, 1.0]), np.array([1.0, 5.0])), (np.array([0.1, 2.0]), np.array([3.0, 9.0]))]
+    x, mean, _, _ = mean_and_range(curves, 2.0)
+    np.testing.assert_array_equal(x, [0.1, 0.2, 1, 2])
+    np.testing.assert_array_equal(mean, [2, 2, 4, 7])
+
+
+def test_seconds_are_on_a_log_axis_only_where_an_algorithm_is_much_slower(tmp_path, add_run, make_row, make_spec):
+    for name, seconds in {"eggroll": 2.0, "ppo": 4.0}.items():
+        add_run(tmp_path, make_row(), make_row(useful_steps=1000, train_seconds=seconds, final=True), name=name)
+    assert draw_curves(load_results(tmp_path), {KEY: make_spec()}).axes[1].get_xscale() == "linear"
+    rows = [make_row(), make_row(useful_steps=1000, train_seconds=60.0, final=True)]
+    add_run(tmp_path, *rows, name="open_es")
+    steps, seconds = draw_curves(load_results(tmp_path), {KEY: make_spec()}).axes
+    assert (steps.get_xscale(), seconds.get_xscale()) == ("linear", "log")
 
 
 def test_curves_end_with_the_score_carried_to_the_budget(results, make_spec):
