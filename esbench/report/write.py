@@ -63,13 +63,15 @@ def _notes(finished: list[RunDirectory], unfinished: list[RunDirectory]) -> str:
     episodes = sorted({row.episodes for run in finished for row in run.rows if row.final})
     devices = sorted({f"{d.count} x {d.kind} ({d.platform})" for d in (run.manifest.device for run in finished)})
     precisions = sorted({run.manifest.precision for run in finished})
+    caches = sorted({run.manifest.compilation_cache for run in finished})
     notes = [
         f"Return: mean over seeds of the deployed policy's mean return over {_listed(episodes)} fresh episodes, in the "
         "mode it acts in; 95% Student-t interval over seeds.",
         "Budget: useful environment steps of training. Useful steps and seconds are those of the score row, means "
         "over seeds; training seconds are without compilation and evaluation. Overshoot: how far a run went past its "
         "budget.",
-        f"Computed on {_listed(devices)}, matrix products in {_listed(precisions)}.",
+        f"Computed on {_listed(devices)}, matrix products in {_listed(precisions)}; compilation cache "
+        f"{_listed(caches)}.",
     ]
     if unfinished:
         names = ", ".join(f"{run_name(run)} ({len(run.rows)} rows)" for run in unfinished)

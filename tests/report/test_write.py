@@ -40,7 +40,7 @@ def test_a_report_has_its_files(runs, tmp_path):
     assert report.table == tmp_path / "report" / "table.md"
     assert report.figure == tmp_path / "report" / "curves.png"
     assert "128 fresh episodes" in report.text
-    assert "Computed on 1 x a processor (cpu), matrix products in float32." in report.text
+    assert "Computed on 1 x a processor (cpu), matrix products in float32; compilation cache cold." in report.text
 
 
 def test_same_rows_same_bytes_wherever_they_lie(runs, tmp_path):
