@@ -339,6 +339,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from esbench.report.write import write_report
 
-    write_report(arguments.directories, arguments.out)
-    print(arguments.out)
+    report = write_report(arguments.directories, arguments.out)
+    print(report.text)
+    print(f"table:  {report.table}")
+    print(f"figure: {report.figure}")
     return 0
