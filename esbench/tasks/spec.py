@@ -66,4 +66,5 @@ class TaskSpec:
             return None if value is None else Anchor(**value)
 
         anchors = {name: anchor(data.get(name)) for name in ("random", "heuristic", "reference")}
-        return cls(**{**data, **anchors, "budgets": Budgets(**data["budgets"])})
+        fields: dict[str, Any] = {**data, **anchors, "budgets": Budgets(**data["budgets"])}
+        return cls(**fields)

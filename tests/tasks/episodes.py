@@ -40,7 +40,7 @@ class Episodes(NamedTuple):
     high: Any
 
 
-def random_action(space: gymnasium.Space, key: jax.Array) -> jax.Array:
+def random_action(space: gymnasium.spaces.Discrete | gymnasium.spaces.Box, key: jax.Array) -> jax.Array:
     if isinstance(space, gymnasium.spaces.Discrete):
         return jax.random.randint(key, (), 0, int(space.n), jnp.int32)
     return jax.random.uniform(key, space.shape, minval=jnp.asarray(space.low), maxval=jnp.asarray(space.high))

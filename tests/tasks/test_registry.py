@@ -167,7 +167,7 @@ class TestFiles:
             ("nothing", "expected a Task, or a class or function without arguments .* not int"),
             ("sized", "missing a required argument: 'length'"),
             ("Transition", "missing a required argument"),
-            ("Corridr", "did you mean 'Corridor'"),
+            ("Shrt", "did you mean 'Short'"),
             ("CartPole", "has the id CartPole-v1, which is taken"),
         ],
     )
