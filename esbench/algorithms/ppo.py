@@ -154,11 +154,8 @@ class PPOLearner:
     def init(self, key: jax.Array) -> PPOState:
         """Fresh networks and episodes; `key` is the run's."""
         actor_key, critic_key, reset_key = jax.random.split(stream(key, "init"), 3)
-        size = self.problem.environment.observation_space.shape[0]
-        params = {
-            "actor": self.problem.init_params(actor_key),
-            "critic": self.critic.init(critic_key, jnp.zeros(size)),
-        }
+        observation = self.problem.blank_observation
+        params = {"actor": self.problem.init_params(actor_key), "critic": self.critic.init(critic_key, observation)}
         reset_keys = jax.random.split(reset_key, self.algorithm.num_envs)
         environments, observations = jax.vmap(self.problem.environment.reset)(reset_keys)
         return PPOState(
@@ -167,7 +164,7 @@ class PPOLearner:
             updates=jnp.int32(0),
             params=params,
             optimizer=self._optimizer.init(params),
-            statistics=Moments.empty(size) if self.algorithm.normalize_observations else None,
+            statistics=Moments.empty(observation.size) if self.algorithm.normalize_observations else None,
             environments=environments,
             observations=observations,
             returns=jnp.zeros(self.algorithm.num_envs),
@@ -202,6 +199,10 @@ class PPOLearner:
         """The actor with the statistics seen so far; it samples its actions, as it did in training."""
         return DeployedPolicy(state.params["actor"], state.statistics, "sample")
 
+    def values(self, state: PPOState, observations: jax.Array) -> jax.Array:
+        """The critic's values of raw observations: float32 (...) from (..., n)."""
+        return self._values(state.params["critic"], state.statistics, observations)
+
     @property
     def _optimizer(self) -> optax.GradientTransformation:
         # One vector instead of a dozen leaves: small networks would spend their time on starting kernels.
@@ -232,7 +233,7 @@ class PPOLearner:
             returns = returns + transition.reward
             following = jax.lax.cond(
                 transition.truncated.any(),
-                lambda: self._values(params["critic"], statistics, transition.obs),
+                lambda: self.values(state, transition.obs),
                 lambda: jnp.zeros_like(returns),
             )
             step = Steps(observations, actions, log_probs, transition.reward, transition.terminated, transition.truncated, following, returns)
@@ -251,9 +252,8 @@ class PPOLearner:
 
     def _batch(self, state: PPOState, steps: Steps, observations: jax.Array) -> Batch:
         """The steps with values, advantages and targets, one row each; `observations` came after the last step."""
-        params = state.params["critic"]
-        value = self._values(params, state.statistics, steps.observation)
-        last = self._values(params, state.statistics, observations)
+        value = self.values(state, steps.observation)
+        last = self.values(state, observations)
         following = jnp.where(steps.truncated, steps.following, jnp.concatenate([value[1:], last[None]]))
         advantage = generalized_advantages(
             steps.reward,
@@ -276,7 +276,7 @@ class PPOLearner:
             params, optimizer = carry
             sample = jax.tree.map(lambda x: x.at[indices].get(mode="promise_in_bounds"), batch)
             (loss, losses), gradients = jax.value_and_grad(self._loss, has_aux=True)(params, state, sample, value_clip)
-            gradients, norm = _clipped(gradients, state.settings.max_grad_norm)
+            gradients, norm = clip_by_network(gradients, state.settings.max_grad_norm)
             direction, moved = self._optimizer.update(gradients, optimizer)
             stepped = jax.tree.map(lambda p, d: p - state.settings.learning_rate * d, params, direction)
             finite = jnp.isfinite(loss) & jnp.isfinite(norm)
@@ -322,7 +322,7 @@ def _normalized(statistics: Moments | None, observation: jax.Array) -> jax.Array
     return observation if statistics is None else statistics.normalize(observation)
 
 
-def _clipped(gradients: dict[str, Params], max_norm: jax.Array) -> tuple[dict[str, Params], jax.Array]:
+def clip_by_network(gradients: dict[str, Params], max_norm: jax.Array) -> tuple[dict[str, Params], jax.Array]:
     """Each network's gradient, scaled to a global norm of at most `max_norm`; the norm of them all before."""
     norms = {name: optax.global_norm(gradient) for name, gradient in gradients.items()}
     clipped = {
