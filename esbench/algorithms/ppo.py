@@ -1,7 +1,7 @@
 """Proximal policy optimisation (Schulman et al. 2017), as one pure update."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from esbench.policies.networks import MLP, Params, PolicySettings
 from esbench.policies.normalization import Moments
 from esbench.problem import DeployedPolicy, Problem
 from esbench.settings import settings
-from esbench.tasks.environment import State
+from esbench.tasks.environment import Environment, State
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -124,8 +124,8 @@ def generalized_advantages(
     following: jax.Array,
     terminated: jax.Array,
     truncated: jax.Array,
-    gamma: jax.Array,
-    gae_lambda: jax.Array,
+    gamma: jax.Array | float,
+    gae_lambda: jax.Array | float,
 ) -> jax.Array:
     """Generalised advantage estimates (Schulman et al. 2016), float32 (steps, n), from arrays of that shape.
 
@@ -140,7 +140,7 @@ def generalized_advantages(
         advantage = surprise + decay * advantage
         return advantage, advantage
 
-    return jax.lax.scan(backwards, jnp.zeros_like(surprise[0]), (surprise, decay), reverse=True, unroll=16)[1]
+    return jax.lax.scan(backwards, jnp.zeros_like(surprise[0]), (surprise, decay), reverse=True)[1]
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ class PPOLearner:
             training={
                 **losses,
                 "episode_return": jnp.mean(steps.episode_return, where=ended),
-                "learning_rate": state.settings.learning_rate,
+                "learning_rate": jnp.asarray(state.settings.learning_rate),
             },
         )
         state = played.replace(updates=state.updates + 1, params=params, optimizer=optimizer, statistics=statistics)
@@ -213,7 +213,7 @@ class PPOLearner:
         return policy.apply(params, policy.initial_carry(), _normalized(statistics, observation))[1]
 
     def _values(self, params: Params, statistics: Moments | None, observations: jax.Array) -> jax.Array:
-        return self.critic.apply(params, _normalized(statistics, observations))[..., 0]
+        return self.critic.apply(params, _normalized(statistics, observations))[..., 0]  # ty: ignore[invalid-argument-type]
 
     def _rollout(self, key: jax.Array, state: PPOState) -> tuple[PPOState, Steps]:
         """`num_steps` steps of every environment; `state` with the episodes that are then under way."""
@@ -236,7 +236,16 @@ class PPOLearner:
                 lambda: self.values(state, transition.obs),
                 lambda: jnp.zeros_like(returns),
             )
-            step = Steps(observations, actions, log_probs, transition.reward, transition.terminated, transition.truncated, following, returns)
+            step = Steps(
+                observations,
+                actions,
+                log_probs,
+                transition.reward,
+                transition.terminated,
+                transition.truncated,
+                following,
+                returns,
+            )
             ended = transition.terminated | transition.truncated
             environments, observations = _reset(environment, reset_key, ended, environments, transition.obs)
             return (environments, observations, jnp.where(ended, 0, returns)), step
@@ -322,29 +331,29 @@ def _normalized(statistics: Moments | None, observation: jax.Array) -> jax.Array
     return observation if statistics is None else statistics.normalize(observation)
 
 
-def clip_by_network(gradients: dict[str, Params], max_norm: jax.Array) -> tuple[dict[str, Params], jax.Array]:
-    """Each network's gradient, scaled to a global norm of at most `max_norm`; the norm of them all before."""
+def clip_by_network(gradients: dict[str, Params], max_norm: jax.Array | float) -> tuple[dict[str, Params], jax.Array]:
+    """Each network's gradient, scaled down to a global norm of at most `max_norm`; the norm of all of them before."""
     norms = {name: optax.global_norm(gradient) for name, gradient in gradients.items()}
-    clipped = {
-        name: jax.tree.map(lambda g, scale=max_norm / jnp.maximum(norms[name], max_norm): g * scale, gradient)
-        for name, gradient in gradients.items()
-    }
+    scales = {name: max_norm / jnp.maximum(norm, max_norm) for name, norm in norms.items()}
+    clipped = {name: optax.tree.scale(scales[name], gradient) for name, gradient in gradients.items()}
     return clipped, optax.global_norm(norms)
 
 
-def _reset(environment, key: jax.Array, ended: jax.Array, environments: State, observations: jax.Array) -> tuple[State, jax.Array]:
-    """Fresh episodes in the lanes that `ended`; nothing is computed for the others, since a reset can be dear."""
+def _reset(
+    environment: Environment, key: jax.Array, ended: jax.Array, environments: State, observations: jax.Array
+) -> tuple[State, jax.Array]:
+    """Fresh episodes in the lanes that `ended`. The other lanes cost nothing: a reset can be dearer than many steps."""
     lanes = ended.size
-    block = min(RESET_BLOCK, lanes)
     keys = jax.random.split(key, lanes)
 
     def fill(carry):
         pending, *current = carry
-        _, chosen = jax.lax.top_k(pending.astype(jnp.int32), block)
-        target = jnp.where(pending[chosen], chosen, lanes)
+        _, chosen = jax.lax.top_k(pending.astype(jnp.int32), min(RESET_BLOCK, lanes))
+        target = jnp.where(pending[chosen], chosen, lanes)  # beyond the last lane: dropped
         fresh = jax.vmap(environment.reset)(keys[chosen])
-        put = lambda old, new: old.at[target].set(new, mode="drop")
-        return (put(pending, jnp.zeros(block, bool)), *jax.tree.map(put, tuple(current), fresh))
+        current = jax.tree.map(lambda old, new: old.at[target].set(new, mode="drop"), tuple(current), fresh)
+        return pending.at[target].set(False, mode="drop"), *current
 
-    _, environments, observations = jax.lax.while_loop(lambda carry: carry[0].any(), fill, (ended, environments, observations))
+    carry = (ended, environments, observations)
+    _, environments, observations = jax.lax.while_loop(lambda carry: carry[0].any(), fill, carry)
     return environments, observations
