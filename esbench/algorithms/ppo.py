@@ -1,7 +1,7 @@
 """Proximal policy optimisation (Schulman et al. 2017), as one pure update."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ from esbench.policies.networks import MLP, Params, PolicySettings
 from esbench.policies.normalization import Moments
 from esbench.problem import DeployedPolicy, Problem
 from esbench.settings import settings
-from esbench.tasks.environment import State
+from esbench.tasks.environment import Environment, State
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -124,8 +124,8 @@ def generalized_advantages(
     following: jax.Array,
     terminated: jax.Array,
     truncated: jax.Array,
-    gamma: jax.Array,
-    gae_lambda: jax.Array,
+    gamma: jax.Array | float,
+    gae_lambda: jax.Array | float,
 ) -> jax.Array:
     """Generalised advantage estimates (Schulman et al. 2016), float32 (steps, n), from arrays of that shape.
 
@@ -140,7 +140,7 @@ def generalized_advantages(
         advantage = surprise + decay * advantage
         return advantage, advantage
 
-    return jax.lax.scan(backwards, jnp.zeros_like(surprise[0]), (surprise, decay), reverse=True, unroll=16)[1]
+    return jax.lax.scan(backwards, jnp.zeros_like(surprise[0]), (surprise, decay), reverse=True)[1]
 
 
 @dataclass(frozen=True)
@@ -154,11 +154,8 @@ class PPOLearner:
     def init(self, key: jax.Array) -> PPOState:
         """Fresh networks and episodes; `key` is the run's."""
         actor_key, critic_key, reset_key = jax.random.split(stream(key, "init"), 3)
-        size = self.problem.environment.observation_space.shape[0]
-        params = {
-            "actor": self.problem.init_params(actor_key),
-            "critic": self.critic.init(critic_key, jnp.zeros(size)),
-        }
+        observation = self.problem.blank_observation
+        params = {"actor": self.problem.init_params(actor_key), "critic": self.critic.init(critic_key, observation)}
         reset_keys = jax.random.split(reset_key, self.algorithm.num_envs)
         environments, observations = jax.vmap(self.problem.environment.reset)(reset_keys)
         return PPOState(
@@ -167,7 +164,7 @@ class PPOLearner:
             updates=jnp.int32(0),
             params=params,
             optimizer=self._optimizer.init(params),
-            statistics=Moments.empty(size) if self.algorithm.normalize_observations else None,
+            statistics=Moments.empty(observation.size) if self.algorithm.normalize_observations else None,
             environments=environments,
             observations=observations,
             returns=jnp.zeros(self.algorithm.num_envs),
@@ -192,7 +189,7 @@ class PPOLearner:
             training={
                 **losses,
                 "episode_return": jnp.mean(steps.episode_return, where=ended),
-                "learning_rate": state.settings.learning_rate,
+                "learning_rate": jnp.asarray(state.settings.learning_rate),
             },
         )
         state = played.replace(updates=state.updates + 1, params=params, optimizer=optimizer, statistics=statistics)
@@ -201,6 +198,10 @@ class PPOLearner:
     def deployed(self, state: PPOState) -> DeployedPolicy:
         """The actor with the statistics seen so far; it samples its actions, as it did in training."""
         return DeployedPolicy(state.params["actor"], state.statistics, "sample")
+
+    def values(self, state: PPOState, observations: jax.Array) -> jax.Array:
+        """The critic's values of raw observations: float32 (...) from (..., n)."""
+        return self._values(state.params["critic"], state.statistics, observations)
 
     @property
     def _optimizer(self) -> optax.GradientTransformation:
@@ -212,7 +213,7 @@ class PPOLearner:
         return policy.apply(params, policy.initial_carry(), _normalized(statistics, observation))[1]
 
     def _values(self, params: Params, statistics: Moments | None, observations: jax.Array) -> jax.Array:
-        return self.critic.apply(params, _normalized(statistics, observations))[..., 0]
+        return self.critic.apply(params, _normalized(statistics, observations))[..., 0]  # ty: ignore[invalid-argument-type]
 
     def _rollout(self, key: jax.Array, state: PPOState) -> tuple[PPOState, Steps]:
         """`num_steps` steps of every environment; `state` with the episodes that are then under way."""
@@ -232,7 +233,7 @@ class PPOLearner:
             returns = returns + transition.reward
             following = jax.lax.cond(
                 transition.truncated.any(),
-                lambda: self._values(params["critic"], statistics, transition.obs),
+                lambda: self.values(state, transition.obs),
                 lambda: jnp.zeros_like(returns),
             )
             step = Steps(
@@ -260,9 +261,8 @@ class PPOLearner:
 
     def _batch(self, state: PPOState, steps: Steps, observations: jax.Array) -> Batch:
         """The steps with values, advantages and targets, one row each; `observations` came after the last step."""
-        params = state.params["critic"]
-        value = self._values(params, state.statistics, steps.observation)
-        last = self._values(params, state.statistics, observations)
+        value = self.values(state, steps.observation)
+        last = self.values(state, observations)
         following = jnp.where(steps.truncated, steps.following, jnp.concatenate([value[1:], last[None]]))
         advantage = generalized_advantages(
             steps.reward,
@@ -285,7 +285,7 @@ class PPOLearner:
             params, optimizer = carry
             sample = jax.tree.map(lambda x: x.at[indices].get(mode="promise_in_bounds"), batch)
             (loss, losses), gradients = jax.value_and_grad(self._loss, has_aux=True)(params, state, sample, value_clip)
-            gradients, norm = _clipped(gradients, state.settings.max_grad_norm)
+            gradients, norm = clip_by_network(gradients, state.settings.max_grad_norm)
             direction, moved = self._optimizer.update(gradients, optimizer)
             stepped = jax.tree.map(lambda p, d: p - state.settings.learning_rate * d, params, direction)
             finite = jnp.isfinite(loss) & jnp.isfinite(norm)
@@ -331,33 +331,29 @@ def _normalized(statistics: Moments | None, observation: jax.Array) -> jax.Array
     return observation if statistics is None else statistics.normalize(observation)
 
 
-def _clipped(gradients: dict[str, Params], max_norm: jax.Array) -> tuple[dict[str, Params], jax.Array]:
-    """Each network's gradient, scaled to a global norm of at most `max_norm`; the norm of them all before."""
+def clip_by_network(gradients: dict[str, Params], max_norm: jax.Array | float) -> tuple[dict[str, Params], jax.Array]:
+    """Each network's gradient, scaled down to a global norm of at most `max_norm`; the norm of all of them before."""
     norms = {name: optax.global_norm(gradient) for name, gradient in gradients.items()}
-    clipped = {
-        name: jax.tree.map(lambda g, scale=max_norm / jnp.maximum(norms[name], max_norm): g * scale, gradient)
-        for name, gradient in gradients.items()
-    }
+    scales = {name: max_norm / jnp.maximum(norm, max_norm) for name, norm in norms.items()}
+    clipped = {name: optax.tree.scale(scales[name], gradient) for name, gradient in gradients.items()}
     return clipped, optax.global_norm(norms)
 
 
 def _reset(
-    environment, key: jax.Array, ended: jax.Array, environments: State, observations: jax.Array
+    environment: Environment, key: jax.Array, ended: jax.Array, environments: State, observations: jax.Array
 ) -> tuple[State, jax.Array]:
-    """Fresh episodes in the lanes that `ended`; nothing is computed for the others, since a reset can be dear."""
+    """Fresh episodes in the lanes that `ended`. The other lanes cost nothing: a reset can be dearer than many steps."""
     lanes = ended.size
-    block = min(RESET_BLOCK, lanes)
     keys = jax.random.split(key, lanes)
 
     def fill(carry):
         pending, *current = carry
-        _, chosen = jax.lax.top_k(pending.astype(jnp.int32), block)
-        target = jnp.where(pending[chosen], chosen, lanes)
+        _, chosen = jax.lax.top_k(pending.astype(jnp.int32), min(RESET_BLOCK, lanes))
+        target = jnp.where(pending[chosen], chosen, lanes)  # beyond the last lane: dropped
         fresh = jax.vmap(environment.reset)(keys[chosen])
-        put = lambda old, new: old.at[target].set(new, mode="drop")
-        return (put(pending, jnp.zeros(block, bool)), *jax.tree.map(put, tuple(current), fresh))
+        current = jax.tree.map(lambda old, new: old.at[target].set(new, mode="drop"), tuple(current), fresh)
+        return pending.at[target].set(False, mode="drop"), *current
 
-    _, environments, observations = jax.lax.while_loop(
-        lambda carry: carry[0].any(), fill, (ended, environments, observations)
-    )
+    carry = (ended, environments, observations)
+    _, environments, observations = jax.lax.while_loop(lambda carry: carry[0].any(), fill, carry)
     return environments, observations
