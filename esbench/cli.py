@@ -169,7 +169,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line `argv` (default: the process's) and returns its exit status: 0 done, 1 failed, 2 bad input."""
+    """Runs the command line `argv`, the process's by default. The exit status: 0 done, 1 failed, 2 bad input."""
     try:
         arguments = _parse(sys.argv[1:] if argv is None else argv)
         return arguments.function(arguments)
@@ -330,9 +330,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
     results = sweep(configs, arguments.seeds, progress())
     failed = sum(isinstance(result, Exception) for result in results)
     runs = len(configs) * len(arguments.seeds)
-    print(
-        f"{runs} runs: {len(results) - failed} done, {runs - len(results)} finished before, {failed} failed, {arguments.out}"
-    )
+    done, before = len(results) - failed, runs - len(results)
+    print(f"{runs} runs: {done} done, {before} finished before, {failed} failed, {arguments.out}")
     return 1 if failed else 0
 
 
