@@ -49,8 +49,21 @@ class _Timed(NamedTuple):
     steps: jax.Array
 
 
+def _strong(tree: Any) -> Any:
+    """`tree` without weak types, which otherwise differ between a reset and a step of some libraries."""
+
+    def leaf(x: jax.Array) -> jax.Array:
+        x = jnp.asarray(x)
+        return x if jnp.issubdtype(x.dtype, jax.dtypes.extended) else jax.lax.convert_element_type(x, x.dtype)
+
+    return jax.tree.map(leaf, tree)
+
+
 class TimeLimit:
-    """`environment` with episodes truncated after `max_episode_steps` steps."""
+    """`environment` with episodes truncated after `max_episode_steps` steps.
+
+    States and transitions come out strongly typed, so that those of a reset and of a step are interchangeable.
+    """
 
     def __init__(self, environment: Environment, max_episode_steps: int):
         self._environment = environment
@@ -60,10 +73,10 @@ class TimeLimit:
 
     def reset(self, key: jax.Array) -> tuple[_Timed, jax.Array]:
         state, obs = self._environment.reset(key)
-        return _Timed(state, jnp.int32(0)), obs
+        return _strong((_Timed(state, jnp.int32(0)), obs))
 
     def step(self, key: jax.Array, state: _Timed, action: jax.Array) -> tuple[_Timed, Transition]:
         inner, transition = self._environment.step(key, state.inner, action)
         steps = state.steps + 1
         truncated = transition.truncated | (steps >= self._max_episode_steps)
-        return _Timed(inner, steps), transition._replace(truncated=truncated)
+        return _strong((_Timed(inner, steps), transition._replace(truncated=truncated)))

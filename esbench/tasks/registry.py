@@ -1,23 +1,38 @@
-"""Tasks by name: the 16 of the catalogue, installed plug-ins, and files of the user's own."""
+"""Tasks by name: the 16 of the catalogue, installed plug-ins, and files of the user's own.
 
+Looking specs up imports neither jax nor any suite; making an environment does.
+"""
+
+import contextlib
 import functools
 import importlib
-from collections.abc import Callable
+import inspect
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
 
 from esbench.errors import InputError, unknown
 from esbench.plugins import load_object, names_a_file
-from esbench.tasks.environment import Environment
+from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.spec import TaskSpec
+
+if TYPE_CHECKING:
+    from esbench.tasks.environment import Environment
+
+GROUP = "esbench.tasks"
+DEFAULT_CAP = 1000
 
 
 @dataclass(frozen=True)
 class Task:
-    """A spec and the function that builds its environment. Plug-ins are values of this type."""
+    """A spec and the function that builds its environment, the spec's cap included. Plug-ins are values of this."""
 
     spec: TaskSpec
-    make: Callable[[], Environment]
+    make: Callable[[], "Environment"]
 
 
 _REGISTRY: dict[str, Task] = {}
@@ -29,3 +44,116 @@ def register(task: Task) -> Task:
         raise ValueError(f"task {task.spec.id!r} is registered already")
     _REGISTRY[task.spec.id] = task
     return task
+
+
+def task(name: str) -> Task:
+    """The task of an id, of the catalogue or of an installed plug-in, or of `path/to/file.py:NAME`.
+
+    NAME is a Task, or a class or function without arguments that gives an Environment: its id is then NAME-v0, its
+    suite "user", its cap the environment's attribute `max_episode_steps` or 1000, its budgets the defaults.
+    Raises InputError where there is no such task.
+    """
+    if names_a_file(name):
+        return _from_file(name)
+    if name not in _REGISTRY:
+        broken = _load_plugins()
+        if name in broken:
+            raise InputError(f"plug-in task {name!r} cannot be loaded: {broken[name]}")
+        if name not in _REGISTRY:
+            raise unknown("task", name, _REGISTRY)
+    return _REGISTRY[name]
+
+
+def task_specs() -> list[TaskSpec]:
+    """All specs: the catalogue's in its order, then the installed plug-ins'."""
+    _load_plugins()
+    return [task.spec for task in _REGISTRY.values()]
+
+
+def make(name: str) -> "Environment":
+    """The environment of a task's name. Raises InputError where the name or the suite's library is missing."""
+    return task(name).make()
+
+
+def _make(spec: TaskSpec) -> "Environment":
+    """The environment of a task of the catalogue, truncated at its cap."""
+    from esbench.tasks.environment import TimeLimit
+
+    try:
+        with _quiet():
+            suite = importlib.import_module(f"esbench.tasks.suites.{spec.suite}")
+            return TimeLimit(suite.make(spec), spec.max_episode_steps)
+    except ModuleNotFoundError as error:
+        absent = error.name is not None and error.name.partition(".")[0] == spec.suite
+        state = "is not installed" if absent else f"cannot be imported ({error})"
+        fix = f"pip install 'esbench[{spec.suite}]'"
+        raise InputError(f"{spec.id} needs {spec.suite}, which {state}: {fix}") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silences what the suites print and warn about when they are imported; exceptions pass."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
+
+
+def _from_file(name: str) -> Task:
+    value = load_object(name)
+    found = value if isinstance(value, Task) else _derive(name, value)
+    if found.spec.id in _REGISTRY:
+        raise InputError(f"{name} has the id {found.spec.id}, which is taken: rename it")
+    return found
+
+
+def _derive(name: str, value: Any) -> Task:
+    """The task of a class or function from the user's file, with a default spec."""
+    import gymnasium
+
+    from esbench.tasks.environment import TimeLimit
+
+    expected = f"{name}: expected a Task, or a class or function without arguments that gives an Environment"
+    if not callable(value):
+        raise InputError(f"{expected}, not {type(value).__name__}")
+    try:
+        inspect.signature(value).bind()
+    except TypeError as error:
+        raise InputError(f"{expected} ({error})") from error
+    environment = value()
+    absent = [part for part in ("reset", "step", "observation_space", "action_space") if not hasattr(environment, part)]
+    if absent:
+        raise InputError(f"{expected}; {type(environment).__name__} has no {absent[0]}")
+    spec = TaskSpec(
+        id=f"{name.rpartition(':')[2].lstrip('_')}-v0",
+        suite="user",
+        source_id=name,
+        max_episode_steps=getattr(environment, "max_episode_steps", DEFAULT_CAP),
+        action_kind="continuous" if isinstance(environment.action_space, gymnasium.spaces.Box) else "discrete",
+        description=(inspect.getdoc(value) or "").partition("\n")[0],
+    )
+    return Task(spec, lambda: TimeLimit(value(), spec.max_episode_steps))
+
+
+@functools.cache
+def _load_plugins() -> dict[str, str]:
+    """Registers the installed plug-ins, once. The reasons of those that failed, by name: others' faults only warn."""
+    broken: dict[str, str] = {}
+    for point in entry_points(group=GROUP):
+        try:
+            plugin = point.load()
+            if not isinstance(plugin, Task):
+                raise TypeError(f"expected a Task, not {type(plugin).__name__}")
+            register(plugin)
+        except Exception as error:
+            broken[point.name] = f"{type(error).__name__}: {error}"
+            warnings.warn(f"plug-in task {point.name!r} cannot be loaded: {broken[point.name]}", stacklevel=3)
+    return broken
+
+
+for _spec in CATALOGUE:
+    register(Task(_spec, functools.partial(_make, _spec)))
