@@ -39,7 +39,7 @@ class EvolutionAlgorithm:
     """A strategy and how it meets a task, as the runner drives it."""
 
     strategy: Strategy
-    evolution: Evolution = Evolution()
+    evolution: Evolution
 
     def bind(self, problem: Problem) -> "EvolutionLoop":
         evolution = self.evolution
