@@ -156,8 +156,10 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser, commands = _parser()
-    name = argv[0] if argv else ""
-    if name and not name.startswith("-"):
+    if not argv:
+        raise InputError(f"no command: expected one of {', '.join(commands)}, or --help")
+    name = argv[0]
+    if not name.startswith("-"):
         if name not in commands:
             raise unknown("command", name, commands)
         # Before argparse, which would name a missing option first and give no nearest one.
@@ -338,6 +340,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from esbench.report.write import write_report
 
-    write_report(arguments.directories, arguments.out)
-    print(arguments.out)
+    report = write_report(arguments.directories, arguments.out)
+    print(report.text)
+    print(f"table: {report.table}\nfigure: {report.figure}")
     return 0

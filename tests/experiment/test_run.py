@@ -2,13 +2,18 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 
 import esbench
 from esbench.errors import InputError
+from esbench.experiment.config import resolve
+from esbench.experiment.prepare import make_problem
 from esbench.experiment.run import Counts
+from esbench.keys import evaluation_key
 from esbench.results.run_directory import RunDirectory
+from esbench.rollout.evaluation import evaluate
 
 CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
 
@@ -55,13 +60,6 @@ def test_a_last_step_beyond_two_percent_is_recorded_and_the_row_before_is_the_sc
 
 
 def test_the_saved_policy_is_the_one_that_was_scored(echo, tmp_path):
-    import jax
-
-    from esbench.experiment.config import resolve
-    from esbench.experiment.prepare import make_problem
-    from esbench.keys import evaluation_key
-    from esbench.rollout.evaluation import evaluate
-
     result = esbench.run(**echo, out=tmp_path, steps=950, seed=3)
     problem = make_problem(resolve(**echo))
     deployed = RunDirectory.open(result.path).load_policy()
