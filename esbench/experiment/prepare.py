@@ -43,12 +43,12 @@ class Prepared:
 def make_problem(config: RunConfig) -> Problem:
     """The environment and the policy of a configuration; InputError where the task's suite is not installed."""
     environment = config.task.make()
-    return Problem(environment, config.policy.for_actions(environment.action_space), Sizes())
+    policy = config.policy.for_actions(environment.action_space)
+    return Problem(environment, policy, Sizes())  # ty: ignore[invalid-argument-type] Flax types init and apply loosely
 
 
-def prepare(config: RunConfig) -> Prepared:
+def prepare(config: RunConfig, problem: Problem) -> Prepared:
     """Compiles what the runs of `config` need; nothing is written, the compilation cache apart."""
-    problem = make_problem(config)
     learner = config.algorithm.bind(problem)
     key = jax.random.key(0)
 

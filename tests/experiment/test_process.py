@@ -48,6 +48,7 @@ def test_an_interrupt_ends_a_long_step_within_seconds_and_leaves_readable_rows(e
     assert not run.finished
 
 
+@pytest.mark.slow
 def test_the_manifest_says_whether_the_compilation_cache_was_warm(echo, tmp_path):
     def status(name, **environment):
         cache = {"JAX_COMPILATION_CACHE_DIR": "", "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}

@@ -126,7 +126,7 @@ def test_max_seconds_stops_after_the_first_step_past_it_and_leaves_a_readable_ru
 def test_a_finished_run_is_refused_before_anything_is_compiled(echo, tmp_path):
     path = esbench.run(**echo, out=tmp_path).path
     before = (path / "run.jsonl").read_bytes()
-    with pytest.raises(InputError, match="finished run.*esbench report"):
+    with pytest.raises(InputError, match=r"finished run.*esbench report"):
         esbench.run(**echo, out=tmp_path)
     assert (path / "run.jsonl").read_bytes() == before
 
