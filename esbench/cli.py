@@ -342,5 +342,6 @@ def _report(arguments: argparse.Namespace) -> int:
 
     report = write_report(arguments.directories, arguments.out)
     print(report.text)
-    print(f"table: {report.table}\nfigure: {report.figure}")
+    print(f"table:  {report.table}")
+    print(f"figure: {report.figure}")
     return 0

@@ -16,7 +16,7 @@ def score_table(results: pd.DataFrame) -> pd.DataFrame:
     of it), train_seconds, compile_seconds: means over seeds. An algorithm that has no score on a task, while it has
     one on another of that tier or unfinished runs, is a row with n = 0 and nothing else.
     """
-    scores = results[results["final"]].set_index(["tier", "task", "algorithm"]).sort_index()
+    scores = results[results["final"]].set_index(["tier", "task", "algorithm"]).sort_index(kind="stable")
     steps_in_all = results.groupby("run")["useful_steps"].max()
     rows = []
     for tier in tier_order(results["tier"]):
