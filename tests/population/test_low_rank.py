@@ -92,9 +92,10 @@ def test_no_member_gets_a_kernel_of_its_own():
 
 def names_of(net):
     """What `layout` says of each parameter of a network, by its path."""
-    members, x = population(net, rank=1)
-    names = ["/".join(k.key for k in path[1:]) for path, _ in jax.tree_util.tree_leaves_with_path(members.mean)]
-    return dict(zip(names, layout(net.apply, members.mean, x[0]), strict=True))
+    x = jnp.zeros(6)
+    params = jax.eval_shape(net.init, jax.random.key(1), x)
+    names = ["/".join(k.key for k in path[1:]) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    return dict(zip(names, layout(net.apply, params, x), strict=True))
 
 
 def test_layout_records_what_each_parameter_is_contracted_over():
