@@ -1,15 +1,14 @@
 """What an algorithm is given: an environment and a policy, without the task's name."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import gymnasium
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from esbench.policies.networks import Carry, Params, Policy
-from esbench.policies.distributions import Distribution
+from esbench.policies.networks import Params, Policy
 from esbench.policies.normalization import Moments
 from esbench.tasks.environment import Environment, State, Transition
 
@@ -21,7 +20,7 @@ class Sizes:
     """How a machine runs rollouts: chosen once per run, recorded in its manifest, reused on resume.
 
     lanes: episodes stepped side by side. narrow: the second, smaller width for the last long episodes; 0 for none.
-    block: steps between two looks for finished episodes.
+    Both are rounded up to eights. block: steps between two looks for finished episodes.
     """
 
     lanes: int = 64
@@ -45,10 +44,14 @@ class Problem:
     policy: Policy
     sizes: Sizes = Sizes()
 
+    @property
+    def blank_observation(self) -> jax.Array:
+        """An observation of zeros, float32 (n,), for whatever needs only its shape."""
+        return jnp.zeros(self.environment.observation_space.shape, jnp.float32)
+
     def init_params(self, key: jax.Array) -> Params:
         """Fresh parameters of the policy."""
-        observation = jnp.zeros(self.environment.observation_space.shape, jnp.float32)
-        return self.policy.init(key, self.policy.initial_carry(), observation)
+        return self.policy.init(key, self.policy.initial_carry(), self.blank_observation)
 
     def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Transition]:
         """One step of the environment; actions outside a Box are clipped to it, as a Gaussian policy needs."""

@@ -22,7 +22,9 @@ def settings(cls: type) -> type:
     an input of the compiled program instead of a constant in it.
     """
     cls = pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))(cls)
-    annotations = {name: _plain(annotation) for name, annotation in typing.get_type_hints(cls, include_extras=True).items()}
+    annotations = {
+        name: _plain(annotation) for name, annotation in typing.get_type_hints(cls, include_extras=True).items()
+    }
     names = [f.name for f in dataclasses.fields(cls)]
     leaves = tuple(name for name in names if annotations[name] is float)
     static = tuple(name for name in names if annotations[name] is not float)
@@ -45,7 +47,7 @@ def _plain(annotation: Any) -> Any:
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Annotated else annotation
 
 
-def field_names(cls: type) -> list[str]:
+def field_names(cls: Any) -> list[str]:
     """The names of the settings that `cls` (any dataclass) takes."""
     return [f.name for f in dataclasses.fields(cls) if f.init]
 

@@ -1,4 +1,4 @@
-"""The contracts between the runner, an algorithm, a strategy and what it is scored on."""
+"""The contracts between the runner, an algorithm and a strategy."""
 
 from typing import Any, Protocol
 
@@ -41,26 +41,13 @@ class Algorithm(Protocol):
     def bind(self, problem: Problem) -> Learner: ...
 
 
-class Evaluation(struct.PyTreeNode):
-    """A population's scores: fitness float32 (size,); group int32 (size,) where members are comparable only within
-    groups, else None; steps as in StepMetrics."""
-
-    fitness: jax.Array
-    group: jax.Array | None
-    useful_steps: jax.Array
-    computed_steps: jax.Array
-    sequential_steps: jax.Array
-
-
-class Objective(Protocol):
-    """What a population is scored on. Its state carries something between generations, such as statistics."""
-
-    def init(self, key: jax.Array, population_size: int) -> tuple[Params, State]: ...
-    def evaluate(self, key: jax.Array, state: State, population: Population) -> tuple[Evaluation, State]: ...
-
-
 class Strategy(Protocol):
-    """An evolution strategy: proposes populations, is told their fitness (to be maximised), names what to deploy."""
+    """An evolution strategy: proposes populations, is told their fitness (to be maximised), names what to deploy.
+
+    pop_size: members of a generation, both halves of antithetic pairs counted.
+    """
+
+    pop_size: int
 
     def init(self, key: jax.Array, params: Params) -> State: ...
     def ask(self, key: jax.Array, state: State) -> tuple[Population, State]: ...

@@ -1,0 +1,26 @@
+"""`python -m esbench` and the `esbench` command."""
+
+import os
+import sys
+
+# XLA reports every program it loads from the compilation cache as an error of two pages: it compares the processor's
+# features with its own tuning hints, which no processor has. Read when JAX is first imported.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def main() -> None:
+    """The command line as a process: interrupts end it within seconds, with status 130."""
+    from esbench.cli import main as command
+    from esbench.experiment import interrupt
+
+    interrupt.install()
+    try:
+        status = command()
+    except KeyboardInterrupt:
+        print("interrupted: the rows so far are on disk", file=sys.stderr)
+        interrupt.leave()
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The loop that every evolution strategy runs in: ask, evaluate, tell."""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from pydantic import Field
+
+from esbench.algorithms.interface import StepMetrics, Strategy
+from esbench.algorithms.shaping import finite, within_groups
+from esbench.keys import stream
+from esbench.population.gaussian import Gaussian
+from esbench.population.low_rank import Layout
+from esbench.population.objective import Objective
+from esbench.problem import DeployedPolicy, Problem
+from esbench.rollout.objective import EpisodicReturn
+from esbench.settings import settings
+
+
+@settings
+class Evolution:
+    """How a strategy meets a task; the same settings for every strategy.
+
+    n_parallel_evaluations: episodes a member's fitness is the mean of. deterministic_policy: whether actions are the
+    distribution's mode, in training and when scored, instead of samples. normalize_observations: by the moments of
+    all earlier generations' observations.
+    """
+
+    n_parallel_evaluations: Annotated[int, Field(ge=1)] = 1
+    deterministic_policy: bool = False
+    normalize_observations: bool = False
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class EvolutionAlgorithm:
+    """A strategy and how it meets a task, as the runner drives it."""
+
+    strategy: Strategy
+    evolution: Evolution
+
+    def bind(self, problem: Problem) -> "EvolutionLoop":
+        evolution = self.evolution
+        objective = EpisodicReturn(
+            problem,
+            episodes=evolution.n_parallel_evaluations,
+            greedy=evolution.deterministic_policy,
+            normalize_observations=evolution.normalize_observations,
+        )
+        return EvolutionLoop(self.strategy, objective)
+
+
+class EvolutionState(struct.PyTreeNode):
+    """key: typed PRNG key () of training. generation: int32 ()."""
+
+    key: jax.Array
+    generation: jax.Array
+    strategy: Any
+    objective: Any
+
+
+@dataclass(frozen=True)
+class EvolutionLoop:
+    """A learner: one step is one generation of `strategy` on `objective`."""
+
+    strategy: Strategy
+    objective: Objective
+
+    def init(self, key: jax.Array) -> EvolutionState:
+        init_key = stream(key, "init")
+        params, objective = self.objective.init(stream(init_key, "objective"), self.strategy.pop_size)
+        strategy = self.strategy.init(stream(init_key, "strategy"), params)
+        return EvolutionState(stream(key, "train"), jnp.int32(0), strategy, objective)
+
+    def step(self, state: EvolutionState) -> tuple[EvolutionState, StepMetrics]:
+        key = jax.random.fold_in(state.key, state.generation)
+        population, strategy = self.strategy.ask(stream(key, "ask"), state.strategy)
+        if isinstance(population, Gaussian):
+            population = replace(population, layout=self.layout(population))
+        evaluation, objective = self.objective.evaluate(stream(key, "evaluate"), state.objective, population)
+        fitness, nonfinite = finite(evaluation.fitness)
+        told = fitness if evaluation.group is None else within_groups(fitness, evaluation.group)
+        strategy = self.strategy.tell(stream(key, "tell"), strategy, population, told)
+        metrics = StepMetrics(
+            useful_steps=evaluation.useful_steps,
+            computed_steps=evaluation.computed_steps,
+            sequential_steps=evaluation.sequential_steps,
+            training={
+                "fitness_mean": fitness.mean(),
+                "fitness_max": fitness.max(),
+                "nonfinite_members": nonfinite,
+                **{name: getattr(strategy, name) for name in ("sigma", "learning_rate") if hasattr(strategy, name)},
+            },
+        )
+        return EvolutionState(state.key, state.generation + 1, strategy, objective), metrics
+
+    def layout(self, population: Gaussian) -> Layout | None:
+        """How the objective contracts each parameter: decides which are perturbed at low rank."""
+        return None if population.rank is None else self.objective.layout(population.mean)
+
+    def deployed(self, state: EvolutionState) -> DeployedPolicy:
+        return self.objective.deploy(self.strategy.deployed(state.strategy), state.objective)

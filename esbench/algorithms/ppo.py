@@ -1,0 +1,359 @@
+"""Proximal policy optimisation (Schulman et al. 2017), as one pure update."""
+
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from pydantic import Field, ValidationInfo, field_validator
+
+from esbench.algorithms.interface import StepMetrics
+from esbench.errors import InputError
+from esbench.keys import stream
+from esbench.policies.networks import MLP, Params, PolicySettings
+from esbench.policies.normalization import Moments
+from esbench.problem import DeployedPolicy, Problem
+from esbench.settings import settings
+from esbench.tasks.environment import Environment, State
+
+Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+# Episodes that end on the same step are reset this many at a time.
+RESET_BLOCK = 8
+
+
+@settings
+class PPO:
+    """The settings of PPO, named as in the EGGROLL paper's tables.
+
+    One update plays `num_steps` steps in each of `num_envs` environments, then makes `num_epochs` passes over them in
+    `num_minibatches` minibatches. Rewards are not normalised. The critic is a network of its own, of the policy's
+    shape. `max_grad_norm` bounds the global norm of the policy's gradient and that of the critic's, each by itself:
+    unnormalised rewards may make the critic's thousands of times larger.
+    """
+
+    clip_eps: Positive = 0.2
+    ent_coef: Weight = 0.001
+    gae_lambda: Fraction = 0.95
+    gamma: Fraction = 0.99
+    learning_rate: Positive = 3e-4
+    max_grad_norm: Positive = 0.5
+    vf_coef: Weight = 0.5
+    num_envs: Count = 64
+    num_steps: Count = 128
+    num_epochs: Count = 4
+    num_minibatches: Annotated[Count, Field(validate_default=True)] = 16
+    normalize_observations: bool = True
+
+    @field_validator("num_minibatches")
+    @classmethod
+    def _divides_the_batch(cls, value: int, info: ValidationInfo) -> int:
+        if {"num_envs", "num_steps"} <= info.data.keys():
+            batch = info.data["num_envs"] * info.data["num_steps"]
+            if batch % value:
+                raise ValueError(f"num_envs * num_steps = {batch} must be a multiple of it")
+        return value
+
+    def bind(self, problem: Problem) -> "PPOLearner":
+        """The learner for a memoryless policy; InputError for one with memory."""
+        if jax.tree.leaves(problem.policy.initial_carry()):
+            raise InputError(f"PPO trains memoryless policies only, and {type(problem.policy).__name__} carries memory")
+        torso = {
+            name: getattr(problem.policy, name, getattr(PolicySettings, name))
+            for name in ("n_layers", "layer_size", "activation")
+        }
+        return PPOLearner(self, problem, MLP(**torso, outputs=1))
+
+
+class PPOState(struct.PyTreeNode):
+    """Everything an update needs and changes.
+
+    key: the run's training stream. updates: int32 (), how many were made. params: of `actor` and `critic`.
+    statistics: of all observations of earlier updates, None where observations are not normalised.
+    environments, observations (num_envs, n): the episodes under way. returns (num_envs,): their rewards so far.
+    """
+
+    settings: PPO
+    key: jax.Array
+    updates: jax.Array
+    params: dict[str, Params]
+    optimizer: optax.OptState
+    statistics: Moments | None
+    environments: State
+    observations: jax.Array
+    returns: jax.Array
+
+
+class Steps(NamedTuple):
+    """What a rollout recorded; leaves (num_steps, num_envs, ...).
+
+    observation: as the environment gave it. action: as sampled, before any clipping to the box. log_prob: of that
+    action. following: the value of the true last observation where the episode was truncated, else 0.
+    episode_return: of the episode so far, this step included.
+    """
+
+    observation: jax.Array
+    action: jax.Array
+    log_prob: jax.Array
+    reward: jax.Array
+    terminated: jax.Array
+    truncated: jax.Array
+    following: jax.Array
+    episode_return: jax.Array
+
+
+class Batch(NamedTuple):
+    """What the loss is computed on; leaves (rows, ...)."""
+
+    observation: jax.Array
+    action: jax.Array
+    log_prob: jax.Array
+    value: jax.Array
+    advantage: jax.Array
+    target: jax.Array
+
+
+def generalized_advantages(
+    reward: jax.Array,
+    value: jax.Array,
+    following: jax.Array,
+    terminated: jax.Array,
+    truncated: jax.Array,
+    gamma: jax.Array | float,
+    gae_lambda: jax.Array | float,
+) -> jax.Array:
+    """Generalised advantage estimates (Schulman et al. 2016), float32 (steps, n), from arrays of that shape.
+
+    value: of each step's observation. following: of the true observation after it. It counts after a truncation and
+    not after a termination; the trace stops at either.
+    """
+    surprise = reward + gamma * jnp.where(terminated, 0, following) - value
+    decay = gamma * gae_lambda * ~(terminated | truncated)
+
+    def backwards(advantage, step):
+        surprise, decay = step
+        advantage = surprise + decay * advantage
+        return advantage, advantage
+
+    return jax.lax.scan(backwards, jnp.zeros_like(surprise[0]), (surprise, decay), reverse=True)[1]
+
+
+@dataclass(frozen=True)
+class PPOLearner:
+    """PPO on one problem."""
+
+    algorithm: PPO
+    problem: Problem
+    critic: MLP
+
+    def init(self, key: jax.Array) -> PPOState:
+        """Fresh networks and episodes; `key` is the run's."""
+        actor_key, critic_key, reset_key = jax.random.split(stream(key, "init"), 3)
+        observation = self.problem.blank_observation
+        params = {"actor": self.problem.init_params(actor_key), "critic": self.critic.init(critic_key, observation)}
+        reset_keys = jax.random.split(reset_key, self.algorithm.num_envs)
+        environments, observations = jax.vmap(self.problem.environment.reset)(reset_keys)
+        return PPOState(
+            settings=jax.tree.map(jnp.float32, self.algorithm),
+            key=stream(key, "train"),
+            updates=jnp.int32(0),
+            params=params,
+            optimizer=self._optimizer.init(params),
+            statistics=Moments.empty(observation.size) if self.algorithm.normalize_observations else None,
+            environments=environments,
+            observations=observations,
+            returns=jnp.zeros(self.algorithm.num_envs),
+        )
+
+    def step(self, state: PPOState) -> tuple[PPOState, StepMetrics]:
+        """One update: a rollout, advantages, epochs of minibatches, new statistics."""
+        key = jax.random.fold_in(state.key, state.updates)
+        played, steps = self._rollout(stream(key, "rollout"), state)
+        batch = self._batch(state, steps, played.observations)
+        (params, optimizer), losses = self._optimize(stream(key, "minibatches"), state, batch)
+        statistics = state.statistics
+        if statistics is not None:
+            finite = jnp.isfinite(batch.observation).all(-1)
+            statistics = statistics.merge(Moments.of(batch.observation, finite))
+        ended = steps.terminated | steps.truncated
+        count = jnp.int32(steps.reward.size)
+        metrics = StepMetrics(
+            useful_steps=count,
+            computed_steps=count,
+            sequential_steps=jnp.int32(self.algorithm.num_steps),
+            training={
+                **losses,
+                "episode_return": jnp.mean(steps.episode_return, where=ended),
+                "learning_rate": jnp.asarray(state.settings.learning_rate),
+            },
+        )
+        state = played.replace(updates=state.updates + 1, params=params, optimizer=optimizer, statistics=statistics)
+        return state, metrics
+
+    def deployed(self, state: PPOState) -> DeployedPolicy:
+        """The actor with the statistics seen so far; it samples its actions, as it did in training."""
+        return DeployedPolicy(state.params["actor"], state.statistics, "sample")
+
+    def values(self, state: PPOState, observations: jax.Array) -> jax.Array:
+        """The critic's values of raw observations: float32 (...) from (..., n)."""
+        return self._values(state.params["critic"], state.statistics, observations)
+
+    @property
+    def _optimizer(self) -> optax.GradientTransformation:
+        # One vector instead of a dozen leaves: small networks would spend their time on starting kernels.
+        return optax.flatten(optax.scale_by_adam(eps=1e-5))
+
+    def _distribution(self, params: Params, statistics: Moments | None, observation: jax.Array):
+        policy = self.problem.policy
+        return policy.apply(params, policy.initial_carry(), _normalized(statistics, observation))[1]
+
+    def _values(self, params: Params, statistics: Moments | None, observations: jax.Array) -> jax.Array:
+        return self.critic.apply(params, _normalized(statistics, observations))[..., 0]  # ty: ignore[invalid-argument-type]
+
+    def _rollout(self, key: jax.Array, state: PPOState) -> tuple[PPOState, Steps]:
+        """`num_steps` steps of every environment; `state` with the episodes that are then under way."""
+        environment, shape = self.problem.environment, (self.algorithm.num_steps, self.algorithm.num_envs)
+        params, statistics = state.params, state.statistics
+
+        def act(key, observation):
+            distribution = self._distribution(params["actor"], statistics, observation)
+            action = distribution.sample(key)
+            return action, distribution.log_prob(action)
+
+        def play(carry, keys):
+            environments, observations, returns = carry
+            environment_keys, action_keys, reset_key = keys
+            actions, log_probs = jax.vmap(act)(action_keys, observations)
+            environments, transition = jax.vmap(self.problem.step)(environment_keys, environments, actions)
+            returns = returns + transition.reward
+            following = jax.lax.cond(
+                transition.truncated.any(),
+                lambda: self.values(state, transition.obs),
+                lambda: jnp.zeros_like(returns),
+            )
+            step = Steps(
+                observations,
+                actions,
+                log_probs,
+                transition.reward,
+                transition.terminated,
+                transition.truncated,
+                following,
+                returns,
+            )
+            ended = transition.terminated | transition.truncated
+            environments, observations = _reset(environment, reset_key, ended, environments, transition.obs)
+            return (environments, observations, jnp.where(ended, 0, returns)), step
+
+        keys = (
+            jax.random.split(stream(key, "environment"), shape),
+            jax.random.split(stream(key, "action"), shape),
+            jax.random.split(stream(key, "reset"), shape[0]),
+        )
+        carry, steps = jax.lax.scan(play, (state.environments, state.observations, state.returns), keys)
+        environments, observations, returns = carry
+        return state.replace(environments=environments, observations=observations, returns=returns), steps
+
+    def _batch(self, state: PPOState, steps: Steps, observations: jax.Array) -> Batch:
+        """The steps with values, advantages and targets, one row each; `observations` came after the last step."""
+        value = self.values(state, steps.observation)
+        last = self.values(state, observations)
+        following = jnp.where(steps.truncated, steps.following, jnp.concatenate([value[1:], last[None]]))
+        advantage = generalized_advantages(
+            steps.reward,
+            value,
+            following,
+            steps.terminated,
+            steps.truncated,
+            state.settings.gamma,
+            state.settings.gae_lambda,
+        )
+        batch = Batch(steps.observation, steps.action, steps.log_prob, value, advantage, advantage + value)
+        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), batch)
+
+    def _optimize(self, key: jax.Array, state: PPOState, batch: Batch):
+        """Parameters and optimizer state after all minibatches, and the mean of the losses over them."""
+        rows = batch.value.size
+        value_clip = state.settings.clip_eps * batch.target.std()
+
+        def minibatch(carry, indices):
+            params, optimizer = carry
+            sample = jax.tree.map(lambda x: x.at[indices].get(mode="promise_in_bounds"), batch)
+            (loss, losses), gradients = jax.value_and_grad(self._loss, has_aux=True)(params, state, sample, value_clip)
+            gradients, norm = clip_by_network(gradients, state.settings.max_grad_norm)
+            direction, moved = self._optimizer.update(gradients, optimizer)
+            stepped = jax.tree.map(lambda p, d: p - state.settings.learning_rate * d, params, direction)
+            finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+            carry = jax.tree.map(lambda new, old: jnp.where(finite, new, old), (stepped, moved), carry)
+            return carry, ({**losses, "grad_norm": norm}, ~finite)
+
+        epochs = jax.random.split(key, self.algorithm.num_epochs)
+        order = jax.vmap(lambda key: jax.random.permutation(key, rows))(epochs)
+        order = order.reshape(-1, rows // self.algorithm.num_minibatches)
+        carry, (losses, skipped) = jax.lax.scan(minibatch, (state.params, state.optimizer), order)
+        losses = {name: values.mean() for name, values in losses.items()}
+        return carry, {**losses, "nonfinite_updates": skipped.sum(dtype=jnp.int32)}
+
+    def _loss(self, params, state: PPOState, batch: Batch, value_clip: jax.Array):
+        settings = state.settings
+
+        def likelihood(observation, action):
+            distribution = self._distribution(params["actor"], state.statistics, observation)
+            return distribution.log_prob(action), distribution.entropy()
+
+        log_prob, entropy = jax.vmap(likelihood)(batch.observation, batch.action)
+        log_ratio = log_prob - batch.log_prob
+        ratio = jnp.exp(log_ratio)
+        clipped_ratio = jnp.clip(ratio, 1 - settings.clip_eps, 1 + settings.clip_eps)
+        advantage = (batch.advantage - batch.advantage.mean()) / (batch.advantage.std() + 1e-8)
+        policy_loss = -jnp.minimum(ratio * advantage, clipped_ratio * advantage).mean()
+
+        value = self._values(params["critic"], state.statistics, batch.observation)
+        clipped_value = batch.value + jnp.clip(value - batch.value, -value_clip, value_clip)
+        value_loss = 0.5 * jnp.maximum((value - batch.target) ** 2, (clipped_value - batch.target) ** 2).mean()
+
+        loss = policy_loss + settings.vf_coef * value_loss - settings.ent_coef * entropy.mean()
+        return loss, {
+            "policy_loss": policy_loss,
+            "value_loss": value_loss,
+            "entropy": entropy.mean(),
+            "approx_kl": (ratio - 1 - log_ratio).mean(),
+            "clip_fraction": (ratio != clipped_ratio).mean(),
+        }
+
+
+def _normalized(statistics: Moments | None, observation: jax.Array) -> jax.Array:
+    return observation if statistics is None else statistics.normalize(observation)
+
+
+def clip_by_network(gradients: dict[str, Params], max_norm: jax.Array | float) -> tuple[dict[str, Params], jax.Array]:
+    """Each network's gradient, scaled down to a global norm of at most `max_norm`; the norm of all of them before."""
+    norms = {name: optax.global_norm(gradient) for name, gradient in gradients.items()}
+    scales = {name: max_norm / jnp.maximum(norm, max_norm) for name, norm in norms.items()}
+    clipped = {name: optax.tree.scale(scales[name], gradient) for name, gradient in gradients.items()}
+    return clipped, optax.global_norm(norms)
+
+
+def _reset(
+    environment: Environment, key: jax.Array, ended: jax.Array, environments: State, observations: jax.Array
+) -> tuple[State, jax.Array]:
+    """Fresh episodes in the lanes that `ended`. The other lanes cost nothing: a reset can be dearer than many steps."""
+    lanes = ended.size
+    keys = jax.random.split(key, lanes)
+
+    def fill(carry):
+        pending, *current = carry
+        _, chosen = jax.lax.top_k(pending.astype(jnp.int32), min(RESET_BLOCK, lanes))
+        target = jnp.where(pending[chosen], chosen, lanes)  # beyond the last lane: dropped
+        fresh = jax.vmap(environment.reset)(keys[chosen])
+        current = jax.tree.map(lambda old, new: old.at[target].set(new, mode="drop"), tuple(current), fresh)
+        return pending.at[target].set(False, mode="drop"), *current
+
+    carry = (ended, environments, observations)
+    _, environments, observations = jax.lax.while_loop(lambda carry: carry[0].any(), fill, carry)
+    return environments, observations

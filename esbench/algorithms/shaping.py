@@ -1,0 +1,43 @@
+"""From fitness to weights: what a strategy makes of its population's scores."""
+
+import jax
+import jax.numpy as jnp
+
+
+def z_score(fitness: jax.Array) -> jax.Array:
+    """Fitness, float32 (size,), with mean 0 and standard deviation 1; all zero where all are equal."""
+    centred = fitness - fitness.mean()
+    deviation = jnp.sqrt((centred**2).mean())
+    # Equal fitness leaves rounding errors in `centred`: they must not be blown up to a signal.
+    equal = fitness.max() == fitness.min()
+    return jnp.where(equal, 0.0, centred / jnp.where(equal, 1.0, deviation))
+
+
+def centred_ranks(fitness: jax.Array) -> jax.Array:
+    """Ranks scaled to [-0.5, 0.5], equal fitness sharing the mean of its ranks; float32 (size,).
+
+    Returns of 0 and 1 tie often, and ranks by position alone would tell equal members apart.
+    """
+    ordered = jnp.sort(fitness)
+    below = jnp.searchsorted(ordered, fitness, side="left")
+    not_above = jnp.searchsorted(ordered, fitness, side="right")
+    mean_rank = (below + not_above - 1) / 2
+    return (mean_rank / (len(fitness) - 1) - 0.5).astype(jnp.float32)
+
+
+def finite(fitness: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Fitness with every NaN or infinity replaced by the worst finite value, and how many there were, int32 ().
+
+    Where no member is finite all become 0: equal, so that nothing is learnt from them.
+    """
+    ok = jnp.isfinite(fitness)
+    worst = jnp.where(ok.any(), jnp.where(ok, fitness, jnp.inf).min(), 0.0)
+    return jnp.where(ok, fitness, worst), (~ok).sum()
+
+
+def within_groups(fitness: jax.Array, group: jax.Array) -> jax.Array:
+    """Fitness minus the mean of its group, group int32 (size,) with values below size: comparable across groups."""
+    size = len(fitness)
+    total = jnp.zeros(size).at[group].add(fitness)
+    count = jnp.zeros(size).at[group].add(1.0)
+    return fitness - (total / jnp.maximum(count, 1))[group]

@@ -1,0 +1,347 @@
+"""The command line: names and options are a contract, and bad input is one line on standard error with status 2.
+
+Everything heavy is imported by the command that needs it, so that `--help` and `tasks` answer at once.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from esbench.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from esbench.experiment.run import RunResult
+    from esbench.tasks.spec import TaskSpec
+
+FORMATS = ("table", "json")
+
+_EXAMPLES = """\
+examples:
+  esbench tasks                                              the 16 tasks
+  esbench run --task CartPole-v1 --algorithm eggroll         solve CartPole in under a minute
+  esbench run --task CartPole-v1 --algorithm ppo --seed 1 --steps 200000 --set learning_rate=0.001
+  esbench run --task Ant-v0 --algorithm path/to/mine.py:MyStrategy --tier smoke
+  esbench sweep --tasks CartPole-v1,Knapsack-v1 --algorithms eggroll,open_es,ppo --seeds 0:3
+  esbench report runs --out report                           table and learning curves of all runs below runs/
+"""
+_RUN_EXAMPLES = """\
+examples:
+  esbench run --task CartPole-v1 --algorithm eggroll
+  esbench run --task Pendulum-v1 --algorithm open_es --steps 10000000 --set sigma=0.1 pop_size=512 --name wide
+  esbench run --task Ant-v0 --algorithm eggroll --tier paper --dry-run
+
+tiers: smoke (seconds, proves that it runs), lite (about a minute of training on two CPU cores),
+standard (5e7 steps), paper (5e8 steps).
+"""
+_SWEEP_EXAMPLES = """\
+examples:
+  esbench sweep --tasks CartPole-v1,Pendulum-v1 --algorithms eggroll,open_es,ppo --seeds 0:5
+  esbench sweep --tasks all --algorithms eggroll --seeds 0 --tier smoke
+
+Finished runs are skipped, so the same command continues where it stopped.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are InputErrors of one line."""
+
+    def __init__(self, **options):
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def error(self, message: str):
+        raise InputError(message)
+
+    def options(self) -> list[str]:
+        return list(self._option_string_actions)
+
+
+def _whole(text: str) -> int:
+    """A whole number, also as 1_000_000 or 2e6."""
+    try:
+        number = float(text) if "e" in text.lower() else int(text)
+        if number == int(number):
+            return int(number)
+    except (ValueError, OverflowError):
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number")
+
+
+def _seconds(text: str) -> float:
+    try:
+        if (seconds := float(text)) > 0:
+            return seconds
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, more than 0")
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected names with commas between them")
+    return list(dict.fromkeys(names))
+
+
+def _seeds(text: str) -> list[int]:
+    """`0:5` is 0, 1, 2, 3, 4; `0,3` is 0 and 3; both together too."""
+    seeds: list[int] = []
+    try:
+        for part in text.split(","):
+            first, colon, last = part.partition(":")
+            seeds += range(int(first), int(last)) if colon else [int(first)]
+    except ValueError:
+        seeds = []
+    if not seeds or min(seeds) < 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seeds such as 0:5 (0 to 4) or 0,3")
+    return list(dict.fromkeys(seeds))
+
+
+def _parser() -> tuple[_Parser, dict[str, _Parser]]:
+    parser = _Parser(
+        prog="esbench",
+        description="Evolution strategies, low-rank evolution strategies and PPO on the same 16 RL tasks.",
+        epilog=_EXAMPLES,
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    made: dict[str, _Parser] = {}
+
+    def command(name: str, function: Callable[[argparse.Namespace], int], help: str, epilog: str = "") -> _Parser:
+        made[name] = commands.add_parser(name, help=help, description=help, epilog=epilog)
+        made[name].set_defaults(function=function)
+        return made[name]
+
+    def add_format(sub: _Parser) -> None:
+        sub.add_argument("--format", default="table", metavar="|".join(FORMATS), help="default: table")
+
+    def add_settings(sub: _Parser) -> None:
+        sub.add_argument("--tier", default="lite", help="smoke, lite, standard or paper (default: lite)")
+        sub.add_argument("--steps", type=_whole, metavar="N", help="budget in environment steps (default: the tier's)")
+        sub.add_argument("--preset", metavar="P", help="smoke, lite, paper or FILE.toml (default: the tier's)")
+        sub.add_argument(
+            "--set", action="extend", nargs="+", default=[], metavar="NAME=VALUE", help="settings (esbench algorithms)"
+        )
+        sub.add_argument("--precision", default="float32", help="of matrix products (default: float32)")
+        sub.add_argument("--out", default="runs", metavar="DIR", help="results root (default: runs)")
+
+    tasks = command("tasks", _tasks, "list the tasks, or show one")
+    tasks.add_argument("show", nargs="*", metavar="show TASK", help="everything about one task")
+    add_format(tasks)
+
+    algorithms = command("algorithms", _algorithms, "list the algorithms and their settings")
+    add_format(algorithms)
+
+    run = command("run", _run, "train one algorithm on one task and record its scores", _RUN_EXAMPLES)
+    run.add_argument("--task", required=True, metavar="T", help="a task's id, or path/to/file.py:NAME")
+    run.add_argument("--algorithm", required=True, metavar="A", help="a name, or path/to/file.py:ClassName")
+    run.add_argument("--seed", type=_whole, default=0, metavar="N", help="default: 0")
+    add_settings(run)
+    run.add_argument("--name", metavar="LABEL", help="directory of the run (default: the algorithm's name)")
+    run.add_argument("--resume", action="store_true", help="not available yet")
+    run.add_argument("--max-seconds", type=_seconds, metavar="S", help="stop after the first step past it, unfinished")
+    run.add_argument("--dry-run", action="store_true", help="show what would run, and run nothing")
+
+    sweep = command("sweep", _sweep, "run tasks x algorithms x seeds, one after another", _SWEEP_EXAMPLES)
+    sweep.add_argument("--tasks", required=True, type=_names, metavar="T,T|all", help="ids, or all")
+    sweep.add_argument("--algorithms", required=True, type=_names, metavar="A,A", help="names")
+    sweep.add_argument("--seeds", required=True, type=_seeds, metavar="0:5", help="0:5 (0 to 4) or 0,3")
+    add_settings(sweep)
+
+    report = command("report", _report, "write the table and the learning curves of all runs below directories")
+    report.add_argument("directories", nargs="+", metavar="DIR")
+    report.add_argument("--out", default="report", metavar="DIR", help="where to write (default: report)")
+    return parser, made
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser, commands = _parser()
+    if not argv:
+        raise InputError(f"no command: expected one of {', '.join(commands)}, or --help")
+    name = argv[0]
+    if not name.startswith("-"):
+        if name not in commands:
+            raise unknown("command", name, commands)
+        # Before argparse, which would name a missing option first and give no nearest one.
+        for argument in argv[1:]:
+            option = argument.partition("=")[0]
+            if option.startswith("--") and option not in commands[name].options():
+                raise unknown(f"option of esbench {name}", option, commands[name].options())
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line `argv`, the process's by default. The exit status: 0 done, 1 failed, 2 bad input."""
+    try:
+        arguments = _parse(sys.argv[1:] if argv is None else argv)
+        return arguments.function(arguments)
+    except InputError as error:
+        print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except SystemExit as error:  # argparse, after --help
+        return error.code if isinstance(error.code, int) else 1
+
+
+def _checked_format(arguments: argparse.Namespace) -> str:
+    if arguments.format not in FORMATS:
+        raise unknown("format", arguments.format, FORMATS)
+    return arguments.format
+
+
+def _print_json(document: Any) -> None:
+    print(json.dumps(document, indent=2, allow_nan=False))
+
+
+def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _tasks(arguments: argparse.Namespace) -> int:
+    from esbench.tasks.registry import task, task_specs
+
+    form = _checked_format(arguments)
+    match arguments.show:
+        case []:
+            specs = task_specs()
+            if form == "json":
+                _print_json([spec.to_json() for spec in specs])
+            else:
+                _print_columns(
+                    [("task", "suite", "actions", "cap", "lite steps", "description")]
+                    + [
+                        (
+                            spec.id,
+                            spec.suite,
+                            spec.action_kind,
+                            f"{spec.max_episode_steps:,}",
+                            f"{spec.budgets.lite:,}",
+                            spec.description,
+                        )
+                        for spec in specs
+                    ]
+                )
+        case ["show", name]:
+            spec = task(name).spec
+            _print_json(spec.to_json()) if form == "json" else _print_card(spec)
+        case _:
+            raise InputError(
+                f"tasks {' '.join(arguments.show)!r}: expected `esbench tasks` or `esbench tasks show TASK`"
+            )
+    return 0
+
+
+def _print_card(spec: "TaskSpec") -> None:
+    rows = [
+        (spec.id, spec.description),
+        ("suite", f"{spec.suite} ({spec.source_id})" + (f", {spec.requires}" if spec.requires else "")),
+        ("in the paper", spec.paper_id or "-"),
+        ("actions", spec.action_kind),
+        ("cap", f"{spec.max_episode_steps:,} steps"),
+        ("budgets", ", ".join(f"{tier} {steps:,}" for tier, steps in spec.to_json()["budgets"].items())),
+    ]
+    for name in ("random", "heuristic", "reference"):
+        anchor = getattr(spec, name)
+        rows.append((name, f"{anchor.value:g} ({anchor.source})" if anchor else "-"))
+    _print_columns(rows)
+
+
+def _algorithms(arguments: argparse.Namespace) -> int:
+    from esbench.algorithms.registry import algorithm_names, describe
+
+    form = _checked_format(arguments)
+    described = [(name, *describe(name)) for name in algorithm_names()]
+    if form == "json":
+        _print_json([{"name": name, "description": text, "settings": values} for name, text, values in described])
+        return 0
+    for name, text, values in described:
+        print(f"{name}: {text}")
+        print(f"  {', '.join(f'{setting}={value}' for setting, value in values.items())}")
+    return 0
+
+
+def _settings(pairs: list[str]) -> dict[str, str]:
+    settings = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise InputError(f"--set {pair!r}: expected NAME=VALUE")
+        settings[name] = value
+    return settings
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.resume:
+        raise InputError("--resume: resuming a run is not available yet; delete its directory to run it again")
+    from esbench.experiment.config import resolve
+
+    config = resolve(
+        task=arguments.task,
+        algorithm=arguments.algorithm,
+        tier=arguments.tier,
+        steps=arguments.steps,
+        preset=arguments.preset,
+        settings=_settings(arguments.set),
+        name=arguments.name,
+        precision=arguments.precision,
+        out=arguments.out,
+    )
+    if arguments.dry_run:
+        from esbench.experiment.dry_run import plan
+
+        _print_columns(plan(config, arguments.seed))
+        return 0
+    from esbench.experiment.run import run_config
+
+    result = run_config(config, arguments.seed, arguments.max_seconds)
+    print(_outcome(config.label, arguments.seed, result))
+    return 0
+
+
+def _outcome(label: str, seed: int, result: "RunResult") -> str:
+    if result.score is None:
+        last = result.rows[-1]
+        said = f"unfinished after {last.useful_steps:,} steps, return {last.return_mean:.6g}"
+    else:
+        said = f"return {result.score.return_mean:.6g} at {result.score.useful_steps:,} steps"
+    return f"{label} seed {seed}: {said}, {result.path}"
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    from esbench.experiment.config import resolve
+    from esbench.experiment.progress import progress
+    from esbench.experiment.sweep import sweep
+    from esbench.tasks.registry import task_specs
+
+    tasks = [spec.id for spec in task_specs()] if arguments.tasks == ["all"] else arguments.tasks
+    configs = [
+        resolve(
+            task=task,
+            algorithm=algorithm,
+            tier=arguments.tier,
+            steps=arguments.steps,
+            preset=arguments.preset,
+            settings=_settings(arguments.set),
+            precision=arguments.precision,
+            out=arguments.out,
+        )
+        for task in tasks
+        for algorithm in arguments.algorithms
+    ]
+    results = sweep(configs, arguments.seeds, progress())
+    failed = sum(isinstance(result, Exception) for result in results)
+    runs = len(configs) * len(arguments.seeds)
+    done, before = len(results) - failed, runs - len(results)
+    print(f"{runs} runs: {done} done, {before} finished before, {failed} failed, {arguments.out}")
+    return 1 if failed else 0
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from esbench.report.write import write_report
+
+    report = write_report(arguments.directories, arguments.out)
+    print(report.text)
+    print(f"table:  {report.table}")
+    print(f"figure: {report.figure}")
+    return 0

@@ -1,0 +1,166 @@
+"""What is to be run, resolved and validated before anything is computed or written."""
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from esbench.algorithms.interface import Algorithm
+from esbench.algorithms.registry import settings_of
+from esbench.errors import InputError, unknown
+from esbench.experiment.assembly import assemble
+from esbench.experiment.presets import find_preset
+from esbench.plugins import names_a_file
+from esbench.policies.networks import PolicySettings
+from esbench.problem import Sizes
+from esbench.results.run_directory import run_path
+from esbench.tasks import registry
+from esbench.tasks.registry import Task
+from esbench.tasks.spec import TIERS
+
+# Those of jax.default_matmul_precision that name an accuracy on every device.
+PRECISIONS = ("float32", "tensorfloat32", "bfloat16", "default")
+MAX_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One algorithm on one task, apart from the seed.
+
+    budget: useful environment steps of training. preset: the name it was given by, or the file. name: the directory
+    of its runs. precision: of matrix products, as JAX names it. out: the results root.
+    """
+
+    task: Task
+    algorithm_name: str
+    algorithm: Algorithm
+    policy: PolicySettings
+    tier: str
+    budget: int
+    preset: str
+    name: str
+    precision: str
+    out: Path
+
+    @property
+    def label(self) -> str:
+        return f"{self.task.spec.id} {self.name}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings of the algorithm, defaults included, as JSON values."""
+        return settings_of(self.algorithm)
+
+    def path(self, seed: int) -> Path:
+        """The directory of the run with `seed`; InputError where the seed is out of range."""
+        if not 0 <= seed <= MAX_SEED:
+            raise InputError(f"seed {seed}: expected 0 to {MAX_SEED}")
+        return run_path(self.out, self.tier, self.task.spec.id, self.name, seed)
+
+    def hash(self, sizes: Sizes) -> str:
+        """sha256 over all that determines the rows of a seed on given versions and a given device."""
+        determining = {
+            "task": self.task.spec.to_json(),
+            "algorithm": self.algorithm_name,
+            "settings": self.settings,
+            "policy": dataclasses.asdict(self.policy),
+            "tier": self.tier,
+            "budget": self.budget,
+            "sizes": dataclasses.asdict(sizes),
+            "precision": self.precision,
+        }
+        return hashlib.sha256(json.dumps(determining, sort_keys=True).encode()).hexdigest()
+
+    def warnings(self) -> list[str]:
+        """What is worth knowing before the run, one line each."""
+        episodes = _episodes(self.settings)
+        worst = episodes * self.task.spec.max_episode_steps if episodes else 0
+        if worst <= self.budget:
+            return []
+        return [
+            f"a generation of {episodes:,} episodes takes up to {worst:,} steps where all last "
+            f"{self.task.spec.max_episode_steps:,}: more than the budget of {self.budget:,}"
+        ]
+
+
+def resolve(
+    task: str,
+    algorithm: str,
+    tier: str = "lite",
+    steps: int | None = None,
+    preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    precision: str = "float32",
+    out: str | Path = "runs",
+) -> RunConfig:
+    """The configuration these options of `esbench run` describe.
+
+    steps: the budget, where it is not the tier's. preset: a name or a FILE.toml, the tier's where None. settings:
+    values by name that replace the preset's, as text or as numbers. name: the directory of the runs, where it is not
+    the algorithm's. Raises InputError, one line, for everything that cannot be.
+    """
+    if tier not in TIERS:
+        raise unknown("tier", tier, TIERS)
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)
+    found = registry.task(task)
+    preset_name, values = find_preset(algorithm, preset, tier, found.spec.id)
+    built, policy = assemble(algorithm, {**values, **(settings or {})})
+    budget = getattr(found.spec.budgets, tier) if steps is None else steps
+    if budget < 1:
+        raise InputError(f"budget of {budget} steps: expected at least 1")
+    config = RunConfig(
+        task=found,
+        algorithm_name=algorithm,
+        algorithm=built,
+        policy=policy,
+        tier=tier,
+        budget=budget,
+        preset=preset_name,
+        name=default_name(algorithm) if name is None else name,
+        precision=precision,
+        out=Path(out),
+    )
+    config.path(0)  # the name must be able to name a directory
+    _check_budget(config)
+    return config
+
+
+def default_name(algorithm: str) -> str:
+    """The directory name of an algorithm's runs: its own name, made safe; of `path.py:ClassName`, the class's."""
+    return algorithm.rpartition(":")[2] if names_a_file(algorithm) else re.sub(r"[^\w.-]+", "-", algorithm)
+
+
+def generation_steps(settings: Mapping[str, Any]) -> int | None:
+    """The fewest environment steps that one step of an algorithm with these settings can take.
+
+    One per episode of a population's generation, a whole rollout of a PPO update; None where the settings have
+    neither form.
+    """
+    if "num_envs" in settings and "num_steps" in settings:
+        return int(settings["num_envs"]) * int(settings["num_steps"])
+    return _episodes(settings)
+
+
+def _episodes(settings: Mapping[str, Any]) -> int | None:
+    if "pop_size" not in settings:
+        return None
+    return int(settings["pop_size"]) * int(settings.get("n_parallel_evaluations", 1))
+
+
+def _check_budget(config: RunConfig) -> None:
+    settings = config.settings
+    smallest = generation_steps(settings)
+    if smallest is None or smallest <= config.budget:
+        return
+    factors = ("num_envs", "num_steps") if "num_envs" in settings else ("pop_size", "n_parallel_evaluations")
+    given = " x ".join(f"{name} {settings[name]}" for name in factors if name in settings)
+    raise InputError(
+        f"a budget of {config.budget} steps cannot hold one generation ({given} = {smallest} steps): "
+        f"expected --steps {smallest} or more, or a smaller {factors[0]}"
+    )

@@ -1,0 +1,97 @@
+"""What a run says while it runs: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+from typing import Protocol, TextIO
+
+from esbench.results.records import Row
+
+
+class Progress(Protocol):
+    """Told by the runner what happens. Nothing it does is part of a run's results."""
+
+    def message(self, text: str) -> None: ...
+    def start(self, label: str, budget: int) -> None: ...
+    def step(self, useful_steps: int) -> None: ...
+    def row(self, row: Row) -> None: ...
+    def stop(self) -> None: ...
+
+
+def progress(stream: TextIO | None = None) -> Progress:
+    """For `stream`, standard error where none is given."""
+    stream = stream or sys.stderr
+    return Bar(stream) if stream.isatty() else Lines(stream)
+
+
+def _pace(row: Row, budget: int) -> str:
+    """Return, speed and time left, as one text."""
+    text = f"return {row.return_mean:.4g}"
+    if not row.useful_steps:
+        return text
+    seconds = row.train_seconds + row.evaluate_seconds + row.log_seconds
+    left = max(0, budget - row.useful_steps) / row.useful_steps * seconds
+    return f"{text}, {row.useful_steps / row.train_seconds:,.0f} steps/s, {_duration(left)} left"
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+class Lines:
+    """One line per row."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self._label, self._budget = "", 0
+
+    def message(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def start(self, label: str, budget: int) -> None:
+        self._label, self._budget = label, budget
+
+    def step(self, useful_steps: int) -> None:
+        pass
+
+    def row(self, row: Row) -> None:
+        self.message(f"{self._label}: {row.useful_steps:,} of {self._budget:,} steps, {_pace(row, self._budget)}")
+
+    def stop(self) -> None:
+        pass
+
+
+class Bar:
+    """A bar that moves with every step of the learner."""
+
+    def __init__(self, stream: TextIO):
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        self._console = Console(file=stream)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[pace]}"),
+        )
+        self._bar = Progress(*columns, console=self._console)
+        self._budget = 0
+
+    def message(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False)
+
+    def start(self, label: str, budget: int) -> None:
+        self._budget = budget
+        self._task = self._bar.add_task(label, total=budget, pace="")
+        self._bar.start()
+
+    def step(self, useful_steps: int) -> None:
+        self._bar.update(self._task, completed=useful_steps)
+
+    def row(self, row: Row) -> None:
+        self._bar.update(self._task, pace=_pace(row, self._budget))
+
+    def stop(self) -> None:
+        self._bar.stop()
+        self._bar.remove_task(self._task)

@@ -1,0 +1,86 @@
+"""A deployed policy as one NumPy archive without pickles: parameters by path, statistics, action mode."""
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from esbench.errors import InputError
+
+if TYPE_CHECKING:  # reading rows must not load JAX
+    from esbench.problem import DeployedPolicy
+
+_PARAMETERS = "parameters"
+_STATISTICS = "statistics"
+_MODE = "action_mode"
+
+
+def save_policy(path: Path, deployed: "DeployedPolicy") -> None:
+    """Writes `deployed` to `path`, atomically: a reader sees the old file or the new one, never a part.
+
+    ValueError for parameters that an archive cannot hold: no nested dictionary, '/' in a name, or a dtype NumPy does
+    not have.
+    """
+    arrays = _flatten(deployed.params, _PARAMETERS)
+    if deployed.statistics is not None:
+        statistics = deployed.statistics
+        named = {"count": statistics.count, "mean": statistics.mean, "deviations": statistics.deviations}
+        arrays |= _flatten(named, _STATISTICS)
+    arrays[_MODE] = np.array(deployed.action_mode)
+    temporary = path.with_name(path.name + ".partial")
+    try:
+        with open(temporary, "wb") as file:
+            np.savez(file, **arrays)  # ty: ignore[invalid-argument-type]  (no path is named allow_pickle)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_policy(path: Path) -> "DeployedPolicy":
+    """What `save_policy` wrote; the leaves are NumPy arrays. InputError where there is none, or it is damaged."""
+    from esbench.policies.normalization import Moments
+    from esbench.problem import DeployedPolicy
+
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        mode = str(arrays.pop(_MODE))
+    except FileNotFoundError:
+        raise InputError(f"no policy {path}") from None
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a policy that esbench wrote, or is damaged") from error
+    tree = _unflatten(arrays)
+    statistics = tree.get(_STATISTICS)
+    if mode not in ("sample", "greedy"):
+        raise InputError(f"{path}: action mode {mode!r} is neither 'sample' nor 'greedy'")
+    return DeployedPolicy(tree.get(_PARAMETERS, {}), None if statistics is None else Moments(**statistics), mode)
+
+
+def _flatten(tree: Any, path: str) -> dict[str, np.ndarray]:
+    if isinstance(tree, Mapping):
+        arrays = {}
+        for name, child in tree.items():
+            if not isinstance(name, str) or "/" in name:
+                raise ValueError(f"{path}: {name!r} cannot name parameters in a file")
+            arrays |= _flatten(child, f"{path}/{name}")
+        return arrays
+    array = np.asarray(tree)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{path}: {array.dtype} cannot be stored in a NumPy archive without pickles")
+    return {path: array}
+
+
+def _unflatten(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for path, array in arrays.items():
+        *parents, name = path.split("/")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[name] = array
+    return tree

@@ -1,0 +1,192 @@
+"""A run on disk: `run.jsonl` (the manifest's line, then one line per evaluation) and the deployed policy beside it."""
+
+import json
+import os
+import re
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import ValidationError
+
+from esbench.errors import InputError
+from esbench.results.policy_file import load_policy, save_policy
+from esbench.results.records import SCHEMA, Manifest, Row
+
+if TYPE_CHECKING:  # a reader of rows needs no JAX
+    from esbench.problem import DeployedPolicy
+
+ROWS_FILE = "run.jsonl"
+POLICY_FILE = "policy.npz"
+
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_Record = TypeVar("_Record", Manifest, Row)
+
+
+class DamagedRunError(InputError):
+    """A run's file is not what esbench writes. The message names the file and the line."""
+
+
+def run_path(out: str | os.PathLike[str], tier: str, task: str, name: str, seed: int) -> Path:
+    """Where a run lives: `out/tier/task/name/seed-<seed>`.
+
+    `task` is the spec's id, also for a task out of a file; `name` is the algorithm's or the label given with
+    `--name`. InputError where one of them is not a safe directory name.
+    """
+    for what, value in (("tier", tier), ("task id", task), ("name", name)):
+        if not _SLUG.fullmatch(value):
+            hint = " (--name LABEL chooses another)" if what == "name" else ""
+            raise InputError(
+                f"{what} {value!r} cannot name a directory: "
+                f"expected letters, digits, '.', '_' and '-', at most 100, beginning with a letter or digit{hint}"
+            )
+    if seed < 0:
+        raise InputError(f"seed {seed}: expected 0 or more")
+    return Path(out) / tier / task / name / f"seed-{seed}"
+
+
+class RunDirectory:
+    """One run's directory. Made by `create` (a new run) or `open` (one that is there).
+
+    path: the directory. manifest: the run's manifest. rows: the rows so far, in the order they were written.
+    """
+
+    path: Path
+    manifest: Manifest
+    rows: list[Row]
+
+    def __init__(self, path: Path, manifest: Manifest, rows: list[Row], end: int):
+        self.path = path
+        self.manifest = manifest
+        self.rows = rows
+        self._end = end  # bytes of complete lines; the next line is written there
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], manifest: Manifest) -> "RunDirectory":
+        """A new run. InputError, and nothing is written, where a run already is or nothing can be written."""
+        path = Path(path)
+        line = _line(manifest)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            with open(path / ROWS_FILE, "xb", buffering=0) as file:
+                _write(file, line)
+        except FileExistsError:
+            raise _refusal(path) from None
+        except OSError as error:
+            raise InputError(f"cannot write a run to {path}: {error.strerror}") from error
+        return cls(path, manifest, [], len(line))
+
+    @staticmethod
+    def check_new(path: str | os.PathLike[str]) -> None:
+        """InputError where `create` would refuse, found out before the work that comes first; writes nothing."""
+        path = Path(path)
+        if (path / ROWS_FILE).exists():
+            raise _refusal(path)
+        nearest = next(folder for folder in (path, *path.parents) if folder.exists())
+        if not nearest.is_dir():
+            raise InputError(f"cannot write a run to {path}: {nearest} is not a directory")
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise InputError(f"cannot write a run to {path}: {nearest} is not writable")
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> "RunDirectory":
+        """The run in `path`, finished or not.
+
+        A last line that was cut off while being written is left out, with a warning. Anything else that is wrong
+        raises DamagedRunError; no run at all, InputError.
+        """
+        path = Path(path)
+        file = path / ROWS_FILE
+        try:
+            content = file.read_bytes()
+        except FileNotFoundError:
+            raise InputError(f"no run in {path}: expected a directory that holds {ROWS_FILE}") from None
+        except OSError as error:
+            raise InputError(f"cannot read {file}: {error.strerror}") from error
+        # A line counts once its newline is on disk.
+        *lines, rest = content.split(b"\n")
+        if not lines:
+            raise DamagedRunError(f"{file}, line 1: the manifest is missing; delete {path} to run again")
+        if rest:
+            warnings.warn(f"{file}, line {len(lines) + 1}: cut off, left out", stacklevel=2)
+        manifest = _read(Manifest, lines[0], file, 1)
+        rows = [_read(Row, line, file, number) for number, line in enumerate(lines[1:], start=2)]
+        finals = [number for number, row in enumerate(rows, start=2) if row.final]
+        if len(finals) > 1:
+            raise DamagedRunError(f"{file}, line {finals[1]}: a second final row (the first is line {finals[0]})")
+        return cls(path, manifest, rows, len(content) - len(rest))
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has its score row."""
+        return any(row.final for row in self.rows)
+
+    def append(self, row: Row) -> None:
+        """Adds one row; it is on disk when this returns. A second final row is a ValueError."""
+        if row.final and self.finished:
+            raise ValueError(f"{self.path} has its final row already")
+        line = _line(row)
+        with open(self.path / ROWS_FILE, "r+b", buffering=0) as file:
+            file.truncate(self._end)  # drops a line that was cut off
+            file.seek(self._end)
+            _write(file, line)
+        self._end += len(line)
+        self.rows.append(row)
+
+    def replace(self, rows: list[Row]) -> None:
+        """Puts `rows` in the place of all rows, atomically: a reader sees the old ones or these, never a mixture."""
+        content = b"".join(_line(record) for record in (self.manifest, *rows))
+        partial = self.path / f"{ROWS_FILE}.partial"
+        with open(partial, "wb", buffering=0) as file:
+            _write(file, content)
+        os.replace(partial, self.path / ROWS_FILE)
+        self._end = len(content)
+        self.rows = list(rows)
+
+    def save_policy(self, deployed: "DeployedPolicy") -> None:
+        """Writes the deployed policy, whole or not at all; one that is there is replaced."""
+        save_policy(self.path / POLICY_FILE, deployed)
+
+    def load_policy(self) -> "DeployedPolicy":
+        """The deployed policy, its leaves NumPy arrays. InputError where the run has none."""
+        return load_policy(self.path / POLICY_FILE)
+
+
+def _refusal(path: Path) -> InputError:
+    """Why no new run can be made in `path`, where there is something already."""
+    if not (path / ROWS_FILE).exists():
+        return InputError(f"cannot write a run to {path}: a file is in the way")
+    run = RunDirectory.open(path)
+    if run.finished:
+        return InputError(f"{path} holds a finished run: look at it with `esbench report {path}`")
+    return InputError(f"{path} holds an unfinished run: continue it with --resume, or delete it")
+
+
+def _line(record: Manifest | Row) -> bytes:
+    # Python's own writer: the shortest text that reads back as the same float, and an error for NaN and infinity.
+    return json.dumps(record.model_dump(), allow_nan=False, ensure_ascii=False).encode() + b"\n"
+
+
+def _write(file, line: bytes) -> None:
+    written = file.write(line)
+    if written != len(line):
+        raise OSError(f"only {written} of {len(line)} bytes of a row could be written")
+    os.fsync(file.fileno())
+
+
+def _read(kind: type[_Record], line: bytes, file: Path, number: int) -> _Record:
+    where = f"{file}, line {number}"
+    try:
+        values = json.loads(line)
+    except ValueError as error:
+        raise DamagedRunError(f"{where}: not JSON ({error})") from error
+    if kind is Manifest and isinstance(values, dict) and values.get("schema_version", SCHEMA) != SCHEMA:
+        raise DamagedRunError(
+            f"{where}: written in version {values['schema_version']} of the format; this esbench reads {SCHEMA}"
+        )
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise DamagedRunError(f"{where}: not a {kind.__name__.lower()}: {name}: {first['msg']}") from error

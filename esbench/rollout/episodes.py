@@ -1,0 +1,218 @@
+"""Episodes of a population as jobs over refilled lanes.
+
+Members x episodes are jobs. A fixed number of lanes steps episodes side by side; a lane whose episode is over takes
+the next job, so a long episode does not hold up the others. When the queue is empty and few lanes are alive they move
+into a second, narrower set. Returns and lengths are those of each job run alone, to the bit.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from esbench.keys import stream
+from esbench.policies.distributions import Distribution
+from esbench.policies.networks import Carry
+from esbench.policies.normalization import Moments
+from esbench.population.interface import Population
+from esbench.problem import Problem
+from esbench.rollout.policy_rows import MIN_ROWS, MemberStore
+from esbench.tasks.environment import State
+
+
+class Episodes(struct.PyTreeNode):
+    """What a population's episodes gave.
+
+    returns: float32 (members, episodes), undiscounted. lengths: int32 (members, episodes), useful steps.
+    computed_steps: int32 (lanes,), partial counts of all steps simulated. observations: moments of the observations
+    that the policy acted on, None unless asked for.
+    """
+
+    returns: jax.Array
+    lengths: jax.Array
+    computed_steps: jax.Array
+    observations: Moments | None
+
+
+class _Actor(NamedTuple):
+    """The policy's side of the lanes: every leaf has max(lanes, MIN_ROWS) rows, those past the lanes are padding."""
+
+    member: list[jax.Array]
+    carry: Carry
+    obs: jax.Array
+
+
+class _Lanes(NamedTuple):
+    """One episode in progress per lane; every leaf but the actor's has a row a lane. An idle lane has no job."""
+
+    job: jax.Array
+    running: jax.Array
+    actor: _Actor
+    greedy: jax.Array
+    action_key: jax.Array
+    environment_key: jax.Array
+    state: State
+    total: jax.Array
+    length: jax.Array
+
+
+class _Progress(NamedTuple):
+    lanes: _Lanes
+    queued: jax.Array  # the next job of the queue
+    returns: jax.Array  # (jobs + 1,): the last entry swallows what is not finished
+    lengths: jax.Array
+    blocks: jax.Array
+    observations: Moments | None
+
+
+def run_episodes(
+    problem: Problem,
+    population: Population,
+    key: jax.Array,
+    *,
+    episodes: int,
+    greedy: jax.Array,
+    statistics: Moments | None = None,
+    gather: bool = False,
+) -> Episodes:
+    """Runs `episodes` episodes of every member, with the lanes of `problem.sizes`.
+
+    greedy: bool (), or (members,) for members that differ: whether actions are the distribution's mode or samples.
+    statistics: normalises what the policy sees; None for observations as they are. gather: return their moments.
+
+    Episode e of pair p has the key fold_in(fold_in(key, p), e); its step t draws from fold_in(s, t), where s is that
+    key's stream `action` or `environment`.
+    """
+    policy, sizes = problem.policy, problem.sizes
+    jobs = population.size * episodes
+    width = _whole(min(sizes.lanes, jobs))
+    narrow = _whole(sizes.narrow) if _whole(sizes.narrow) < width else 0
+    # As many lanes are refilled at a time: a reset costs as much as what it resets, not as much as all lanes.
+    refill_width = _whole(width // 8)
+    store = MemberStore.of(population)
+    greedy = jnp.broadcast_to(greedy, (population.size,))
+
+    def start(job: jax.Array) -> _Lanes:
+        """Fresh episodes of the jobs, int32 (rows,)."""
+        member = jnp.minimum(job // episodes, population.size - 1)
+
+        def episode_key(member, episode):
+            return jax.random.fold_in(jax.random.fold_in(key, population.pair(member)), episode)
+
+        keys = jax.vmap(episode_key)(member, job % episodes)
+        state, obs = jax.vmap(lambda key: problem.environment.reset(stream(key, "reset")))(keys)
+        carry = jax.tree.map(lambda x: jnp.broadcast_to(x, (len(job), *jnp.shape(x))), policy.initial_carry())
+        return _Lanes(
+            job=job,
+            running=job < jobs,
+            actor=_Actor(store.derive(population, member), carry, obs),
+            greedy=greedy[member],
+            action_key=jax.vmap(lambda key: stream(key, "action"))(keys),
+            environment_key=jax.vmap(lambda key: stream(key, "environment"))(keys),
+            state=state,
+            total=jnp.zeros(len(job), jnp.float32),
+            length=jnp.zeros(len(job), jnp.int32),
+        )
+
+    def act(key: jax.Array, t: jax.Array, greedy: jax.Array, distribution: Distribution) -> jax.Array:
+        return jnp.where(greedy, distribution.mode(), distribution.sample(jax.random.fold_in(key, t)))
+
+    def step(lanes: _Lanes, observations: Moments | None) -> tuple[_Lanes, Moments | None]:
+        width, actor = len(lanes.job), lanes.actor
+        if observations is not None:
+            observations = observations.merge(Moments.of(actor.obs[:width], lanes.running))
+        seen = actor.obs if statistics is None else jax.vmap(statistics.normalize)(actor.obs)
+        carry, distribution = store.apply(policy, actor.member, actor.carry, seen)
+        distribution = jax.tree.map(lambda x: x[:width], distribution)
+        action = jax.vmap(act)(lanes.action_key, lanes.length, lanes.greedy, distribution)
+        environment_keys = jax.vmap(jax.random.fold_in)(lanes.environment_key, lanes.length)
+        state, transition = jax.vmap(problem.step)(environment_keys, lanes.state, action)
+        lanes = lanes._replace(
+            running=lanes.running & ~(transition.terminated | transition.truncated),
+            actor=actor._replace(carry=carry, obs=actor.obs.at[:width].set(transition.obs)),
+            state=state,
+            total=lanes.total + jnp.where(lanes.running, transition.reward, 0.0),
+            length=lanes.length + lanes.running,
+        )
+        return lanes, observations
+
+    def refill(progress: _Progress) -> _Progress:
+        """Gives the next jobs to idle lanes, a few at a time."""
+
+        def wanted(carry):
+            lanes, queued = carry
+            return (queued < jobs) & ~lanes.running.all()
+
+        def some(carry):
+            lanes, queued = carry
+            idle = jnp.nonzero(~lanes.running, size=refill_width, fill_value=width)[0]
+            fresh = start(jnp.minimum(queued + jnp.arange(refill_width), jobs))
+            # The k-th idle lane takes the k-th next job; past the last job it gets an episode that is not running.
+            # What finds no idle lane is dropped, or lands in an actor's padding.
+            lanes = jax.tree.map(lambda old, new: old.at[idle].set(new, mode="drop"), lanes, fresh)
+            return lanes, jnp.minimum(queued + (idle < width).sum(), jobs)
+
+        lanes, queued = jax.lax.while_loop(wanted, some, (progress.lanes, progress.queued))
+        return progress._replace(lanes=lanes, queued=queued)
+
+    def block(progress: _Progress) -> _Progress:
+        """`sizes.block` steps of all lanes, then the finished episodes are written down."""
+        lanes, observations = jax.lax.fori_loop(
+            0, sizes.block, lambda _, carry: step(*carry), (progress.lanes, progress.observations)
+        )
+        slot = jnp.where(lanes.running, jobs, lanes.job)
+        return progress._replace(
+            lanes=lanes._replace(job=jnp.where(lanes.running, lanes.job, jobs)),
+            returns=progress.returns.at[slot].set(lanes.total),
+            lengths=progress.lengths.at[slot].set(lanes.length),
+            blocks=progress.blocks + 1,
+            observations=observations,
+        )
+
+    blank = jax.eval_shape(start, jnp.zeros(1, int))
+    idle = _blank(blank, width)._replace(job=jnp.full(width, jobs), actor=_blank(blank.actor, max(width, MIN_ROWS)))
+    progress = _Progress(
+        lanes=idle,
+        queued=jnp.int32(0),
+        returns=jnp.zeros(jobs + 1, jnp.float32),
+        lengths=jnp.zeros(jobs + 1, jnp.int32),
+        blocks=jnp.int32(0),
+        observations=Moments.empty(problem.environment.observation_space.shape[0]) if gather else None,
+    )
+    progress = jax.lax.while_loop(
+        lambda p: (p.queued < jobs) | (p.lanes.running.sum() > narrow), lambda p: block(refill(p)), progress
+    )
+    computed_steps = jnp.full(width, progress.blocks * sizes.block)
+    if narrow:
+        alive = jnp.nonzero(progress.lanes.running, size=max(narrow, MIN_ROWS), fill_value=width)[0]
+        moved = jax.tree.map(lambda x: x[jnp.minimum(alive, width - 1)], progress.lanes)
+        lanes = jax.tree.map(lambda x: x[:narrow], moved)._replace(actor=moved.actor)
+        lanes = lanes._replace(running=alive[:narrow] < width, job=jnp.where(alive[:narrow] < width, lanes.job, jobs))
+        progress = progress._replace(lanes=lanes, blocks=jnp.int32(0))
+        progress = jax.lax.while_loop(lambda p: p.lanes.running.any(), block, progress)
+        computed_steps = jnp.concatenate([computed_steps, jnp.full(narrow, progress.blocks * sizes.block)])
+    shape = (population.size, episodes)
+    return Episodes(
+        returns=progress.returns[:jobs].reshape(shape),
+        lengths=progress.lengths[:jobs].reshape(shape),
+        computed_steps=computed_steps,
+        observations=progress.observations,
+    )
+
+
+def _whole(width: int) -> int:
+    """`width` rounded up to eights: a few lanes more or less leave other last bits in a narrower batch's rows."""
+    return -(-width // 8) * 8
+
+
+def _blank(like: Any, rows: int) -> Any:
+    """Zeros (and zero keys) shaped like the pytree `like`, with `rows` rows."""
+
+    def leaf(x: jax.ShapeDtypeStruct) -> jax.Array:
+        shape = (rows, *x.shape[1:])
+        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+            return jnp.broadcast_to(jax.random.key(0), shape)
+        return jnp.zeros(shape, x.dtype)
+
+    return jax.tree.map(leaf, like)

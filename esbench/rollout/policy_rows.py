@@ -1,0 +1,65 @@
+"""Applying the policy to a batch of lanes: one matrix product for all of them, the same bits at any width."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import quax
+
+from esbench.policies.distributions import Distribution
+from esbench.policies.networks import Carry, Params, Policy
+from esbench.population.interface import Population
+
+# On a CPU a matrix product's rows have the same bits for every batch from 64 rows up; below they differ in the last.
+MIN_ROWS = 64
+
+
+class MemberStore(NamedTuple):
+    """How a population's members lie in lanes: only what differs per member is stored there.
+
+    shared: the leaves that all members share, None where a leaf differs per member. tree: of a member.
+    """
+
+    shared: list[jax.Array | None]
+    tree: Any
+    axes: Any
+
+    @classmethod
+    def of(cls, population: Population) -> "MemberStore":
+        leaves, tree = jax.tree.flatten(population.member(jnp.int32(0)))
+        flat_axes = _flatten_axes(population.axes, tree)
+        shared = [leaf if axis is None else None for leaf, axis in zip(leaves, flat_axes, strict=True)]
+        return cls(shared, tree, population.axes)
+
+    def derive(self, population: Population, indices: jax.Array) -> list[jax.Array]:
+        """The leaves of members `indices`, int32 (rows,), that differ per member, each (rows, ...)."""
+        members = jax.vmap(population.member, out_axes=self.axes)(indices)
+        return [own for own, shared in zip(jax.tree.leaves(members), self.shared, strict=True) if shared is None]
+
+    def apply(self, policy: Policy, own: list[jax.Array], carry: Carry, obs: jax.Array) -> tuple[Carry, Distribution]:
+        """The policy of each row's member on its memory and observation; at least MIN_ROWS rows, all given in full.
+
+        Padding is the caller's, in its own loop state: done here, XLA would fuse it into the network's sums, whose
+        last bits would then depend on how many rows are padding.
+        """
+
+        def one(own: list[jax.Array], carry: Carry, obs: jax.Array) -> tuple[Carry, Distribution]:
+            own_leaves = iter(own)
+            leaves = [next(own_leaves) if shared is None else shared for shared in self.shared]
+            params: Params = jax.tree.unflatten(self.tree, leaves)
+            return quax.quaxify(policy.apply)(params, carry, obs)
+
+        return jax.vmap(one)(own, carry, obs)
+
+
+def _flatten_axes(axes: Any, tree: Any) -> list[int | None]:
+    """The axis of each leaf of `tree`, from a prefix of it whose leaves are 0 or None."""
+    filled = jax.tree.unflatten(tree, range(tree.num_leaves))
+    flat: list[int | None] = [None] * tree.num_leaves
+
+    def mark(axis: int | None, below: Any) -> None:
+        for index in jax.tree.leaves(below):
+            flat[index] = axis
+
+    jax.tree.map(mark, axes, filled, is_leaf=lambda x: x is None)
+    return flat
