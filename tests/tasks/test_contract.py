@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from esbench.tasks.registry import task, task_specs
-
-from .episodes import EPISODES
+from tests.tasks.episodes import EPISODES
 
 NAMES = [spec.id for spec in task_specs()]
 PLAYED = [name if name in EPISODES else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from esbench.tasks.registry import task
-
-from .episodes import EPISODES, random_action
+from tests.tasks.episodes import EPISODES, random_action
 
 STEPS = 40
 
