@@ -1,6 +1,11 @@
 """`python -m esbench` and the `esbench` command."""
 
+import os
 import sys
+
+# XLA reports every program it loads from the compilation cache as an error of two pages: it compares the processor's
+# features with its own tuning hints, which no processor has. Read when JAX is first imported.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def main() -> None:

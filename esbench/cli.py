@@ -156,8 +156,10 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser, commands = _parser()
-    name = argv[0] if argv else ""
-    if name and not name.startswith("-"):
+    if not argv:
+        raise InputError(f"no command: expected one of {', '.join(commands)}, or --help")
+    name = argv[0]
+    if not name.startswith("-"):
         if name not in commands:
             raise unknown("command", name, commands)
         # Before argparse, which would name a missing option first and give no nearest one.
@@ -169,7 +171,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line `argv` (default: the process's) and returns its exit status: 0 done, 1 failed, 2 bad input."""
+    """Runs the command line `argv`, the process's by default. The exit status: 0 done, 1 failed, 2 bad input."""
     try:
         arguments = _parse(sys.argv[1:] if argv is None else argv)
         return arguments.function(arguments)
@@ -190,7 +192,7 @@ def _print_json(document: Any) -> None:
     print(json.dumps(document, indent=2, allow_nan=False))
 
 
-def _print_columns(rows: list[tuple[str, ...]]) -> None:
+def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -330,15 +332,16 @@ def _sweep(arguments: argparse.Namespace) -> int:
     results = sweep(configs, arguments.seeds, progress())
     failed = sum(isinstance(result, Exception) for result in results)
     runs = len(configs) * len(arguments.seeds)
-    print(
-        f"{runs} runs: {len(results) - failed} done, {runs - len(results)} finished before, {failed} failed, {arguments.out}"
-    )
+    done, before = len(results) - failed, runs - len(results)
+    print(f"{runs} runs: {done} done, {before} finished before, {failed} failed, {arguments.out}")
     return 1 if failed else 0
 
 
 def _report(arguments: argparse.Namespace) -> int:
     from esbench.report.write import write_report
 
-    write_report(arguments.directories, arguments.out)
-    print(arguments.out)
+    report = write_report(arguments.directories, arguments.out)
+    print(report.text)
+    print(f"table:  {report.table}")
+    print(f"figure: {report.figure}")
     return 0

@@ -1,6 +1,7 @@
 """Objects out of files: `path/to/file.py:NAME`, wherever a task or an algorithm is named."""
 
 import importlib.util
+import inspect
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,14 @@ def load_object(name: str) -> Any:
             raise InputError(f"{path_text} cannot be loaded: {type(error).__name__}: {error}") from error
     module = sys.modules[module_name]
     if not hasattr(module, attribute):
-        public = [
-            n
-            for n, v in vars(module).items()
-            if getattr(v, "__module__", module_name) == module_name and not n.startswith("_")
-        ]
+        public = [n for n, v in vars(module).items() if not n.startswith("_") and _written_in(module_name, v)]
         raise unknown(f"name in {path_text}", attribute, public)
     return getattr(module, attribute)
+
+
+def _written_in(module: str, value: Any) -> bool:
+    """Whether a module's `value` is its own and not something it imported; of values that are neither a class nor a
+    function, only modules can be told to be imported."""
+    if inspect.isclass(value) or inspect.isroutine(value):
+        return value.__module__ == module
+    return not inspect.ismodule(value)

@@ -20,7 +20,7 @@ class Sizes:
     """How a machine runs rollouts: chosen once per run, recorded in its manifest, reused on resume.
 
     lanes: episodes stepped side by side. narrow: the second, smaller width for the last long episodes; 0 for none.
-    block: steps between two looks for finished episodes.
+    Both are rounded up to eights. block: steps between two looks for finished episodes.
     """
 
     lanes: int = 64

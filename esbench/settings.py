@@ -47,7 +47,7 @@ def _plain(annotation: Any) -> Any:
     return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Annotated else annotation
 
 
-def field_names(cls: type) -> list[str]:
+def field_names(cls: Any) -> list[str]:
     """The names of the settings that `cls` (any dataclass) takes."""
     return [f.name for f in dataclasses.fields(cls) if f.init]
 

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from esbench.results.records import Device, Manifest, Row
+from esbench.results.run_directory import RunDirectory, run_path
 from esbench.tasks.spec import Anchor, TaskSpec
 
 SPEC = TaskSpec(
@@ -75,3 +76,18 @@ def make_row():
         "training": {},
     }
     return lambda **changes: Row(**{**default, **changes})
+
+
+@pytest.fixture(scope="session")
+def add_run(make_manifest):
+    """Writes a run with the given rows below `out`; the keywords replace fields of its manifest."""
+
+    def add(out, *rows, **changes):
+        manifest = make_manifest(**changes)
+        path = run_path(out, manifest.tier, manifest.task["id"], manifest.name, manifest.seed)
+        run = RunDirectory.create(path, manifest)
+        for row in rows:
+            run.append(row)
+        return run
+
+    return add

@@ -1,4 +1,4 @@
-"""From named values to an algorithm and a policy: one flat list of settings, as the command line and presets give it."""
+"""From named values to an algorithm and a policy: one flat list, as the command line and presets give it."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,7 @@
 """JAX's persistent compilation cache, on by default, and whether programs were found in it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,8 @@ def enable() -> None:
     JAX's own settings go first: `JAX_COMPILATION_CACHE_DIR` names another folder, `JAX_ENABLE_COMPILATION_CACHE=false`
     turns the cache off. A folder that cannot be written leaves it off.
     """
-    if not jax.config.jax_enable_compilation_cache or jax.config.jax_compilation_cache_dir:
+    config = jax.config
+    if not config.jax_enable_compilation_cache or config.jax_compilation_cache_dir:  # ty: ignore[missing-attribute]
         return
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = home / "esbench" / "xla"
@@ -29,7 +30,7 @@ def enable() -> None:
         return
     if not os.access(folder, os.W_OK):
         return
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+    config.update("jax_compilation_cache_dir", str(folder))
 
 
 class CacheUse:
@@ -56,7 +57,7 @@ class CacheUse:
 
 
 @contextmanager
-def watch() -> Iterator[CacheUse]:
+def watch() -> Generator[CacheUse, None, None]:
     """The use made of the cache inside the block."""
     use = CacheUse()
     jax.monitoring.register_event_listener(use.record)

@@ -27,7 +27,7 @@ def plan(config: RunConfig, seed: int) -> list[tuple[str, str]]:
         *((f"  {name}", str(value)) for name, value in asdict(config.policy).items()),
         ("sizes", ", ".join(f"{name} {value}" for name, value in asdict(sizes).items())),
         ("parameters", f"{sum(leaf.size for leaf in jax.tree.leaves(parameters)):,}"),
-        ("lanes", f"{sizes.lanes * _bytes(episode) / 2**20:.1f} MiB for {sizes.lanes} episodes' states"),
+        ("lanes", f"{sizes.lanes * _bytes(episode) / 2**20:.3g} MiB for {sizes.lanes} episodes' states"),
         ("precision", config.precision),
         ("directory", str(config.path(seed))),
         *(("warning", text) for text in config.warnings()),

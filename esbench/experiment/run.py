@@ -8,7 +8,7 @@ rows is always that of the last row that can be the score.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ import numpy as np
 
 from esbench.experiment import compilation_cache, provenance
 from esbench.experiment.config import RunConfig, resolve
-from esbench.experiment.prepare import Prepared, State, prepare
+from esbench.experiment.prepare import Prepared, State, make_problem, prepare
 from esbench.experiment.progress import Progress, progress
 from esbench.keys import evaluation_key
 from esbench.results.records import Manifest, Row
@@ -53,7 +53,7 @@ class Clocks:
     log: float = 0.0
 
     @contextmanager
-    def measure(self, name: str) -> Iterator[None]:
+    def measure(self, name: str) -> Generator[None, None, None]:
         start = time.perf_counter()
         yield
         setattr(self, name, getattr(self, name) + time.perf_counter() - start)
@@ -110,12 +110,18 @@ def run(
 def run_config(config: RunConfig, seed: int, max_seconds: float | None = None) -> RunResult:
     """One run of a resolved configuration, compilation included."""
     RunDirectory.check_new(config.path(seed))
-    compilation_cache.enable()
     reporter = progress()
+    return run_seed(announce_and_prepare(config, reporter), seed, reporter, max_seconds)
+
+
+def announce_and_prepare(config: RunConfig, reporter: Progress) -> Prepared:
+    """The programs of a configuration, with a word to the reader before the wait; InputError comes before the word."""
+    compilation_cache.enable()
+    problem = make_problem(config)
     for warning in config.warnings():
-        reporter.message(f"warning: {warning}")
+        reporter.message(f"warning: {config.label}: {warning}")
     reporter.message(f"{config.label}: compiling")
-    return run_seed(prepare(config), seed, reporter, max_seconds)
+    return prepare(config, problem)
 
 
 def run_seed(prepared: Prepared, seed: int, reporter: Progress, max_seconds: float | None = None) -> RunResult:

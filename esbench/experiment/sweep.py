@@ -3,11 +3,9 @@
 from collections.abc import Iterable
 
 from esbench.errors import InputError
-from esbench.experiment import compilation_cache
 from esbench.experiment.config import RunConfig
-from esbench.experiment.prepare import prepare
 from esbench.experiment.progress import Progress
-from esbench.experiment.run import RunResult, run_seed
+from esbench.experiment.run import RunResult, announce_and_prepare, run_seed
 from esbench.results.run_directory import ROWS_FILE, RunDirectory
 
 
@@ -17,7 +15,6 @@ def sweep(configs: Iterable[RunConfig], seeds: Iterable[int], reporter: Progress
     One result per run that was not finished: what it left, or the error that ended it; an error does not stop the
     others.
     """
-    compilation_cache.enable()
     seeds = list(seeds)
     results: list[RunResult | Exception] = []
     for config in configs:
@@ -35,11 +32,8 @@ def _run_all(config: RunConfig, seeds: list[int], reporter: Progress) -> list[Ru
         reporter.message(f"{label} failed: {name}{error}")
         return error
 
-    for warning in config.warnings():
-        reporter.message(f"warning: {config.label}: {warning}")
-    reporter.message(f"{config.label}: compiling")
     try:
-        prepared = prepare(config)
+        prepared = announce_and_prepare(config, reporter)
     except Exception as error:
         return [failed(config.label, error)] * len(seeds)
     results: list[RunResult | Exception] = []

@@ -80,8 +80,8 @@ class PolicySettings:
     layer_size: Annotated[int, Field(ge=1)] = 256
     activation: Literal["pqn", "tanh", "relu"] = "pqn"
 
-    def for_actions(self, space: gymnasium.Space) -> MLPPolicy:
+    def for_actions(self, space: gymnasium.spaces.Discrete | gymnasium.spaces.Box) -> MLPPolicy:
         """The policy for a Discrete space or a one-dimensional Box."""
         continuous = isinstance(space, gymnasium.spaces.Box)
-        actions = int(space.shape[0] if continuous else space.n)
+        actions = space.shape[0] if isinstance(space, gymnasium.spaces.Box) else int(space.n)
         return MLPPolicy(self.n_layers, self.layer_size, self.activation, actions, continuous)

@@ -33,7 +33,7 @@ def save_policy(path: Path, deployed: "DeployedPolicy") -> None:
     temporary = path.with_name(path.name + ".partial")
     try:
         with open(temporary, "wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # ty: ignore[invalid-argument-type]  (no path is named allow_pickle)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -5,18 +5,19 @@ the next job, so a long episode does not hold up the others. When the queue is e
 into a second, narrower set. Returns and lengths are those of each job run alone, to the bit.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
 from esbench.keys import stream
+from esbench.policies.distributions import Distribution
 from esbench.policies.networks import Carry
 from esbench.policies.normalization import Moments
 from esbench.population.interface import Population
 from esbench.problem import Problem
-from esbench.rollout.policy_rows import MemberStore
+from esbench.rollout.policy_rows import MIN_ROWS, MemberStore
 from esbench.tasks.environment import State
 
 
@@ -34,17 +35,24 @@ class Episodes(struct.PyTreeNode):
     observations: Moments | None
 
 
+class _Actor(NamedTuple):
+    """The policy's side of the lanes: every leaf has max(lanes, MIN_ROWS) rows, those past the lanes are padding."""
+
+    member: list[jax.Array]
+    carry: Carry
+    obs: jax.Array
+
+
 class _Lanes(NamedTuple):
-    """One episode in progress per lane; every leaf has a leading lane axis. An idle lane has no job."""
+    """One episode in progress per lane; every leaf but the actor's has a row a lane. An idle lane has no job."""
 
     job: jax.Array
     running: jax.Array
-    member: list[jax.Array]
+    actor: _Actor
     greedy: jax.Array
-    key: jax.Array
-    carry: Carry
+    action_key: jax.Array
+    environment_key: jax.Array
     state: State
-    obs: jax.Array
     total: jax.Array
     length: jax.Array
 
@@ -73,14 +81,15 @@ def run_episodes(
     greedy: bool (), or (members,) for members that differ: whether actions are the distribution's mode or samples.
     statistics: normalises what the policy sees; None for observations as they are. gather: return their moments.
 
-    Episode e of pair p has the key fold_in(fold_in(key, p), e), its step t the key fold_in(that, t).
+    Episode e of pair p has the key fold_in(fold_in(key, p), e); its step t draws from fold_in(s, t), where s is that
+    key's stream `action` or `environment`.
     """
     policy, sizes = problem.policy, problem.sizes
     jobs = population.size * episodes
-    width = min(sizes.lanes, jobs)
-    narrow = sizes.narrow if 0 < sizes.narrow < width else 0
+    width = _whole(min(sizes.lanes, jobs))
+    narrow = _whole(sizes.narrow) if _whole(sizes.narrow) < width else 0
     # As many lanes are refilled at a time: a reset costs as much as what it resets, not as much as all lanes.
-    refill_width = max(1, width // 8)
+    refill_width = _whole(width // 8)
     store = MemberStore.of(population)
     greedy = jnp.broadcast_to(greedy, (population.size,))
 
@@ -97,33 +106,32 @@ def run_episodes(
         return _Lanes(
             job=job,
             running=job < jobs,
-            member=store.derive(population, member),
+            actor=_Actor(store.derive(population, member), carry, obs),
             greedy=greedy[member],
-            key=jax.vmap(lambda key: stream(key, "step"))(keys),
-            carry=carry,
+            action_key=jax.vmap(lambda key: stream(key, "action"))(keys),
+            environment_key=jax.vmap(lambda key: stream(key, "environment"))(keys),
             state=state,
-            obs=obs,
             total=jnp.zeros(len(job), jnp.float32),
             length=jnp.zeros(len(job), jnp.int32),
         )
 
-    def act(key, greedy, distribution):
-        return jnp.where(greedy, distribution.mode(), distribution.sample(stream(key, "action")))
+    def act(key: jax.Array, t: jax.Array, greedy: jax.Array, distribution: Distribution) -> jax.Array:
+        return jnp.where(greedy, distribution.mode(), distribution.sample(jax.random.fold_in(key, t)))
 
     def step(lanes: _Lanes, observations: Moments | None) -> tuple[_Lanes, Moments | None]:
+        width, actor = len(lanes.job), lanes.actor
         if observations is not None:
-            observations = observations.merge(Moments.of(lanes.obs, lanes.running))
-        seen = lanes.obs if statistics is None else jax.vmap(statistics.normalize)(lanes.obs)
-        carry, distribution = store.apply(policy, lanes.member, lanes.carry, seen)
-        keys = jax.vmap(jax.random.fold_in)(lanes.key, lanes.length)
-        action = jax.vmap(act)(keys, lanes.greedy, distribution)
-        environment_keys = jax.vmap(lambda key: stream(key, "environment"))(keys)
+            observations = observations.merge(Moments.of(actor.obs[:width], lanes.running))
+        seen = actor.obs if statistics is None else jax.vmap(statistics.normalize)(actor.obs)
+        carry, distribution = store.apply(policy, actor.member, actor.carry, seen)
+        distribution = jax.tree.map(lambda x: x[:width], distribution)
+        action = jax.vmap(act)(lanes.action_key, lanes.length, lanes.greedy, distribution)
+        environment_keys = jax.vmap(jax.random.fold_in)(lanes.environment_key, lanes.length)
         state, transition = jax.vmap(problem.step)(environment_keys, lanes.state, action)
         lanes = lanes._replace(
             running=lanes.running & ~(transition.terminated | transition.truncated),
-            carry=carry,
+            actor=actor._replace(carry=carry, obs=actor.obs.at[:width].set(transition.obs)),
             state=state,
-            obs=transition.obs,
             total=lanes.total + jnp.where(lanes.running, transition.reward, 0.0),
             length=lanes.length + lanes.running,
         )
@@ -140,10 +148,10 @@ def run_episodes(
             lanes, queued = carry
             idle = jnp.nonzero(~lanes.running, size=refill_width, fill_value=width)[0]
             fresh = start(jnp.minimum(queued + jnp.arange(refill_width), jobs))
-            # The k-th idle lane takes the k-th next job; lanes past the last job stay as they are.
-            slot = jnp.where(fresh.job < jobs, idle, width)
-            lanes = jax.tree.map(lambda old, new: old.at[slot].set(new, mode="drop"), lanes, fresh)
-            return lanes, queued + (slot < width).sum()
+            # The k-th idle lane takes the k-th next job; past the last job it gets an episode that is not running.
+            # What finds no idle lane is dropped, or lands in an actor's padding.
+            lanes = jax.tree.map(lambda old, new: old.at[idle].set(new, mode="drop"), lanes, fresh)
+            return lanes, jnp.minimum(queued + (idle < width).sum(), jobs)
 
         lanes, queued = jax.lax.while_loop(wanted, some, (progress.lanes, progress.queued))
         return progress._replace(lanes=lanes, queued=queued)
@@ -162,25 +170,25 @@ def run_episodes(
             observations=observations,
         )
 
-    idle = jax.tree.map(lambda x: _blank((width, *x.shape[1:]), x.dtype), jax.eval_shape(start, jnp.zeros(1, int)))
-    progress = refill(
-        _Progress(
-            lanes=idle._replace(job=jnp.full(width, jobs)),
-            queued=jnp.int32(0),
-            returns=jnp.zeros(jobs + 1, jnp.float32),
-            lengths=jnp.zeros(jobs + 1, jnp.int32),
-            blocks=jnp.int32(0),
-            observations=Moments.empty(problem.environment.observation_space.shape[0]) if gather else None,
-        )
+    blank = jax.eval_shape(start, jnp.zeros(1, int))
+    idle = _blank(blank, width)._replace(job=jnp.full(width, jobs), actor=_blank(blank.actor, max(width, MIN_ROWS)))
+    progress = _Progress(
+        lanes=idle,
+        queued=jnp.int32(0),
+        returns=jnp.zeros(jobs + 1, jnp.float32),
+        lengths=jnp.zeros(jobs + 1, jnp.int32),
+        blocks=jnp.int32(0),
+        observations=Moments.empty(problem.environment.observation_space.shape[0]) if gather else None,
     )
     progress = jax.lax.while_loop(
-        lambda p: (p.queued < jobs) | (p.lanes.running.sum() > narrow), lambda p: refill(block(p)), progress
+        lambda p: (p.queued < jobs) | (p.lanes.running.sum() > narrow), lambda p: block(refill(p)), progress
     )
     computed_steps = jnp.full(width, progress.blocks * sizes.block)
     if narrow:
-        alive = jnp.nonzero(progress.lanes.running, size=narrow, fill_value=width)[0]
-        lanes = jax.tree.map(lambda x: x[jnp.minimum(alive, width - 1)], progress.lanes)
-        lanes = lanes._replace(running=alive < width, job=jnp.where(alive < width, lanes.job, jobs))
+        alive = jnp.nonzero(progress.lanes.running, size=max(narrow, MIN_ROWS), fill_value=width)[0]
+        moved = jax.tree.map(lambda x: x[jnp.minimum(alive, width - 1)], progress.lanes)
+        lanes = jax.tree.map(lambda x: x[:narrow], moved)._replace(actor=moved.actor)
+        lanes = lanes._replace(running=alive[:narrow] < width, job=jnp.where(alive[:narrow] < width, lanes.job, jobs))
         progress = progress._replace(lanes=lanes, blocks=jnp.int32(0))
         progress = jax.lax.while_loop(lambda p: p.lanes.running.any(), block, progress)
         computed_steps = jnp.concatenate([computed_steps, jnp.full(narrow, progress.blocks * sizes.block)])
@@ -193,7 +201,18 @@ def run_episodes(
     )
 
 
-def _blank(shape: tuple[int, ...], dtype: jnp.dtype) -> jax.Array:
-    if jnp.issubdtype(dtype, jax.dtypes.prng_key):
-        return jnp.broadcast_to(jax.random.key(0), shape)
-    return jnp.zeros(shape, dtype)
+def _whole(width: int) -> int:
+    """`width` rounded up to eights: a few lanes more or less leave other last bits in a narrower batch's rows."""
+    return -(-width // 8) * 8
+
+
+def _blank(like: Any, rows: int) -> Any:
+    """Zeros (and zero keys) shaped like the pytree `like`, with `rows` rows."""
+
+    def leaf(x: jax.ShapeDtypeStruct) -> jax.Array:
+        shape = (rows, *x.shape[1:])
+        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+            return jnp.broadcast_to(jax.random.key(0), shape)
+        return jnp.zeros(shape, x.dtype)
+
+    return jax.tree.map(leaf, like)

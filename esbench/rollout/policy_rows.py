@@ -37,9 +37,11 @@ class MemberStore(NamedTuple):
         return [own for own, shared in zip(jax.tree.leaves(members), self.shared, strict=True) if shared is None]
 
     def apply(self, policy: Policy, own: list[jax.Array], carry: Carry, obs: jax.Array) -> tuple[Carry, Distribution]:
-        """The policy of each lane's member on its memory and observation, all with a leading lane axis."""
-        rows = len(obs)
-        padded = jax.tree.map(lambda x: _pad(x, MIN_ROWS), (own, carry, obs)) if rows < MIN_ROWS else (own, carry, obs)
+        """The policy of each row's member on its memory and observation; at least MIN_ROWS rows, all given in full.
+
+        Padding is the caller's, in its own loop state: done here, XLA would fuse it into the network's sums, whose
+        last bits would then depend on how many rows are padding.
+        """
 
         def one(own: list[jax.Array], carry: Carry, obs: jax.Array) -> tuple[Carry, Distribution]:
             own_leaves = iter(own)
@@ -47,12 +49,7 @@ class MemberStore(NamedTuple):
             params: Params = jax.tree.unflatten(self.tree, leaves)
             return quax.quaxify(policy.apply)(params, carry, obs)
 
-        result = jax.vmap(one)(*padded)
-        return jax.tree.map(lambda x: x[:rows], result) if rows < MIN_ROWS else result
-
-
-def _pad(x: jax.Array, rows: int) -> jax.Array:
-    return jnp.concatenate([x, jnp.zeros((rows - len(x), *x.shape[1:]), x.dtype)])
+        return jax.vmap(one)(own, carry, obs)
 
 
 def _flatten_axes(axes: Any, tree: Any) -> list[int | None]:

@@ -1,6 +1,6 @@
 """The 16 tasks: which environment, how long an episode, which budgets, and what its scores are read against."""
 
-from esbench.tasks.spec import Budgets, TaskSpec
+from esbench.tasks.spec import Anchor, Budgets, TaskSpec
 
 GYMNAX = "gymnax==1.0.1"
 BRAX = "brax==0.14.2"
@@ -8,6 +8,20 @@ CRAFTAX = "craftax==1.6.1"
 JUMANJI = "jumanji==1.1.2"
 KINETIX = "kinetix-env==3.0.2"
 NAVIX = "navix==0.7.4"
+
+
+def measured(value: float, standard_error: float, episodes: int) -> Anchor:
+    """The mean return of actions drawn uniformly from the action space, measured on these very environments."""
+    return Anchor(value, f"uniformly random actions, {episodes} episodes, seed 0", standard_error)
+
+
+def goal_and_way(start: float, contact: float) -> Anchor:
+    """Kinetix: 1 for the goal and 0.1 for every unit by which the way there shortens the distance to it."""
+    source = f"rules: goal 1, shaping 0.1 x (start distance {start} - contact distance {contact})"
+    return Anchor(round(1 + 0.1 * (start - contact), 3), source)
+
+
+GOAL = Anchor(1.0, "rules: 1 for reaching the goal")
 
 CATALOGUE: tuple[TaskSpec, ...] = (
     TaskSpec(
@@ -20,6 +34,8 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         action_kind="discrete",
         description="Balance a pole on a cart by pushing it left or right; 1 for every step upright.",
         budgets=Budgets(lite=2_000_000),
+        random=measured(22.32, 0.12, 10_000),
+        reference=Anchor(500.0, "rules: 1 a step for 500 steps"),
     ),
     TaskSpec(
         id="Pendulum-v1",
@@ -31,6 +47,10 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         action_kind="continuous",
         description="Swing a pendulum up and hold it there with little torque; every step costs angle, speed, torque.",
         budgets=Budgets(lite=10_000_000),
+        random=measured(-1231.8, 2.9, 10_000),
+        reference=Anchor(
+            -150.0, "frozen: the practical ceiling, PPO -172 (rl-baselines3-zoo), ES -130 to -153 (gymnax-blines)"
+        ),
     ),
     TaskSpec(
         id="Ant-v0",
@@ -42,6 +62,8 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         action_kind="continuous",
         description="Run a four-legged robot forwards; 1 a step for being upright, so that standing still also pays.",
         budgets=Budgets(lite=200_000),
+        random=measured(-13.42, 0.77, 1000),
+        reference=Anchor(8000.0, "frozen: about what brax's own PPO demonstration reaches, on older physics"),
     ),
     TaskSpec(
         id="Humanoid-v0",
@@ -53,6 +75,8 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         action_kind="continuous",
         description="Run a two-legged robot forwards; 5 a step for being upright, so that standing still also pays.",
         budgets=Budgets(lite=100_000),
+        random=measured(167.0, 1.5, 1000),
+        reference=Anchor(13_000.0, "frozen: the top of the axis for humanoid in brax's training notebook"),
     ),
     TaskSpec(
         id="InvertedDoublePendulum-v0",
@@ -64,6 +88,10 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         action_kind="continuous",
         description="Balance two linked poles on a cart; up to 10 a step while the tip stays above 1 m.",
         budgets=Budgets(lite=1_000_000),
+        random=measured(154.9, 1.1, 2000),
+        reference=Anchor(
+            9360.0, "rules: 10 - (2 - 1.2)**2 a step with the tip still at its highest, 1.2 m, for 1000 steps"
+        ),
     ),
     TaskSpec(
         id="CraftaxClassic-v0",
@@ -74,7 +102,9 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         max_episode_steps=10_000,
         action_kind="discrete",
         description="Survive, gather and craft in an open world; 1 for each of 22 achievements, 0.1 a health point.",
-        budgets=Budgets(lite=200_000),
+        budgets=Budgets(lite=300_000),
+        random=Anchor(1.41, "uniformly random actions, 100 episodes", 0.122),
+        reference=Anchor(22.0, "rules: 22 achievements of 1"),
     ),
     TaskSpec(
         id="Craftax-v0",
@@ -86,6 +116,8 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         action_kind="discrete",
         description="Descend nine floors of a dungeon, fighting and crafting; 67 achievements worth 226 together.",
         budgets=Budgets(lite=50_000),
+        random=Anchor(1.02, "uniformly random actions, 100 episodes", 0.117),
+        reference=Anchor(226.0, "rules: the weights of 67 achievements"),
     ),
     TaskSpec(
         id="Game2048-v1",
@@ -97,6 +129,8 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         action_kind="discrete",
         description="Slide and merge tiles of 2048; a merge pays the new tile's value, an illegal move does nothing.",
         budgets=Budgets(lite=5_000_000),
+        random=measured(1092.5, 8.5, 4000),
+        reference=Anchor(20_000.0, "rules: about the score at which the 2048 tile is made, of 930 legal moves"),
     ),
     TaskSpec(
         id="Knapsack-v1",
@@ -108,6 +142,9 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         action_kind="discrete",
         description="Pack 50 items of random weight and value into a bag of 12.5; an illegal choice ends the episode.",
         budgets=Budgets(lite=5_000_000),
+        random=measured(4.253, 0.023, 10_000),
+        heuristic=Anchor(20.07, "greedy by value per weight, 20 000 instances", 0.013),
+        reference=Anchor(20.20, "mean fractional bound of 20 000 instances", 0.013),
     ),
     TaskSpec(
         id="Snake-v1",
@@ -119,6 +156,8 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         action_kind="discrete",
         description="Eat fruit on a 12 x 12 board while growing; 1 each, and running into a wall or oneself ends it.",
         budgets=Budgets(lite=3_000_000),
+        random=measured(0.0997, 0.0033, 10_000),
+        reference=Anchor(143.0, "rules: a fruit for every cell but the first"),
     ),
     TaskSpec(
         id="HardPinball-v0",
@@ -128,8 +167,10 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="kinetix/l/hard_pinball",
         max_episode_steps=256,
         action_kind="continuous",
-        description="Flip a ball through a pinball table to the goal: 1, or -1 for a bad contact; one fixed start.",
-        budgets=Budgets(lite=100_000),
+        description="Flip a ball with two motors to the goal, 1, and keep it off the floor, -1; one fixed start.",
+        budgets=Budgets(lite=60_000),
+        random=Anchor(-1.060, "uniformly random actions, 256 episodes", 0.0193),
+        reference=goal_and_way(2.531, 0.445),
     ),
     TaskSpec(
         id="ThrustControlLeft-v0",
@@ -139,8 +180,10 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="kinetix/m/h17_thrustcontrol_left",
         max_episode_steps=256,
         action_kind="continuous",
-        description="Steer a thruster-driven body to the goal on the left: 1, and a small shaping; one fixed start.",
+        description="Fly a box with two thrusters round a ball to the goal, 1, clear of a bar, -1; one fixed start.",
         budgets=Budgets(lite=300_000),
+        random=measured(0.0761, 0.0007, 1000),
+        reference=goal_and_way(3.266, 0.440),
     ),
     TaskSpec(
         id="ThrustOverBall-v0",
@@ -150,8 +193,10 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="kinetix/s/h1_thrust_over_ball",
         max_episode_steps=256,
         action_kind="continuous",
-        description="Fly over a ball to the goal: 1, or -1 for touching the ball; one fixed start.",
+        description="Fly a ball with a thruster over a block, -1, to the goal, 1; one fixed start.",
         budgets=Budgets(lite=500_000),
+        random=measured(-0.8110, 0.0002, 1000),
+        reference=goal_and_way(3.815, 0.626),
     ),
     TaskSpec(
         id="DoorKey-8x8-v0",
@@ -163,6 +208,8 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         action_kind="discrete",
         description="Fetch a key, open the door and reach the goal behind it: 1.",
         budgets=Budgets(lite=5_000_000),
+        random=measured(0.0002, 0.0001, 20_000),
+        reference=GOAL,
     ),
     TaskSpec(
         id="DynamicObstacles-6x6-v0",
@@ -174,6 +221,8 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         action_kind="discrete",
         description="Reach the goal among three moving balls: 1; being hit ends the episode with nothing.",
         budgets=Budgets(lite=3_000_000),
+        random=measured(0.0452, 0.0015, 20_000),
+        reference=GOAL,
     ),
     TaskSpec(
         id="FourRooms-v0",
@@ -185,5 +234,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         action_kind="discrete",
         description="Reach a goal somewhere in four connected rooms within 100 steps: 1.",
         budgets=Budgets(lite=1_500_000),
+        random=measured(0.0358, 0.0014, 20_000),
+        reference=GOAL,
     ),
 )

@@ -32,8 +32,11 @@ class Environment(Protocol):
     undefined but must not raise: callers reset.
     """
 
-    observation_space: gymnasium.spaces.Box
-    action_space: gymnasium.spaces.Discrete | gymnasium.spaces.Box
+    @property
+    def observation_space(self) -> gymnasium.spaces.Box: ...
+
+    @property
+    def action_space(self) -> gymnasium.spaces.Discrete | gymnasium.spaces.Box: ...
 
     def reset(self, key: jax.Array) -> tuple[State, jax.Array]:
         """A fresh episode: its state and its first observation."""

@@ -10,7 +10,7 @@ import inspect
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -91,7 +91,7 @@ def _make(spec: TaskSpec) -> "Environment":
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """Silences what the suites print and warn about when they are imported; exceptions pass."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)

@@ -62,8 +62,8 @@ class TaskSpec:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "TaskSpec":
-        def anchor(value: dict[str, Any] | None) -> Anchor | None:
-            return None if value is None else Anchor(**value)
-
-        anchors = {name: anchor(data.get(name)) for name in ("random", "heuristic", "reference")}
-        return cls(**{**data, **anchors, "budgets": Budgets(**data["budgets"])})
+        values: dict[str, Any] = {**data, "budgets": Budgets(**data["budgets"])}
+        for name in ("random", "heuristic", "reference"):
+            if values.get(name) is not None:
+                values[name] = Anchor(**values[name])
+        return cls(**values)

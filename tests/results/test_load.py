@@ -6,7 +6,6 @@ import pytest
 
 from esbench.errors import InputError
 from esbench.results.load import load_results
-from esbench.results.run_directory import RunDirectory, run_path
 
 COLUMNS = {
     "tier",
@@ -32,21 +31,6 @@ COLUMNS = {
     "budget",
     "status",
 }
-
-
-@pytest.fixture
-def add_run(make_manifest):
-    """Writes a run below a directory."""
-
-    def add(out, *rows, **changes):
-        manifest = make_manifest(**changes)
-        path = run_path(out, manifest.tier, manifest.task["id"], manifest.name, manifest.seed)
-        run = RunDirectory.create(path, manifest)
-        for row in rows:
-            run.append(row)
-        return run
-
-    return add
 
 
 def test_one_row_per_evaluation_with_all_columns(tmp_path, add_run, make_row):

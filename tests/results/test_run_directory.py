@@ -119,6 +119,46 @@ def test_an_unwritable_directory_is_refused(tmp_path, make_manifest, monkeypatch
         RunDirectory.create(tmp_path / "seed-0", make_manifest())
 
 
+def test_a_refusal_is_known_before_the_work(run, tmp_path, make_row, monkeypatch):
+    before = contents(tmp_path)
+    RunDirectory.check_new(tmp_path / "another" / "seed-0")
+    with pytest.raises(InputError, match="--resume"):
+        RunDirectory.check_new(run.path)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match=f"cannot write a run to {tmp_path}/file/seed-0"):
+        RunDirectory.check_new(tmp_path / "file" / "seed-0")
+    monkeypatch.setattr(os, "access", lambda *_args: False)
+    with pytest.raises(InputError, match="not writable"):
+        RunDirectory.check_new(tmp_path / "another")
+    (tmp_path / "file").unlink()
+    assert contents(tmp_path) == before
+
+
+def test_rows_can_be_replaced_and_followed(run, make_row):
+    run.append(make_row())
+    run.append(make_row(useful_steps=900))
+    run.replace([run.rows[0], make_row(useful_steps=900, final=True)])
+    run.append(make_row(useful_steps=1500))
+    again = RunDirectory.open(run.path)
+    assert again.rows == run.rows
+    assert [(row.useful_steps, row.final) for row in again.rows] == [(0, False), (900, True), (1500, False)]
+    assert [path.name for path in run.path.iterdir()] == ["run.jsonl"]
+
+
+def test_a_failed_replacement_leaves_the_old_rows(run, make_row, monkeypatch):
+    run.append(make_row())
+    before = (run.path / "run.jsonl").read_bytes()
+
+    def interrupted(*_args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run.replace([make_row(final=True)])
+    assert (run.path / "run.jsonl").read_bytes() == before
+    assert not RunDirectory.open(run.path).finished
+
+
 def test_a_second_final_row_is_refused(run, make_row):
     run.append(make_row(final=True))
     run.append(make_row(useful_steps=2000))  # an overshoot may follow the score

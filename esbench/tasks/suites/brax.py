@@ -36,10 +36,11 @@ class Brax:
 
     def reset(self, key: jax.Array) -> tuple[State, jax.Array]:
         state = self._environment.reset(key)
-        return state.pipeline_state, state.obs
+        return state.pipeline_state, state.obs  # ty: ignore[invalid-explicit-return]
 
     def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Transition]:
         zero = jnp.float32(0)
         before = brax.envs.State(pipeline_state=state, obs=zero, reward=zero, done=zero)
         after = self._environment.step(before, action)
-        return after.pipeline_state, Transition(after.obs, after.reward, after.done > 0.5, jnp.bool_(False))
+        obs: jax.Array = after.obs  # ty: ignore[invalid-assignment]
+        return after.pipeline_state, Transition(obs, after.reward, after.done > 0.5, jnp.bool_(False))

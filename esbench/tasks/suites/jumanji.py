@@ -59,4 +59,5 @@ class Jumanji:
         # jumanji draws from the key in its state, which came from the episode's reset.
         state, timestep = self._environment.step(state, action)
         obs = self._flatten(timestep.observation)
-        return state, Transition(obs, timestep.reward, timestep.last(), jnp.bool_(False))
+        reward, terminated = jnp.asarray(timestep.reward), jnp.asarray(timestep.last())
+        return state, Transition(obs, reward, terminated, jnp.bool_(False))

@@ -43,7 +43,7 @@ class Kinetix:
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (actions,), np.float32)
 
     def reset(self, key: jax.Array) -> tuple[State, jax.Array]:
-        obs, state = self._environment.reset_env(key, self._params, None)
+        obs, state = self._environment.reset_env(key, self._params, None)  # ty: ignore[invalid-argument-type]
         return state, obs
 
     def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Transition]:

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import navix
 import numpy as np
 from navix.states import EventsManager
+from navix.states import State as NavixState
 
 from esbench.tasks.environment import Environment, State, Transition
 from esbench.tasks.spec import TaskSpec
@@ -31,7 +32,7 @@ class Navix:
         self.observation_space = gymnasium.spaces.Box(0.0, 1.0, (size,), np.float32)
         self.action_space = gymnasium.spaces.Discrete(len(self._environment.action_set))
 
-    def _observe(self, state: navix.states.State) -> jax.Array:
+    def _observe(self, state: NavixState) -> jax.Array:
         return (self._environment.observation_fn(state) / SCALE).ravel()
 
     def reset(self, key: jax.Array) -> tuple[State, jax.Array]:

@@ -1,0 +1,48 @@
+# Needs Python 3.11, 3.12 or 3.13 and make. Everything is installed into .venv, nothing outside this folder.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup bench test test-slow lint lock
+
+# The newest Python that works; PYTHON=... chooses another. Running it also sees through wrappers that only seem there.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+BENCH_TASKS := CartPole-v1,Knapsack-v1,DynamicObstacles-6x6-v0
+BENCH_ALGORITHMS := eggroll,open_es,ppo
+BENCH_STEPS ?= 500000
+BENCH_OUT ?= runs/bench
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(STAMP) ## install esbench and all that it needs into .venv; does nothing while nothing changed
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "Creating .venv with $(PYTHON)"; $(PYTHON) -m venv .venv; }
+	@echo "Installing requirements.lock into .venv (minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+bench: $(STAMP) ## EGGROLL, OpenES and PPO on three tasks, three seeds each: a table and a figure
+	$(BIN)/esbench sweep --tasks $(BENCH_TASKS) --algorithms $(BENCH_ALGORITHMS) --seeds 0:3 --steps $(BENCH_STEPS) --out $(BENCH_OUT)
+	$(BIN)/esbench report $(BENCH_OUT) --out $(BENCH_OUT)/report
+
+test: $(STAMP) ## the tests, without the slow ones
+	$(BIN)/python -m pytest -q
+
+test-slow: $(STAMP) ## the slow tests: minutes of compilation and training each
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(STAMP) ## style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/ty check --python .venv
+
+lock: $(STAMP) ## write requirements.lock anew from pyproject.toml, keeping versions that still fit
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+		--extra all --extra dev --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock

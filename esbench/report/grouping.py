@@ -1,0 +1,68 @@
+"""Which runs are shown together, in which order, and which must not be."""
+
+import itertools
+from collections.abc import Iterable
+from typing import Any
+
+from esbench.errors import InputError
+from esbench.results.load import run_identity
+from esbench.results.records import Manifest
+from esbench.results.run_directory import RunDirectory
+from esbench.tasks.spec import TIERS
+
+BASELINES = ("eggroll", "open_es", "ppo")
+
+# What a task's returns depend on. Anchors and descriptions may be improved without making another task of it.
+_SAME_TASK = ("suite", "source_id", "max_episode_steps", "action_kind", "requires")
+# What the seeds of one name share. Sizes are the machine's: they do not change what is measured.
+_SAME_SETTINGS = ("algorithm", "settings", "policy", "budget", "action_mode", "precision")
+
+
+def tier_order(tiers: Iterable[str]) -> list[str]:
+    """The tiers from the smallest budgets to the largest, unknown ones last."""
+    return sorted(set(tiers), key=lambda tier: (TIERS.index(tier) if tier in TIERS else len(TIERS), tier))
+
+
+def algorithm_order(algorithms: Iterable[str]) -> list[str]:
+    """The baselines first, then the others by name."""
+    return sorted(set(algorithms), key=lambda name: (name not in BASELINES, name))
+
+
+def run_name(run: RunDirectory) -> str:
+    """A run's name in messages: tier/task/name/seed-n, the same on every machine."""
+    tier, task, name, seed = run_identity(run)
+    return f"{tier}/{task}/{name}/seed-{seed}"
+
+
+def check_comparable(runs: Iterable[RunDirectory]) -> None:
+    """InputError unless each run is there once, runs of one tier and task were of the same task, and the seeds of
+    one name had the same settings."""
+    runs = sorted(runs, key=run_identity)
+    for first, second in itertools.pairwise(runs):
+        if run_identity(first) == run_identity(second):
+            raise InputError(f"{run_name(first)} is there twice: {first.path} and {second.path}")
+        one, other = first.manifest, second.manifest
+        if (one.tier, one.task["id"]) != (other.tier, other.task["id"]):
+            continue
+        for field in _SAME_TASK:
+            _check_equal(first, second, f"task's {field}", one.task[field], other.task[field])
+        if one.name == other.name:
+            for field in _SAME_SETTINGS:
+                _check_equal(first, second, field, *_values(one, other, field))
+
+
+def _check_equal(first: RunDirectory, second: RunDirectory, what: str, one: Any, other: Any) -> None:
+    if one != other:
+        raise InputError(
+            f"{run_name(first)} and {run_name(second)} cannot be averaged or compared: {what} is {one!r} and {other!r}"
+        )
+
+
+def _values(one: Manifest, other: Manifest, field: str) -> tuple[Any, Any]:
+    """The two values of `field`; of dictionaries, only what differs."""
+    values = getattr(one, field), getattr(other, field)
+    if not isinstance(values[0], dict):
+        return values
+    a, b = values
+    differing = [name for name in {**a, **b} if a.get(name) != b.get(name)]
+    return {name: a.get(name) for name in differing}, {name: b.get(name) for name in differing}

@@ -1,0 +1,92 @@
+"""Every shipped preset builds; files are strict."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from esbench.errors import InputError
+from esbench.experiment.config import resolve
+from esbench.experiment.presets import preset_file, read_presets
+from esbench.tasks.registry import task_specs
+
+ALGORITHMS = ("eggroll", "open_es", "ppo")
+TASKS = [spec.id for spec in task_specs()]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("tier", ["smoke", "lite", "standard", "paper"])
+def test_every_task_can_be_run_in_every_tier(algorithm, tier):
+    for task in TASKS:
+        config = resolve(task, algorithm, tier=tier)
+        assert config.preset in ("smoke", "lite", "paper")
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_the_paper_has_the_16_tasks_and_the_papers_policy(algorithm):
+    paper = read_presets(preset_file(algorithm), algorithm)["paper"]
+    assert paper.default is None
+    assert sorted(paper.tasks) == sorted(TASKS)
+    for task in TASKS:
+        policy = resolve(task, algorithm, tier="paper").policy
+        assert (policy.n_layers, policy.layer_size, policy.activation) == (3, 256, "pqn")
+
+
+def test_numbers_of_the_paper():
+    """Read off tables 3 and 18 of arXiv 2511.16652 v1, apart from the files."""
+    eggroll = resolve("CartPole-v1", "eggroll", tier="paper").settings
+    assert (eggroll["pop_size"], eggroll["rank"], eggroll["optimizer"]) == (2048, 4, "sgd")
+    assert (eggroll["sigma"], eggroll["sigma_decay"], eggroll["lr_decay"]) == (0.2, 0.999, 0.9995)
+    open_es = resolve("CartPole-v1", "open_es", tier="paper").settings
+    assert (open_es["n_parallel_evaluations"], open_es["optimizer"]) == (4, "adamw")
+    assert open_es["weight_decay"] == 1e-4
+    ppo = resolve("FourRooms-v0", "ppo", tier="paper").settings
+    assert (ppo["num_envs"], ppo["num_steps"], ppo["num_epochs"], ppo["num_minibatches"]) == (256, 256, 8, 32)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_files_hold_the_three_presets(algorithm):
+    assert list(tomllib.loads(preset_file(algorithm).read_text())) == ["smoke", "lite", "paper"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[default]\nsigm = 1.0", r"mine.toml: \[default\] unknown setting of eggroll 'sigm': did you mean 'sigma'\?"),
+        ("[default]\nsigma = '0.1'", r"mine.toml: \[default\] sigma = '0.1': expected float"),
+        ("[default]\npop_size = 16.0", r"mine.toml: \[default\] pop_size = 16.0: expected int"),
+        ("[default]\nrank_transform = 1", r"\[default\] rank_transform = 1: expected bool"),
+        ("[default]\nlayer_size = '8'", r"\[default\] layer_size = '8': expected int"),
+        ("[default]\nsigma = -1.0", r"mine.toml: \[default\] sigma = -1.0: .*greater than 0"),
+        ("[defalt]\nsigma = 0.1", r"mine.toml: unknown table 'defalt': did you mean 'default'\?"),
+        ("sigma = 0.1", r"mine.toml: sigma = 0.1: expected a table"),
+        ("[tasks.CartPol-v1]\nsigma = 0.1", r"mine.toml: tasks: unknown task 'CartPol-v1'"),
+        ("[tasks.Pendulum-v1]\nsigma = true", r"\[tasks.\"Pendulum-v1\"\] sigma = True: expected float"),
+        ("[tasks.Pendulum-v1]\nsigma = 0.1", r"mine.toml has no settings for task 'CartPole-v1'"),
+        ("[default", r"mine.toml is not TOML"),
+    ],
+)
+def test_errors_name_the_file_and_the_key(tmp_path: Path, text, message):
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    with pytest.raises(InputError, match=message):
+        resolve("CartPole-v1", "eggroll", preset=str(file))
+
+
+def test_a_file_of_ones_own(tmp_path: Path):
+    file = tmp_path / "mine.toml"
+    file.write_text('[default]\nsigma = 1\npop_size = 32\n[tasks."CartPole-v1"]\npop_size = 64\n')
+    config = resolve("CartPole-v1", "eggroll", preset=str(file), settings={"rank": 2})
+    assert {name: config.settings[name] for name in ("sigma", "pop_size", "rank")} == {
+        "sigma": 1.0,
+        "pop_size": 64,
+        "rank": 2,
+    }
+    assert config.preset == str(file)
+    assert resolve("Pendulum-v1", "eggroll", preset=str(file)).settings["pop_size"] == 32
+
+
+def test_an_algorithm_without_a_file_has_its_own_defaults(echo):
+    assert resolve(**echo).preset == "defaults"
+    with pytest.raises(InputError, match="has no preset 'paper'"):
+        resolve(**echo, preset="paper")

@@ -1,0 +1,89 @@
+"""The Gaussian population: its law, its pairs, and the sum that an ES update is."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from esbench.population import gaussian
+from esbench.population.gaussian import Gaussian
+from esbench.population.low_rank import LowRank
+
+MEAN = {"bias": jnp.arange(5.0), "kernel": jnp.ones((6, 5))}
+
+
+def population(rank, size=64, **changes):
+    return Gaussian(MEAN, jax.random.key(3), jnp.float32(0.5), size=size, rank=rank, **changes)
+
+
+def dense_noise(members):
+    """The noise of every member, {name: (size, ...)}, from the members themselves."""
+
+    def one(index):
+        member = members.member(index)
+        leaves = {name: leaf.dense() if isinstance(leaf, LowRank) else leaf for name, leaf in member.items()}
+        return jax.tree.map(lambda leaf, mean: (leaf - mean) / members.sigma, leaves, members.mean)
+
+    return jax.vmap(one)(jnp.arange(members.size))
+
+
+@pytest.mark.parametrize("rank", [None, 1, 3])
+def test_noise_has_mean_zero_and_unit_variance(rank):
+    noise = dense_noise(population(rank, size=20_000, antithetic=False))
+    for leaf in jax.tree.leaves(noise):
+        assert abs(float(leaf.mean())) < 0.02
+        # The variance of a product of normals has heavier tails than a normal's.
+        assert float(leaf.var()) == pytest.approx(1, abs=0.05)
+        assert np.abs(leaf.var(0) - 1).max() < 0.15
+
+
+@pytest.mark.parametrize("rank", [None, 1, 3])
+def test_pairs_are_antithetic_and_different(rank):
+    noise = dense_noise(population(rank))
+    for leaf in jax.tree.leaves(noise):
+        assert jnp.allclose(leaf[0::2], -leaf[1::2], atol=1e-6)
+        assert len(np.unique(np.asarray(leaf).reshape(64, -1)[:, 0])) == 64
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_a_members_kernel_noise_has_the_rank(rank):
+    noise = dense_noise(population(rank, size=4))["kernel"]
+    assert [int(np.linalg.matrix_rank(e, tol=1e-4)) for e in noise] == [rank] * 4
+
+
+@pytest.mark.parametrize("antithetic", [True, False])
+@pytest.mark.parametrize("rank", [None, 1, 3])
+def test_weighted_sum_is_the_sum_over_members(rank, antithetic):
+    members = population(rank, antithetic=antithetic)
+    weights = jax.random.normal(jax.random.key(5), (members.size,))
+    expected = jax.tree.map(lambda leaf: jnp.tensordot(weights, leaf, 1), dense_noise(members))
+    total = members.weighted_sum(weights)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5), total, expected)
+
+
+def test_sum_in_many_chunks_is_the_sum_in_one(monkeypatch):
+    members = population(rank=2, size=62)
+    weights = jax.random.normal(jax.random.key(5), (62,))
+    one = members.weighted_sum(weights)
+    monkeypatch.setattr(gaussian, "CPU_CHUNK_BYTES", 4 * 27 * 4)  # four pairs of 5 + 2 * 11 numbers: 31 do not divide
+    many = members.weighted_sum(weights)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), one, many)
+
+
+@pytest.mark.parametrize(("rank", "pairs", "expected"), [(1, 2, 2), (1, 3, 3), (2, 2, 4), (1, 8, 5), (3, 8, 5)])
+def test_update_rank_is_the_smaller_of_noise_ranks_summed_and_the_kernels_sides(rank, pairs, expected):
+    members = population(rank, size=2 * pairs)
+    weights = jax.random.normal(jax.random.key(1), (members.size,))
+    assert np.linalg.matrix_rank(np.asarray(members.weighted_sum(weights)["kernel"]), tol=1e-4) == expected
+
+
+@pytest.mark.parametrize("rank", [None, 1])
+def test_pairs_of_equal_weight_cancel_exactly(rank):
+    weights = jnp.repeat(jax.random.normal(jax.random.key(1), (32,)), 2)
+    for leaf in jax.tree.leaves(population(rank).weighted_sum(weights)):
+        assert not leaf.any()
+
+
+def test_another_key_gives_other_noise():
+    one, other = population(1), population(1).replace(key=jax.random.key(4))
+    assert not jnp.array_equal(one.member(jnp.int32(0))["bias"], other.member(jnp.int32(0))["bias"])

@@ -1,0 +1,110 @@
+"""Low-rank perturbation of Flax modules: equal to the dense one, and never dense."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import pytest
+import quax
+
+from esbench.population.gaussian import Gaussian
+from esbench.population.low_rank import LowRank, layout
+
+SIGMA = 0.1
+
+
+class Dense(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        for _ in range(2):
+            x = nn.relu(jax.nn.standardize(nn.Dense(24)(x)))
+        return nn.Dense(3)(x)
+
+
+class Attention(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        tokens = nn.DenseGeneral((5, 8))(x)
+        return nn.MultiHeadDotProductAttention(num_heads=4)(tokens, tokens)
+
+
+class Convolution(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(2)(nn.Conv(4, (3,))(x[:, None]).ravel())
+
+
+class Embedding(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        embed = nn.Embed(6, 8)
+        return embed.attend(nn.Dense(8)(embed(jnp.arange(3)) + x.sum()))
+
+
+class Gated(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        carry, _ = nn.GRUCell(8)(jnp.zeros(8), x)
+        return nn.GRUCell(8)(carry, x)[1]
+
+
+def population(net, rank, size=64):
+    x = jax.random.normal(jax.random.key(0), (size, 6))
+    params = net.init(jax.random.key(1), x[0])
+    found = layout(net.apply, params, x[0])
+    return Gaussian(params, jax.random.key(2), jnp.float32(SIGMA), size=size, rank=rank, layout=found), x
+
+
+def densify(member):
+    is_low_rank = lambda leaf: isinstance(leaf, LowRank)  # noqa: E731
+    return jax.tree.map(lambda leaf: leaf.dense() if is_low_rank(leaf) else leaf, member, is_leaf=is_low_rank)
+
+
+@pytest.mark.parametrize("rank", [1, 4])
+@pytest.mark.parametrize(
+    "net", [Dense(), Attention(), Convolution(), Embedding(), Gated()], ids=lambda n: type(n).__name__
+)
+def test_forward_pass_equals_that_of_the_dense_perturbation(net, rank):
+    members, x = population(net, rank)
+    index = jnp.arange(members.size)
+    low_rank = jax.jit(jax.vmap(lambda i, x: quax.quaxify(net.apply)(members.member(i), x)))(index, x)
+    dense = jax.jit(jax.vmap(lambda i, x: net.apply(densify(members.member(i)), x)))(index, x)
+    unperturbed = jax.vmap(lambda x: net.apply(members.mean, x))(x)
+    assert jnp.allclose(low_rank, dense, atol=2e-5)
+    assert jnp.abs(low_rank - unperturbed).max() > 0.01
+
+
+def test_no_member_gets_a_kernel_of_its_own():
+    members, x = population(Dense(), rank=1, size=96)
+    apply = jax.vmap(lambda member, x: quax.quaxify(Dense().apply)(member, x), in_axes=(members.axes, 0))
+
+    def forward(index, x):
+        return apply(jax.vmap(members.member, out_axes=members.axes)(index), x)
+
+    text = jax.jit(forward).lower(jnp.arange(96), x).compile().as_text()
+    assert "f32[96,24]" in text  # the lanes' activations
+    assert "f32[96,24,24]" not in text and "f32[96,6,24]" not in text
+
+
+def test_layout_records_what_each_parameter_is_contracted_over():
+    members, x = population(Attention(), rank=1)
+    names = ["/".join(k.key for k in path) for path, _ in jax.tree_util.tree_leaves_with_path(members.mean)]
+    found = dict(zip(names, layout(Attention().apply, members.mean, x[0]), strict=True))
+    attention = "params/MultiHeadDotProductAttention_0"
+    assert found["params/DenseGeneral_0/kernel"] == (0,)
+    assert found[f"{attention}/query/kernel"] == (0,)
+    assert found[f"{attention}/out/kernel"] == (0, 1)
+    assert found[f"{attention}/out/bias"] is None
+
+
+def test_parameter_used_in_two_ways_or_not_at_all_is_perturbed_densely():
+    def apply(params, x):
+        return x @ params["once"] + x @ params["both ways"] + params["both ways"] @ x
+
+    params = {"both ways": jnp.ones((4, 4)), "never": jnp.ones((4, 4)), "once": jnp.ones((4, 4))}
+    assert layout(apply, params, jnp.ones(4)) == (None, None, (0,))
+
+
+def test_a_use_that_the_layout_did_not_record_is_an_error_and_not_a_full_kernel():
+    value = LowRank(jnp.ones((4, 4)), jnp.ones((4, 1)), jnp.ones((4, 1)), (0,))
+    with pytest.raises(NotImplementedError, match="layout did not record"):
+        quax.quaxify(lambda w: jnp.sin(w))(value)

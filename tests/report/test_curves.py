@@ -1,0 +1,137 @@
+import numpy as np
+import pytest
+
+from esbench.report.curves import appearance, carry_forward, draw_curves, mean_and_range
+from esbench.results.load import load_results
+from esbench.tasks.spec import Anchor
+
+KEY = ("lite", "CartPole-v1")
+
+
+def curve(figure, panel, colour):
+    """The staircase of one colour in one panel: its x and y."""
+    lines = [line for line in figure.axes[panel].lines if line.get_color() == colour and len(line.get_xdata()) > 1]
+    return lines[0].get_xdata(), lines[0].get_ydata()
+
+
+@pytest.fixture
+def results(tmp_path, add_run, make_row):
+    """Two seeds of eggroll, budget 1000: seed 1 overshoots, so that its score is at 600."""
+    points = {0: [(0, 0.0), (500, 10.0), (1010, 20.0)], 1: [(0, 2.0), (600, 30.0), (1500, 99.0)]}
+    for seed, rows in points.items():
+        score = 2 if seed == 0 else 1
+        rows = [
+            make_row(useful_steps=x, train_seconds=x / 100, return_mean=y, final=i == score)
+            for i, (x, y) in enumerate(rows)
+        ]
+        add_run(tmp_path, *rows, seed=seed)
+    return load_results(tmp_path)
+
+
+def test_values_are_carried_forward():
+    times, values = np.array([0.0, 10.0, 20.0]), np.array([1.0, 2.0, 3.0])
+    at = np.array([-1.0, 0.0, 9.9, 10.0, 15.0, 20.0, 100.0])
+    np.testing.assert_array_equal(carry_forward(times, values, at), [1, 1, 1, 2, 2, 3, 3])
+
+
+def test_mean_and_range_over_seeds():
+    curves = [(np.array([0.0, 10.0]), np.array([1.0, 5.0])), (np.array([0.0, 12.0]), np.array([3.0, 9.0]))]
+    x, mean, low, high = mean_and_range(curves, 20.0)
+    np.testing.assert_array_equal(x, [0, 10, 12, 20])
+    np.testing.assert_array_equal(mean, [2, 4, 7, 7])
+    np.testing.assert_array_equal(low, [1, 3, 5, 5])
+    np.testing.assert_array_equal(high, [3, 5, 9, 9])
+
+
+def test_seeds_whose_clocks_start_apart():
+    curves = [(np.array([0.2, 1.0]), np.array([1.0, 5.0])), (np.array([0.1, 2.0]), np.array([3.0, 9.0]))]
+    x, mean, _, _ = mean_and_range(curves, 2.0)
+    np.testing.assert_array_equal(x, [0.1, 0.2, 1, 2])
+    np.testing.assert_array_equal(mean, [2, 2, 4, 7])
+
+
+def test_seconds_are_on_a_log_axis_only_where_an_algorithm_is_much_slower(tmp_path, add_run, make_row, make_spec):
+    for name, seconds in {"eggroll": 2.0, "ppo": 4.0}.items():
+        add_run(tmp_path, make_row(), make_row(useful_steps=1000, train_seconds=seconds, final=True), name=name)
+    assert draw_curves(load_results(tmp_path), {KEY: make_spec()}).axes[1].get_xscale() == "linear"
+    rows = [make_row(), make_row(useful_steps=1000, train_seconds=60.0, final=True)]
+    add_run(tmp_path, *rows, name="open_es")
+    steps, seconds = draw_curves(load_results(tmp_path), {KEY: make_spec()}).axes
+    assert (steps.get_xscale(), seconds.get_xscale()) == ("linear", "log")
+
+
+def test_curves_end_with_the_score_carried_to_the_budget(results, make_spec):
+    figure = draw_curves(results, {KEY: make_spec()})
+    colour = appearance(["eggroll"])["eggroll"].colour
+    x, y = curve(figure, 0, colour)
+    np.testing.assert_array_equal(x, [0, 500, 600, 1010])
+    np.testing.assert_array_equal(y, [1, 6, 20, 25])
+    x, y = curve(figure, 1, colour)
+    np.testing.assert_allclose(x, [0, 5, 6, 10.1])
+    np.testing.assert_array_equal(y, [1, 6, 20, 25])
+
+
+def test_axes_say_what_they_show(results, make_spec):
+    steps, seconds = draw_curves(results, {KEY: make_spec()}).axes
+    assert steps.get_title() == "CartPole-v1"
+    assert steps.get_xlabel() == "useful steps"
+    assert seconds.get_xlabel() == "training time (s), without compilation"
+    assert steps.get_ylabel() == seconds.get_ylabel() == "mean return"
+
+
+def legend(figure):
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def horizontal_lines(axes):
+    return sorted(line.get_ydata()[0] for line in axes.lines if list(line.get_xdata()) == [0, 1])
+
+
+def test_anchors_are_lines(results, make_spec):
+    spec = make_spec(random=Anchor(1.0, "measured"), reference=Anchor(40.0, "rules"))
+    figure = draw_curves(results, {KEY: spec})
+    assert horizontal_lines(figure.axes[0]) == [1.0, 40.0]
+    assert figure.axes[0].get_ylim()[1] > 40.0
+    assert legend(figure) == ["eggroll", "lowest to highest seed", "random policy", "reference"]
+
+
+def test_an_anchor_far_away_is_put_into_words(results, make_spec):
+    figure = draw_curves(results, {KEY: make_spec(random=None, reference=Anchor(500.0, "rules"))})
+    assert horizontal_lines(figure.axes[0]) == []
+    assert figure.axes[0].get_ylim()[1] < 50.0
+    assert [text.get_text() for text in figure.axes[0].texts] == ["reference: 500"]
+
+
+def test_an_algorithm_that_a_task_lacks_is_named(tmp_path, results, add_run, make_row, make_spec):
+    spec = make_spec(id="Ant-v0", random=None, reference=None)
+    for name in ("eggroll", "ppo"):
+        add_run(tmp_path, make_row(), make_row(useful_steps=1000, final=True), task=spec.to_json(), name=name)
+    specs = {KEY: make_spec(random=None, reference=None), ("lite", "Ant-v0"): spec}
+    figure = draw_curves(load_results(tmp_path), specs)
+    texts = {axes.get_title(): [text.get_text() for text in axes.texts] for axes in figure.axes if axes.get_title()}
+    assert texts == {"Ant-v0": [], "CartPole-v1": ["missing: ppo"]}
+
+
+def test_many_panels_wrap_and_tiers_are_named(tmp_path, add_run, make_row, make_spec):
+    specs = {}
+    for tier, tasks in {"lite": 3, "paper": 2}.items():
+        for number in range(tasks):
+            specs[tier, f"Task{number}-v0"] = spec = make_spec(id=f"Task{number}-v0")
+            rows = [make_row(), make_row(useful_steps=1000, train_seconds=1.0, final=True)]
+            add_run(tmp_path, *rows, tier=tier, task=spec.to_json())
+    figure = draw_curves(load_results(tmp_path), specs)
+    visible = [axes for axes in figure.axes if axes.get_visible()]
+    assert len(visible) == 10
+    assert [axes.get_title() for axes in visible if axes.get_title()] == [
+        "Task0-v0 (lite)",
+        "Task1-v0 (lite)",
+        "Task2-v0 (lite)",
+        "Task0-v0 (paper)",
+        "Task1-v0 (paper)",
+    ]
+
+
+def test_a_baseline_keeps_its_colour_whatever_else_is_shown():
+    alone, together = appearance(["ppo"]), appearance(["variant", "ppo", "eggroll"])
+    assert alone["ppo"] == together["ppo"]
+    assert len(set(appearance([f"variant-{i}" for i in range(20)]).values())) == 23

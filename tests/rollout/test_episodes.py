@@ -1,0 +1,185 @@
+"""Episodes over refilled lanes: each is what it would be alone."""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from esbench.keys import stream
+from esbench.policies.distributions import Categorical
+from esbench.policies.networks import PolicySettings
+from esbench.policies.normalization import Moments
+from esbench.population.gaussian import Gaussian
+from esbench.population.repeated import Repeated
+from esbench.problem import Problem, Sizes
+from esbench.rollout.episodes import run_episodes
+from esbench.rollout.policy_rows import MemberStore
+from tests.environments import Delay, Recall, Walk
+
+KEY = jax.random.key(7)
+
+
+def problem(environment, **sizes):
+    policy = PolicySettings(n_layers=2, layer_size=32).for_actions(environment.action_space)
+    return Problem(environment, policy, Sizes(**sizes))
+
+
+def run(problem, members, episodes=1, greedy=False, **options):
+    call = jax.jit(lambda members, key: run_episodes(
+        problem, members, key, episodes=episodes, greedy=jnp.bool_(greedy), **options))  # fmt: skip
+    return call(members, KEY)
+
+
+def gaussian(problem, size=40, rank=1, sigma=0.3):
+    params = problem.init_params(jax.random.key(0))
+    return Gaussian(params, jax.random.key(1), jnp.float32(sigma), size=size, rank=rank)
+
+
+def one_lane_per_job(problem, members, episodes):
+    """The plain way: a lane for every job, all stepped until the last one ends, nothing refilled or moved."""
+    store = MemberStore.of(members)
+
+    @jax.jit
+    def run_all(members):
+        index, episode = jnp.divmod(jnp.arange(members.size * episodes), episodes)
+        fold = jax.vmap(jax.random.fold_in)
+        keys = fold(fold(jnp.broadcast_to(KEY, index.shape), jax.vmap(members.pair)(index)), episode)
+        own = store.derive(members, index)
+        state, obs = jax.vmap(lambda key: problem.environment.reset(stream(key, "reset")))(keys)
+        action_keys, environment_keys = (
+            jax.vmap(lambda key, name=name: stream(key, name))(keys) for name in ("action", "environment")
+        )
+
+        def step(carry):
+            t, state, obs, total, length, running = carry
+            _, distribution = store.apply(problem.policy, own, (), obs)
+            at_t = jax.vmap(lambda key: jax.random.fold_in(key, t))
+            action = jax.vmap(lambda key, d: d.sample(key))(at_t(action_keys), distribution)
+            state, after = jax.vmap(problem.step)(at_t(environment_keys), state, action)
+            total = total + jnp.where(running, after.reward, 0)
+            return t + 1, state, after.obs, total, length + running, running & ~(after.terminated | after.truncated)
+
+        zeros = jnp.zeros(len(index))
+        start = (jnp.int32(0), state, obs, zeros, zeros.astype(jnp.int32), zeros == 0)
+        return jax.lax.while_loop(lambda carry: carry[5].any(), step, start)[3:5]
+
+    return tuple(np.reshape(x, (members.size, episodes)) for x in run_all(members))
+
+
+@pytest.mark.parametrize(
+    ("rank", "sizes"),
+    [
+        (1, {"lanes": 64, "narrow": 8, "block": 8}),
+        (1, {"lanes": 24, "narrow": 0, "block": 1}),
+        (1, {"lanes": 500, "narrow": 64, "block": 5}),
+        (None, {"lanes": 32, "narrow": 8, "block": 3}),
+    ],
+    ids=str,
+)
+def test_refilled_lanes_equal_one_lane_per_job_to_the_bit(sizes, rank):
+    task = problem(Walk(), **sizes)
+    members = gaussian(task, size=50, rank=rank)
+    result = run(task, members, episodes=3)
+    returns, lengths = one_lane_per_job(task, members, 3)
+    assert len(np.unique(lengths)) > 10
+    np.testing.assert_array_equal(result.lengths, lengths)
+    np.testing.assert_array_equal(result.returns, returns)
+
+
+@pytest.mark.parametrize("limit", [1000, 7])
+def test_what_follows_an_episodes_end_never_counts(limit):
+    task = problem(Delay(longest=20, limit=limit), lanes=16, narrow=2, block=8)
+    result = run(task, Repeated(task.init_params(KEY), size=3), episodes=50)
+    np.testing.assert_array_equal(result.returns, 1.0)
+    keys = [jax.random.fold_in(jax.random.fold_in(KEY, 0), e) for e in range(50)]
+    drawn = [int(Delay(20).reset(stream(key, "reset"))[0].left) for key in keys]
+    np.testing.assert_array_equal(result.lengths, np.minimum([drawn] * 3, limit))
+
+
+def test_computed_steps_count_every_lane():
+    task = problem(Delay(longest=20), lanes=16, narrow=8, block=4)
+    result = run(task, Repeated(task.init_params(KEY), size=1), episodes=200)
+    useful, computed = int(result.lengths.sum()), int(result.computed_steps.sum())
+    assert useful <= computed < 2 * useful
+    assert result.computed_steps.shape == (24,) and not (result.computed_steps % 4).any()
+
+
+def test_pairs_share_episodes_and_no_others_do():
+    task = problem(Walk(limit=1), lanes=16)
+    members = gaussian(task, size=12, sigma=1e-9)
+    returns = np.asarray(run(task, members, episodes=2).returns).round(4)
+    np.testing.assert_array_equal(returns[0::2], returns[1::2])
+    assert len(np.unique(returns)) == 12
+
+
+def test_greedy_and_sampled_members_may_stand_side_by_side():
+    task = problem(Walk(), lanes=32)
+    twice = Repeated(task.init_params(KEY), size=2)
+    both = run(task, twice, 16, greedy=jnp.array([True, False])).returns
+    np.testing.assert_array_equal(both[0], run(task, twice, 16, greedy=True).returns[0])
+    np.testing.assert_array_equal(both[1], run(task, twice, 16, greedy=False).returns[1])
+    assert not np.array_equal(both[0], both[1])
+
+
+def test_gathered_moments_are_those_of_all_useful_observations():
+    task = problem(Delay(longest=9), lanes=8, narrow=2, block=5)
+    result = run(task, Repeated(task.init_params(KEY), size=2), episodes=30, gather=True)
+    seen = np.concatenate([np.arange(n, 0, -1.0) for n in np.asarray(result.lengths).ravel()])
+    assert result.observations.count == len(seen)
+    np.testing.assert_allclose(result.observations.mean, [seen.mean()], rtol=1e-5)
+    np.testing.assert_allclose(result.observations.deviations / len(seen), [seen.var()], rtol=1e-4)
+
+
+def test_statistics_change_what_the_policy_sees():
+    task = problem(Walk())
+    members = Repeated(task.init_params(KEY), size=1)
+    plain = run(task, members, 8, greedy=True).returns
+    moments = Moments(jnp.float32(100), jnp.full(2, 0.5), jnp.full(2, 400.0))
+    assert not np.array_equal(plain, run(task, members, 8, greedy=True, statistics=moments).returns)
+    np.testing.assert_array_equal(plain, run(task, members, 8, greedy=True, statistics=Moments.empty(2)).returns)
+
+
+class Remember(nn.Module):
+    """A GRU that sums what it has seen: with these weights fixed it acts on the first observation for ever."""
+
+    @nn.compact
+    def __call__(self, carry, observation):
+        carry, _ = nn.GRUCell(4)(carry, observation)
+        seen = carry.sum()
+        return carry, Categorical(jnp.stack([-seen, seen]) * 1e3)
+
+    @nn.nowrap
+    def initial_carry(self):
+        return jnp.zeros(4)
+
+
+def test_memory_lives_through_an_episode_and_is_cleared_at_refill():
+    task = Problem(Recall(), Remember(), Sizes(lanes=8, narrow=1, block=2))
+    params = task.init_params(jax.random.key(0))
+    # Gates half open, the candidate the observation itself: the sign of the memory is the bit until it is cleared.
+    params = jax.tree.map(jnp.zeros_like, params)
+    params["params"]["GRUCell_0"]["in"]["kernel"] = jnp.ones((1, 4))
+    result = run(task, Repeated(params, size=1), episodes=100, greedy=True)
+    np.testing.assert_array_equal(result.returns, 1.0)
+    np.testing.assert_array_equal(result.lengths, 3)
+
+
+def test_gru_members_are_perturbed_at_low_rank_and_run():
+    task = Problem(Recall(), Remember(), Sizes(lanes=8, narrow=1, block=2))
+    result = run(task, gaussian(task, size=10), episodes=4)
+    assert result.returns.shape == (10, 4) and set(np.unique(result.returns)) <= {0.0, 1.0}
+
+
+def test_policy_rows_have_the_same_bits_from_64_rows_up():
+    """Why the policy is padded to 64 rows: probes the threshold that `policy_rows.MIN_ROWS` states."""
+    task = problem(Walk())
+    policy = dataclasses.replace(PolicySettings(), layer_size=256).for_actions(Walk.action_space)
+    params = policy.init(jax.random.key(0), (), task.blank_observation)
+    x = jax.random.normal(KEY, (1024, 2))
+    apply = jax.jit(jax.vmap(lambda x: policy.apply(params, (), x)[1].mean))
+    expected = np.asarray(apply(x))
+    for rows in (64, 65, 96, 128, 200, 512):
+        np.testing.assert_array_equal(apply(x[:rows]), expected[:rows])

@@ -1,0 +1,253 @@
+"""Tasks by name: the catalogue, files, plug-ins, and what is said when a name or a library is missing."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import jax
+import pytest
+
+from esbench.errors import InputError
+from esbench.tasks.registry import make, register, task, task_specs
+from esbench.tasks.spec import TIERS, TaskSpec
+
+PAPER_TASKS = 16
+SUITES = ["brax", "craftax", "gymnax", "jumanji", "kinetix", "navix"]
+
+CORRIDOR = '''
+import gymnasium
+import jax.numpy as jnp
+import numpy as np
+
+from esbench.tasks.environment import Transition
+from esbench.tasks.registry import Task
+from esbench.tasks.spec import TaskSpec
+
+
+class Corridor:
+    """Walk right to the end.
+
+    A second paragraph.
+    """
+
+    observation_space = gymnasium.spaces.Box(0.0, 5.0, (1,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, key):
+        return jnp.int32(0), jnp.zeros(1)
+
+    def step(self, key, state, action):
+        state = state + action
+        obs = jnp.full(1, state, jnp.float32)
+        return state, Transition(obs, jnp.float32(action), state >= 5, jnp.bool_(False))
+
+
+class Short(Corridor):
+    max_episode_steps = 3
+
+
+def sized(length):
+    return Corridor()
+
+
+def corridor():
+    return Corridor()
+
+
+nothing = 3
+spec = TaskSpec("Corridor-v7", "user", "corridor", 9, "discrete", "A corridor.")
+TASK = Task(spec, Corridor)
+CartPole = Task(TaskSpec("CartPole-v1", "user", "mine", 9, "discrete", "Another pole."), Corridor)
+'''
+
+
+@pytest.fixture
+def corridor(tmp_path):
+    path = tmp_path / "corridor.py"
+    path.write_text(CORRIDOR)
+    return path
+
+
+def run_python(code: str, *paths: Path) -> str:
+    """What `code` prints in a fresh interpreter that also finds modules below `paths`."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(path) for path in paths] + sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+class TestCatalogue:
+    def test_the_16_tasks_of_the_paper(self):
+        paper_ids = {spec.paper_id for spec in task_specs() if spec.paper_id is not None}
+        assert len(paper_ids) == PAPER_TASKS
+        assert sorted({spec.suite for spec in task_specs()}) == SUITES
+
+    @pytest.mark.parametrize("spec", task_specs(), ids=lambda spec: spec.id)
+    def test_spec(self, spec):
+        assert TaskSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+        assert task(spec.id).spec is spec
+        assert spec.requires.count("==") == 1
+        assert spec.random is not None
+        assert spec.random.standard_error is not None
+        assert spec.reference is not None
+        assert spec.random.value < spec.reference.value
+        assert spec.random.source
+        assert spec.reference.source
+        budgets = [getattr(spec.budgets, tier) for tier in TIERS]
+        assert budgets == sorted(budgets)
+
+    def test_pins_are_those_of_the_extras(self):
+        pyproject = (Path(__file__).parents[2] / "pyproject.toml").read_text()
+        for spec in task_specs():
+            assert f'"{spec.requires}"' in pyproject
+
+    def test_the_same_id_twice(self):
+        with pytest.raises(ValueError, match="'CartPole-v1' is registered already"):
+            register(task("CartPole-v1"))
+
+    def test_listing_loads_no_numerics(self):
+        heavy = ["jax", "gymnasium", "numpy", *SUITES]
+        code = (
+            f"import sys, esbench.tasks.registry as r; r.task_specs(); print([m for m in {heavy} if m in sys.modules])"
+        )
+        assert run_python(code).strip() == "[]"
+
+
+class TestUnknownNames:
+    @pytest.mark.parametrize(
+        ("name", "nearest"), [("cartpole-v1", "CartPole-v1"), ("Snake-v2", "Snake-v1"), ("ant", "Ant-v0")]
+    )
+    def test_nearest_name(self, name, nearest):
+        with pytest.raises(InputError, match=f"unknown task '{name}': did you mean '{nearest}'"):
+            task(name)
+
+    def test_missing_file(self):
+        with pytest.raises(InputError, match=r"no file .absent\.py."):
+            task("absent.py:Thing")
+
+
+class TestFiles:
+    @pytest.mark.parametrize("name", ["Corridor", "corridor"])
+    def test_class_or_function(self, corridor, name):
+        found = task(f"{corridor}:{name}")
+        assert found.spec.id == f"{name}-v0"
+        assert found.spec.suite == "user"
+        assert found.spec.max_episode_steps == 1000
+        assert found.spec.action_kind == "discrete"
+        environment = found.make()
+        state, _ = environment.reset(jax.random.key(0))
+        for _ in range(5):
+            state, transition = environment.step(jax.random.key(1), state, jax.numpy.int32(1))
+        assert transition.obs == 5
+        assert transition.terminated
+        assert not transition.truncated
+
+    def test_description_is_the_first_line_of_the_docstring(self, corridor):
+        assert task(f"{corridor}:Corridor").spec.description == "Walk right to the end."
+
+    def test_cap_of_the_class(self, corridor):
+        environment = make(f"{corridor}:Short")
+        state, _ = environment.reset(jax.random.key(0))
+        truncated = []
+        for _ in range(3):
+            state, transition = environment.step(jax.random.key(1), state, jax.numpy.int32(0))
+            truncated.append(bool(transition.truncated))
+        assert truncated == [False, False, True]
+
+    def test_task(self, corridor):
+        assert task(f"{corridor}:TASK").spec.id == "Corridor-v7"
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("nothing", "expected a Task, or a class or function without arguments .* not int"),
+            ("sized", "missing a required argument: 'length'"),
+            ("Transition", "missing a required argument"),
+            ("Shrt", "did you mean 'Short'"),
+            ("CartPole", "has the id CartPole-v1, which is taken"),
+        ],
+    )
+    def test_what_is_no_task(self, corridor, name, message):
+        with pytest.raises(InputError, match=message) as error:
+            task(f"{corridor}:{name}")
+        assert "\n" not in str(error.value)
+
+
+class TestPlugins:
+    @pytest.fixture
+    def installed(self, corridor, tmp_path):
+        """A folder as an installer leaves it: two good entry points, and three that cannot be used."""
+        points = {
+            "Corridor-v7": "corridor:TASK",
+            "CartPole-v1": "corridor:CartPole",
+            "Absent-v0": "no_such_module:TASK",
+            "Nothing-v0": "corridor:nothing",
+        }
+        folder = tmp_path / "corridor-1.0.dist-info"
+        folder.mkdir()
+        (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: corridor\nVersion: 1.0\n")
+        lines = "\n".join(f"{name} = {value}" for name, value in points.items())
+        (folder / "entry_points.txt").write_text(f"[esbench.tasks]\n{lines}\n")
+        return tmp_path
+
+    def test_good_ones_are_added_and_broken_ones_only_warn(self, installed):
+        code = """
+            import warnings
+            from esbench.errors import InputError
+            from esbench.tasks.registry import make, task, task_specs
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                print([spec.id for spec in task_specs()][16:])
+            print(len([w for w in caught if "plug-in task" in str(w.message)]))
+            print(task("CartPole-v1").spec.suite, make("Corridor-v7").action_space)
+            try:
+                task("Absent-v0")
+            except InputError as error:
+                print(error)
+        """
+        assert run_python(code, installed).splitlines() == [
+            "['Corridor-v7']",
+            "3",
+            "gymnax Discrete(2)",
+            "plug-in task 'Absent-v0' cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'",
+        ]
+
+
+class TestMissingSuites:
+    def test_the_extra_is_named(self):
+        code = f"""
+            import sys
+            for suite in {SUITES}:
+                sys.modules[suite] = None
+            from esbench.errors import InputError
+            from esbench.tasks.registry import make, task_specs
+            for spec in task_specs():
+                try:
+                    make(spec.id)
+                except InputError as error:
+                    print(error)
+        """
+        assert run_python(code).splitlines() == [
+            f"{spec.id} needs {spec.suite}, which is not installed: pip install 'esbench[{spec.suite}]'"
+            for spec in task_specs()
+        ]
+
+    def test_a_missing_dependency_of_the_suite(self):
+        code = """
+            import sys
+            sys.modules["mujoco"] = None
+            from esbench.errors import InputError
+            from esbench.tasks.registry import make
+            try:
+                make("Ant-v0")
+            except InputError as error:
+                print(error)
+        """
+        assert run_python(code).startswith("Ant-v0 needs brax, which cannot be imported (")
+
+    def test_import_noise_is_silenced(self):
+        assert run_python("from esbench.tasks.registry import make; make('InvertedDoublePendulum-v0')") == ""

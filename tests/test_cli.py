@@ -1,0 +1,130 @@
+"""The command line in the process: statuses, output, one line per error, nothing written."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from esbench.cli import main
+from esbench.results.run_directory import RunDirectory
+from esbench.tasks.registry import task_specs
+from esbench.tasks.spec import TaskSpec
+
+TINY = Path(__file__).parent / "experiment" / "tiny.py"
+RUN = ["run", "--task", f"{TINY}:ECHO", "--algorithm", f"{TINY}:RandomSearch", "--tier", "smoke"]
+SMALL = ["--set", "n_layers=1", "layer_size=8"]
+CARTPOLE = ["run", "--task", "CartPole-v1", "--algorithm", "eggroll"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "no command: expected one of tasks, algorithms, run, sweep, report"),
+        (["rn"], "unknown command 'rn': did you mean 'run'?"),
+        (["run"], "required: --task, --algorithm"),
+        (["run", "--tsk", "CartPole-v1"], "unknown option of esbench run '--tsk': did you mean '--task'?"),
+        (["run", "--task"], "argument --task: expected one argument"),
+        ([*CARTPOLE, "--seed", "one"], "argument --seed: 'one': expected a whole number"),
+        ([*CARTPOLE, "--seed", "-1"], "seed -1: expected 0 to"),
+        ([*CARTPOLE, "--steps", "1.5"], "argument --steps: '1.5': expected a whole number"),
+        ([*CARTPOLE, "--max-seconds", "0"], "argument --max-seconds: '0': expected seconds, more than 0"),
+        ([*CARTPOLE, "--set", "sigma"], "--set 'sigma': expected NAME=VALUE"),
+        ([*CARTPOLE, "--set", "sigma=0"], "sigma = '0'"),
+        ([*CARTPOLE, "--set", "pop_size=7"], "pop_size = '7'"),
+        ([*CARTPOLE, "--set", "rank=0"], "rank = '0'"),
+        ([*CARTPOLE, "--set", "rnk=1"], "did you mean 'rank'?"),
+        ([*CARTPOLE, "--steps", "10"], "cannot hold one generation"),
+        ([*CARTPOLE, "--tier", "litte"], "did you mean 'lite'?"),
+        ([*CARTPOLE, "--resume"], "resuming a run is not available yet"),
+        ([*CARTPOLE, "extra"], "unrecognized arguments: extra"),
+        (["run", "--task", "CartPol-v1", "--algorithm", "eggroll"], "did you mean 'CartPole-v1'?"),
+        (["run", "--task", "CartPole-v1", "--algorithm", "eggrol"], "did you mean 'eggroll'?"),
+        (["run", "--task", f"{TINY}:ABSNT", "--algorithm", "eggroll"], "did you mean 'ABSENT'?"),
+        (["run", "--task", f"{TINY}:ABSENT", "--algorithm", "eggroll"], "a suite that is not installed"),
+        (["sweep", "--tasks", "CartPole-v1,Antt-v0", "--algorithms", "ppo", "--seeds", "0"], "did you mean 'Ant-v0'?"),
+        (["sweep", "--tasks", "Ant-v0", "--algorithms", "ppo,", "--seeds", "0"], "expected names with commas"),
+        (["sweep", "--tasks", "Ant-v0", "--algorithms", "ppo", "--seeds", "3:1"], "expected seeds such as 0:5"),
+        (["tasks", "--format", "jsn"], "unknown format 'jsn': did you mean 'json'?"),
+        (["tasks", "show", "Antt-v0"], "did you mean 'Ant-v0'?"),
+        (["tasks", "shw"], "expected `esbench tasks` or `esbench tasks show TASK`"),
+        (["algorithms", "--format", "xml"], "unknown format 'xml'"),
+        (["report", "absent"], "no directory 'absent'"),
+    ],
+)
+def test_bad_input_is_status_2_and_one_line_and_writes_nothing(argv, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(argv) == 2
+    output = capsys.readouterr()
+    (line,) = output.err.splitlines()
+    assert line.startswith("esbench: ") and message in line
+    assert output.out == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_output_directory_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert main([*RUN, *SMALL, "--out", str(tmp_path / "file")]) == 2
+    assert "cannot write a run" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == ""
+
+
+def test_tasks_as_json_are_a_list_of_specs(capsys):
+    assert main(["tasks", "--format", "json"]) == 0
+    specs = [TaskSpec.from_json(spec) for spec in json.loads(capsys.readouterr().out)]
+    assert specs == task_specs()
+    assert len(specs) == 16
+
+
+def test_a_task_card(capsys):
+    assert main(["tasks", "show", "Ant-v0"]) == 0
+    assert "brax/ant" in capsys.readouterr().out
+    assert main(["tasks", "show", "Ant-v0", "--format", "json"]) == 0
+    assert TaskSpec.from_json(json.loads(capsys.readouterr().out)).id == "Ant-v0"
+
+
+def test_algorithms_with_their_settings(capsys):
+    assert main(["algorithms", "--format", "json"]) == 0
+    algorithms = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
+    assert {"eggroll", "open_es", "ppo"} <= algorithms.keys()
+    assert algorithms["eggroll"]["settings"]["rank"] == 1
+    assert main(["algorithms"]) == 0
+    assert "eggroll: EGGROLL" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["run", "--help"], ["sweep", "--help"]])
+def test_help_teaches_with_examples(argv, capsys):
+    assert main(argv) == 0
+    assert "examples:\n  esbench " in capsys.readouterr().out
+
+
+def test_dry_run_shows_what_would_run_and_writes_nothing(tmp_path, capsys):
+    assert main([*RUN, *SMALL, "--out", str(tmp_path / "runs"), "--dry-run"]) == 0
+    output = capsys.readouterr().out
+    assert "10 episodes, at most 100 steps" in output
+    assert "parameters    34\n" in output
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_then_the_same_again(tmp_path, capsys):
+    argv = [*RUN, *SMALL, "--out", str(tmp_path), "--seed", "4"]
+    assert main(argv) == 0
+    output = capsys.readouterr()
+    path = tmp_path / "smoke" / "Echo-v0" / "RandomSearch" / "seed-4"
+    assert output.out.startswith("Echo-v0 RandomSearch seed 4: return ")
+    assert output.out.endswith(f"at 1000 steps, {path}\n".replace("1000", "1,000"))
+    assert "1,000 of 1,000 steps" in output.err
+    assert RunDirectory.open(path).finished
+    before = (path / "run.jsonl").read_bytes()
+    assert main(argv) == 2
+    assert "finished" in capsys.readouterr().err
+    assert (path / "run.jsonl").read_bytes() == before
+
+
+def test_a_sweep_with_a_failing_run_has_status_1(tmp_path, capsys):
+    tasks = f"{TINY}:ECHO,{TINY}:ABSENT"
+    argv = ["sweep", "--tasks", tasks, "--algorithms", f"{TINY}:RandomSearch", "--seeds", "0:2", "--tier", "smoke"]
+    assert main([*argv, *SMALL, "--out", str(tmp_path)]) == 1
+    output = capsys.readouterr()
+    assert output.out.startswith("4 runs: 2 done, 0 finished before, 2 failed")
+    assert main(["report", str(tmp_path), "--out", str(tmp_path / "report")]) == 0
+    assert (tmp_path / "report" / "table.md").is_file()
