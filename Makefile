@@ -32,10 +32,10 @@ bench: $(STAMP) ## EGGROLL, OpenES and PPO on three tasks, three seeds each: a t
 	$(BIN)/esbench report $(BENCH_OUT) --out $(BENCH_OUT)/report
 
 test: $(STAMP) ## the tests, without the slow ones
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
 test-slow: $(STAMP) ## the slow tests: minutes of compilation and training each
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -n auto --dist loadfile -m slow
 
 lint: $(STAMP) ## style, format and types
 	$(BIN)/ruff check .
