@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from esbench.errors import InputError, unknown
+from esbench.errors import InputError, StrategyError, unknown
 
 if TYPE_CHECKING:
     from esbench.experiment.run import RunResult
@@ -178,6 +178,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except StrategyError as error:
+        print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
     except SystemExit as error:  # argparse, after --help
         return error.code if isinstance(error.code, int) else 1
 
