@@ -7,6 +7,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from esbench.errors import InputError, StrategyError, unknown
@@ -41,6 +42,10 @@ examples:
   esbench sweep --tasks all --algorithms eggroll --seeds 0 --tier smoke
 
 Finished runs are skipped, so the same command continues where it stopped.
+"""
+_NEW_EXAMPLES = """\
+examples:
+  esbench new strategy my_strategy       writes my_strategy.py (class MyStrategy) and test_my_strategy.py here
 """
 
 
@@ -134,7 +139,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 
     run = command("run", _run, "train one algorithm on one task and record its scores", _RUN_EXAMPLES)
     run.add_argument("--task", required=True, metavar="T", help="a task's id, or path/to/file.py:NAME")
-    run.add_argument("--algorithm", required=True, metavar="A", help="a name, or path/to/file.py:ClassName")
+    run.add_argument("--algorithm", required=True, metavar="A", help="a name, evosax:NAME, or path/to/file.py:Class")
     run.add_argument("--seed", type=_whole, default=0, metavar="N", help="default: 0")
     add_settings(run)
     run.add_argument("--name", metavar="LABEL", help="directory of the run (default: the algorithm's name)")
@@ -147,6 +152,10 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     sweep.add_argument("--algorithms", required=True, type=_names, metavar="A,A", help="names")
     sweep.add_argument("--seeds", required=True, type=_seeds, metavar="0:5", help="0:5 (0 to 4) or 0,3")
     add_settings(sweep)
+
+    new = command("new", _new, "write a file to start from, with its own test", _NEW_EXAMPLES)
+    new.add_argument("kind", metavar="strategy", help="strategy: an evolution strategy of your own")
+    new.add_argument("name", metavar="NAME", help="of the file, in snake case; the class is named after it")
 
     report = command("report", _report, "write the table and the learning curves of all runs below directories")
     report.add_argument("directories", nargs="+", metavar="DIR")
@@ -338,6 +347,18 @@ def _sweep(arguments: argparse.Namespace) -> int:
     done, before = len(results) - failed, runs - len(results)
     print(f"{runs} runs: {done} done, {before} finished before, {failed} failed, {arguments.out}")
     return 1 if failed else 0
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from esbench.scaffold import new_strategy
+
+    if arguments.kind != "strategy":
+        raise unknown("kind of file", arguments.kind, ["strategy"])
+    path, test, class_name = new_strategy(arguments.name, Path())
+    print(f"wrote {path} and {test}; to try them:")
+    print(f"  python -m pytest {test}")
+    print(f"  esbench run --task CartPole-v1 --algorithm {path}:{class_name}")
+    return 0
 
 
 def _report(arguments: argparse.Namespace) -> int:

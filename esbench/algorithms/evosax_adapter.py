@@ -136,9 +136,11 @@ class EvosaxStrategy:
         with jax.ensure_compile_time_eval():
             template = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), params)
             try:
-                return _algorithms()[self.name](population_size=self.pop_size, solution=template, **options)
+                algorithm = _algorithms()[self.name](population_size=self.pop_size, solution=template, **options)
             except AssertionError as error:
                 raise InputError(f"{PREFIX}{self.name}: {error}") from error
+            _ = algorithm.default_params  # LM_MA_ES sets a part of itself when they are read
+        return algorithm
 
     def _own_params(self, algorithm: Any, numbers: Any) -> Any:
         """evosax's `Params`, with our settings where they are set."""
