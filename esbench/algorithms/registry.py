@@ -27,7 +27,7 @@ def algorithm_names() -> list[str]:
     return [*BUILT_IN, *sorted(point.name for point in entry_points(group=GROUP) if point.name not in BUILT_IN)]
 
 
-def algorithm_class(name: str) -> type:
+def algorithm_class(name: str) -> type[Any]:
     """The dataclass behind a built-in name, `evosax:NAME`, an entry point or `path/to/file.py:ClassName`.
 
     It is an Algorithm (it has `bind`) or a Strategy (`init`, `ask`, `tell`, `deployed`); InputError otherwise.
@@ -85,8 +85,8 @@ def build_algorithm(name: str, values: dict[str, Any]) -> Algorithm:
 def settings_of(algorithm: Algorithm) -> dict[str, Any]:
     """All settings of an algorithm by name, defaults included."""
     if isinstance(algorithm, EvolutionAlgorithm):
-        return {**dataclasses.asdict(algorithm.strategy), **dataclasses.asdict(algorithm.evolution)}  # type: ignore[call-overload]
-    return dataclasses.asdict(algorithm)  # type: ignore[call-overload]
+        return {**_fields(algorithm.strategy), **_fields(algorithm.evolution)}
+    return _fields(algorithm)
 
 
 def describe(name: str) -> tuple[str, dict[str, Any]]:
@@ -94,6 +94,10 @@ def describe(name: str) -> tuple[str, dict[str, Any]]:
     cls = algorithm_class(name)
     summary = (inspect.getdoc(cls) or name).splitlines()[0]
     return summary, settings_of(build_algorithm(name, {}))
+
+
+def _fields(settings: Any) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in field_names(type(settings))}
 
 
 def _is_algorithm(cls: type) -> bool:

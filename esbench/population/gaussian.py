@@ -45,7 +45,9 @@ class Gaussian(struct.PyTreeNode):
 
     @property
     def axes(self) -> Any:
-        leaves = [0 if axes is None else LowRank(None, 0, 0, axes) for axes in self.contracted]  # type: ignore[arg-type]
+        shared: Any = None
+        own: Any = 0
+        leaves = [own if axes is None else LowRank(shared, own, own, axes) for axes in self.contracted]
         return jax.tree.unflatten(jax.tree.structure(self.mean), leaves)
 
     def pair(self, index: jax.Array) -> jax.Array:
@@ -97,8 +99,8 @@ class Gaussian(struct.PyTreeNode):
             else:
                 # (a scaled by the weights) @ b.T, all members side by side: one product of full size in all.
                 a, b = (jnp.moveaxis(factor, 0, 1).reshape(factor.shape[1], -1) for factor in value)
-                scale = jnp.repeat(weights, self.rank) / math.sqrt(self.rank)  # type: ignore[arg-type]
-                total.append(outer(a * scale, b, leaf.shape, axes))
+                rank = a.shape[1] // len(weights)
+                total.append(outer(a * jnp.repeat(weights, rank) / math.sqrt(rank), b, leaf.shape, axes))
         return total
 
     def _noise(self, pair: jax.Array) -> list[Any]:

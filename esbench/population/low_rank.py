@@ -5,6 +5,7 @@ below replaces its product with the kernel by the product with the shared kernel
 members XLA sees one matrix product for all of them (EGGROLL, arXiv 2511.16652, section 4.3).
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import quax
+from jax.core import ShapedArray
 
 from esbench.policies.networks import Params
 
@@ -32,8 +34,8 @@ class LowRank(quax.ArrayValue):
     b: jax.Array
     contracted: Contracted = eqx.field(static=True)
 
-    def aval(self) -> jax.core.ShapedArray:
-        return jax.core.ShapedArray(self.kernel.shape, self.kernel.dtype)
+    def aval(self) -> ShapedArray:
+        return ShapedArray(self.kernel.shape, self.kernel.dtype)
 
     def materialise(self) -> Any:
         raise NotImplementedError("a parameter perturbed at low rank was used in a way that its layout did not record")
@@ -73,10 +75,8 @@ def _(x: jax.Array, w: LowRank, *, dimension_numbers, **options):
 def _thin(x: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
     """`(x @ a) @ b.T` for x (..., n) as multiplications and sums: under vmap, thousands of matrix products with one
     thin side are many times slower than these, which XLA fuses."""
-    result = 0.0
-    for k in range(a.shape[1]):
-        result = result + (x * a[:, k]).sum(-1, keepdims=True) * b[:, k]
-    return result
+    terms = [(x * a[:, k]).sum(-1, keepdims=True) * b[:, k] for k in range(a.shape[1])]
+    return functools.reduce(jnp.add, terms)
 
 
 class _Probe(quax.ArrayValue):
@@ -85,8 +85,8 @@ class _Probe(quax.ArrayValue):
     array: jax.Array
     note: Callable[[Contracted | None], None] = eqx.field(static=True)
 
-    def aval(self) -> jax.core.ShapedArray:
-        return jax.core.ShapedArray(self.array.shape, self.array.dtype)
+    def aval(self) -> ShapedArray:
+        return ShapedArray(self.array.shape, self.array.dtype)
 
     def materialise(self) -> jax.Array:
         self.note(None)

@@ -52,7 +52,9 @@ class EpisodicReturn:
             computed_steps=result.computed_steps,
             sequential_steps=result.lengths.max(),
         )
-        return evaluation, None if state is None else state.merge(result.observations)
+        if state is not None and result.observations is not None:
+            state = state.merge(result.observations)
+        return evaluation, state
 
     def deploy(self, params: Params, state: Moments | None) -> DeployedPolicy:
         return DeployedPolicy(params, state, "greedy" if self.greedy else "sample")
