@@ -45,8 +45,9 @@ class EvolutionAlgorithm:
 
     def bind(self, problem: Problem) -> "EvolutionLoop":
         evolution = self.evolution
-        if hasattr(self.strategy, "check"):
-            self.strategy.check(jax.eval_shape(problem.init_params, jax.random.key(0)))
+        check = getattr(self.strategy, "check", None)
+        if callable(check):
+            check(jax.eval_shape(problem.init_params, jax.random.key(0)))
         objective = EpisodicReturn(
             problem,
             episodes=evolution.n_parallel_evaluations,

@@ -169,7 +169,7 @@ def evosax_names() -> list[str]:
 
 
 @functools.cache
-def evosax_class(name: str) -> type:
+def evosax_class(name: str) -> type[Any]:
     """The settings class of evosax's strategy `name`, a Strategy; InputError for one that does not exist or fit."""
     if name in _UNFIT:
         raise InputError(f"{PREFIX}{name} cannot train a policy here: {_UNFIT[name]}")
@@ -199,14 +199,14 @@ def evosax_class(name: str) -> type:
     cls = type(name, (EvosaxStrategy,), {**body, "__doc__": doc, "name": name})
     cls.__annotations__ = {own: annotation for own, (annotation, _) in fields.items()} | {"deploys": str}
     cls.deploys = dataclasses.field(default=deploys, init=False)
-    return settings(cls)
+    return settings(cls)  # ty: ignore[invalid-explicit-return] what a decorator makes of a class is a class
 
 
 def _optimizer(name: str) -> str:
     return name if name == OWN else optax_name(name)
 
 
-def _algorithms() -> dict[str, type]:
+def _algorithms() -> dict[str, Any]:
     try:
         return importlib.import_module("evosax.algorithms").algorithms
     except ModuleNotFoundError as error:

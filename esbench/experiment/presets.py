@@ -52,6 +52,9 @@ def find_preset(algorithm: str, preset: str | None, tier: str, task: str) -> tup
         return OWN_DEFAULTS, {}
     presets = read_presets(path, algorithm)
     name = preset or TIER_PRESETS[tier]
+    if name not in presets and name in TIER_PRESETS:
+        has = ", ".join(presets)
+        raise InputError(f"algorithm {algorithm!r} has no preset {name!r}: expected --preset with one of {has}")
     if name not in presets:
         raise unknown(f"preset of {algorithm}", name, presets)
     return name, presets[name].values(task)

@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from my_strategy import MyStrategy  # ty: ignore[unresolved-import]
+from my_strategy import MyStrategy
 
 START = {"x": jnp.zeros(10)}
 
