@@ -97,7 +97,8 @@ def describe(name: str) -> tuple[str, dict[str, Any]]:
 
 
 def _fields(settings: Any) -> dict[str, Any]:
-    return {name: getattr(settings, name) for name in field_names(type(settings))}
+    # Those that cannot be set too: what evosax deploys is one.
+    return {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
 
 
 def _is_algorithm(cls: type) -> bool:

@@ -14,7 +14,7 @@ from esbench.experiment.config import resolve
 from esbench.experiment.prepare import make_problem
 from esbench.population.stacked import Stacked
 from esbench.templates.my_strategy import MyStrategy
-from tests.algorithms.test_evolution import TARGET, Analytic, flat, run
+from tests.algorithms.test_evolution import TARGET, Analytic, distance, flat, run
 
 
 def evosax(name, **values):
@@ -105,14 +105,12 @@ def test_open_es_is_evosaxs_on_the_same_noise():
         )
 
 
-@pytest.mark.parametrize("name", ["SimpleGA", "MR15_GA", "DifferentialEvolution", "Sep_CMA_ES"])
-def test_evosax_maximises(name):
-    strategy = evosax(name, pop_size=64, **({"initial_std": 0.3} if name != "Sep_CMA_ES" else {}))
-    one, metrics = run(strategy, Analytic(), 1)
-    assert int(metrics.useful_steps.sum()) == 64  # the first population is evaluated and counted as any other
-    later, _ = run(strategy, Analytic(), 40)
-    distance = [np.square(flat(strategy.deployed(s.strategy)) - flat(TARGET)).sum() for s in (one, later)]
-    assert distance[1] < 0.5 * distance[0]
+@pytest.mark.parametrize("values", [{"name": "SimpleGA", "initial_std": 0.3}, {"name": "Sep_CMA_ES"}], ids=str)
+def test_evosax_maximises(values):
+    strategy = evosax(pop_size=64, **values)
+    state, metrics = run(strategy, Analytic(), 40)
+    assert float(metrics.training["fitness_mean"]) > 0.5 * float(distance({name: 0 * TARGET[name] for name in TARGET}))
+    assert float(distance(strategy.deployed(state.strategy))) > float(metrics.training["fitness_mean"]) - 0.1
 
 
 def test_the_best_so_far_is_what_a_strategy_without_a_mean_deploys():
@@ -182,7 +180,7 @@ def test_what_cannot_work_with_the_policy_is_refused_when_it_is_bound(name, valu
 @pytest.mark.parametrize("name", evosax_names())
 def test_every_strategy_of_evosax_runs_two_generations(name):
     size = {"pop_size": 17, "num_groups": 4} if name == "GESMR_GA" else {"pop_size": 16}
-    state, metrics = run(evosax(name, **size), Analytic(), 2)
-    assert int(metrics.useful_steps.sum()) == size["pop_size"]
+    _, metrics = run(evosax(name, **size), Analytic(), 2)
+    assert int(metrics.useful_steps.sum()) == size["pop_size"]  # each generation, the first too
     assert not any(metrics.faults.values())
     assert evosax_class(name) is evosax_class(name)
