@@ -64,7 +64,7 @@ def test_the_saved_policy_is_the_one_that_was_scored(echo, tmp_path):
     problem = make_problem(resolve(**echo))
     deployed = RunDirectory.open(result.path).load_policy()
     shares = 900 * 20 // 950
-    score = jax.jit(lambda deployed, key: evaluate(problem, deployed, key))
+    score = jax.jit(lambda deployed, key: evaluate(problem, deployed, key, 128))
     returns, _ = score(deployed, evaluation_key("Echo-v0", 3, shares))
     assert returns.shape == (2, 128)
     assert float(returns[0].mean()) == result.score.return_mean_greedy
