@@ -61,9 +61,12 @@ def find_preset(algorithm: str, preset: str | None, tier: str, task: str) -> tup
 
 
 def preset_file(algorithm: str) -> Path | None:
-    """The settings file of a built-in algorithm: inside the installed package, or at the top of a checkout."""
+    """The settings file of a built-in algorithm: inside the installed package, or at the top of a checkout.
+
+    That of `evosax:NAME` is `evosax/NAME.toml`.
+    """
     package = Path(esbench.__file__).parent
-    candidates = [folder / "baselines" / f"{algorithm}.toml" for folder in (package, package.parent)]
+    candidates = [folder / "baselines" / f"{algorithm.replace(':', '/')}.toml" for folder in (package, package.parent)]
     return next((path for path in candidates if path.is_file()), None)
 
 
