@@ -153,13 +153,13 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     sweep.add_argument("--seeds", required=True, type=_seeds, metavar="0:5", help="0:5 (0 to 4) or 0,3")
     add_settings(sweep)
 
-    new = command("new", _new, "write a file to start from, with its own test", _NEW_EXAMPLES)
-    new.add_argument("kind", metavar="strategy", help="strategy: an evolution strategy of your own")
-    new.add_argument("name", metavar="NAME", help="of the file, in snake case; the class is named after it")
-
     report = command("report", _report, "write the table and the learning curves of all runs below directories")
     report.add_argument("directories", nargs="+", metavar="DIR")
     report.add_argument("--out", default="report", metavar="DIR", help="where to write (default: report)")
+
+    new = command("new", _new, "write a file to start from, with its own test", _NEW_EXAMPLES)
+    new.add_argument("kind", metavar="strategy", help="strategy: an evolution strategy of your own")
+    new.add_argument("name", metavar="NAME", help="of the file, in snake case; the class is named after it")
     return parser, made
 
 
@@ -270,6 +270,8 @@ def _algorithms(arguments: argparse.Namespace) -> int:
     for name, text, values in described:
         print(f"{name}: {text}")
         print(f"  {', '.join(f'{setting}={value}' for setting, value in values.items())}")
+    print("evosax:NAME: a strategy of evosax, such as evosax:SNES (pip install 'esbench[evosax]')")
+    print("path/to/file.py:ClassName: one of your own (esbench new strategy NAME)")
     return 0
 
 

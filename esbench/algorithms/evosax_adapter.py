@@ -47,12 +47,11 @@ _LARGEST_ARRAY_POPULATIONS = 8
 
 class EvosaxState(struct.PyTreeNode):
     """evosax: the strategy's own state, over flat parameters. params: its own parameters. start: the policy's initial
-    parameters. generation: int32 (). settings: ours, with their numbers as leaves."""
+    parameters. settings: ours, with their numbers as leaves."""
 
     evosax: Any
     params: Any
     start: Params
-    generation: jax.Array
     settings: Any
 
 
@@ -93,40 +92,36 @@ class EvosaxStrategy:
             first = Gaussian(params, key, numbers.initial_std, size=self.pop_size, antithetic=False)
             members = jax.vmap(first.member)(jnp.arange(self.pop_size))
             state = algorithm.init(key, members, jnp.full(self.pop_size, jnp.inf), own)
-        return self._state(EvosaxState(state, own, params, jnp.int32(0), numbers))
+        return self._state(EvosaxState(state, own, params, numbers))
 
     def ask(self, key: jax.Array, state: EvosaxState) -> tuple[Stacked, EvosaxState]:
         algorithm = self._algorithm(state.start)
         members, asked = algorithm.ask(key, state.evosax, state.params)
         if self.deploys == "best":
-            first = state.generation == 0
-            members = jax.tree.map(
-                lambda old, new: jnp.where(first, old, new), algorithm.get_population(state.evosax), members
-            )
+            first = algorithm.get_population(state.evosax)
+            members = jax.tree.map(lambda old, new: jnp.where(_untold(state), old, new), first, members)
         return Stacked(members), state.replace(evosax=asked)
 
     def tell(self, key: jax.Array, state: EvosaxState, population: Stacked, fitness: jax.Array) -> EvosaxState:
         algorithm = self._algorithm(state.start)
         told, _ = algorithm.tell(key, population.params, -fitness, state.evosax, state.params)
-        if self.deploys == "mean":
-            if hasattr(state.settings, "learning_rate"):
-                step = told.mean - state.evosax.mean
-                told = told.replace(mean=state.evosax.mean + state.settings.learning_rate * step)
-            # Weights by rank are not zero where all ranks are equal; members that all score the same say nothing.
-            learnt = fitness.max() > fitness.min()
-            told = jax.tree.map(lambda new, old: jnp.where(learnt, new, old), told, state.evosax)
-        else:
+        if self.deploys == "best":
             first = algorithm.init(key, population.params, -fitness, state.params)
-            told = jax.tree.map(lambda old, new: jnp.where(state.generation == 0, old, new), first, told)
-        return self._state(state.replace(evosax=told, generation=state.generation + 1))
+            told = jax.tree.map(lambda old, new: jnp.where(_untold(state), old, new), first, told)
+        elif hasattr(state.settings, "learning_rate"):
+            step = told.mean - state.evosax.mean
+            told = told.replace(mean=state.evosax.mean + state.settings.learning_rate * step)
+        # Members that all score the same say nothing, but weights by rank are not zero where all ranks are equal.
+        learnt = fitness.max() > fitness.min()
+        told = jax.tree.map(lambda new, old: jnp.where(learnt, new, old), told, state.evosax)
+        return self._state(state.replace(evosax=told))
 
     def deployed(self, state: EvosaxState) -> Params:
         algorithm = self._algorithm(state.start)
         if self.deploys == "mean":
             return algorithm.get_mean(state.evosax)
-        # Before the first generation there is no best one.
         best = algorithm._unravel_solution(state.evosax.best_solution)
-        return jax.tree.map(lambda new, old: jnp.where(state.generation > 0, new, old), best, state.start)
+        return jax.tree.map(lambda new, old: jnp.where(_untold(state), old, new), best, state.start)
 
     def _algorithm(self, params: Params) -> Any:
         """evosax's object for parameters shaped like `params`. It is made outside the trace: it must hold no tracer."""
@@ -161,6 +156,11 @@ class EvosaxStrategy:
             std = jnp.broadcast_to(state.settings.std_init, jnp.shape(state.evosax.std))
             state = state.replace(evosax=state.evosax.replace(std=std))
         return state
+
+
+def _untold(state: EvosaxState) -> jax.Array:
+    """bool (): whether no generation has been scored yet, so that there is no best member."""
+    return ~jnp.isfinite(state.evosax.best_fitness)
 
 
 def evosax_names() -> list[str]:
