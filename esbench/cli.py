@@ -7,9 +7,10 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from esbench.errors import InputError, unknown
+from esbench.errors import InputError, StrategyError, unknown
 
 if TYPE_CHECKING:
     from esbench.experiment.run import RunResult
@@ -41,6 +42,10 @@ examples:
   esbench sweep --tasks all --algorithms eggroll --seeds 0 --tier smoke
 
 Finished runs are skipped, so the same command continues where it stopped.
+"""
+_NEW_EXAMPLES = """\
+examples:
+  esbench new strategy my_strategy       writes my_strategy.py (class MyStrategy) and test_my_strategy.py here
 """
 
 
@@ -134,7 +139,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 
     run = command("run", _run, "train one algorithm on one task and record its scores", _RUN_EXAMPLES)
     run.add_argument("--task", required=True, metavar="T", help="a task's id, or path/to/file.py:NAME")
-    run.add_argument("--algorithm", required=True, metavar="A", help="a name, or path/to/file.py:ClassName")
+    run.add_argument("--algorithm", required=True, metavar="A", help="a name, evosax:NAME, or path/to/file.py:Class")
     run.add_argument("--seed", type=_whole, default=0, metavar="N", help="default: 0")
     add_settings(run)
     run.add_argument("--name", metavar="LABEL", help="directory of the run (default: the algorithm's name)")
@@ -151,6 +156,10 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     report = command("report", _report, "write the table and the learning curves of all runs below directories")
     report.add_argument("directories", nargs="+", metavar="DIR")
     report.add_argument("--out", default="report", metavar="DIR", help="where to write (default: report)")
+
+    new = command("new", _new, "write a file to start from, with its own test", _NEW_EXAMPLES)
+    new.add_argument("kind", metavar="strategy", help="strategy: an evolution strategy of your own")
+    new.add_argument("name", metavar="NAME", help="of the file, in snake case; the class is named after it")
     return parser, made
 
 
@@ -178,6 +187,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except StrategyError as error:
+        print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
     except SystemExit as error:  # argparse, after --help
         return error.code if isinstance(error.code, int) else 1
 
@@ -258,6 +270,8 @@ def _algorithms(arguments: argparse.Namespace) -> int:
     for name, text, values in described:
         print(f"{name}: {text}")
         print(f"  {', '.join(f'{setting}={value}' for setting, value in values.items())}")
+    print("evosax:NAME: a strategy of evosax, such as evosax:SNES (pip install 'esbench[evosax]')")
+    print("path/to/file.py:ClassName: one of your own (esbench new strategy NAME)")
     return 0
 
 
@@ -335,6 +349,18 @@ def _sweep(arguments: argparse.Namespace) -> int:
     done, before = len(results) - failed, runs - len(results)
     print(f"{runs} runs: {done} done, {before} finished before, {failed} failed, {arguments.out}")
     return 1 if failed else 0
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from esbench.scaffold import new_strategy
+
+    if arguments.kind != "strategy":
+        raise unknown("kind of file", arguments.kind, ["strategy"])
+    path, test, class_name = new_strategy(arguments.name, Path())
+    print(f"wrote {path} and {test}; to try them:")
+    print(f"  python -m pytest {test}")
+    print(f"  esbench run --task CartPole-v1 --algorithm {path}:{class_name}")
+    return 0
 
 
 def _report(arguments: argparse.Namespace) -> int:

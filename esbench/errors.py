@@ -1,4 +1,4 @@
-"""Bad input: one exception, one line of text, exit status 2."""
+"""Errors that are one line of text: bad input (exit status 2) and a strategy that breaks its contract (1)."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,6 +6,11 @@ from collections.abc import Iterable
 
 class InputError(ValueError):
     """What the user gave cannot be used. The message is one line: the value, what was expected, the fix."""
+
+
+class StrategyError(RuntimeError):
+    """A strategy raised, or its answer is not what was expected. The message is one line: the file, the method, the
+    mistake, what was expected."""
 
 
 def unknown(kind: str, value: str, names: Iterable[str]) -> InputError:

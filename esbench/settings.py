@@ -71,4 +71,6 @@ def build(cls: type[Settings], values: dict[str, Any]) -> Settings:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{name} = {first['input']!r}: {first['msg']}") from error
+        # What a class checks across its settings has no name of its own.
+        message = f"{name} = {first['input']!r}: {first['msg']}" if name else str(first["ctx"]["error"])
+        raise InputError(message) from error

@@ -1,5 +1,6 @@
 """The loop that every evolution strategy runs in: ask, evaluate, tell."""
 
+import functools
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 from flax import struct
 from pydantic import Field
 
+from esbench.algorithms.contract import Checked
 from esbench.algorithms.interface import StepMetrics, Strategy
 from esbench.algorithms.shaping import finite, within_groups
 from esbench.keys import stream
@@ -43,6 +45,9 @@ class EvolutionAlgorithm:
 
     def bind(self, problem: Problem) -> "EvolutionLoop":
         evolution = self.evolution
+        check = getattr(self.strategy, "check", None)
+        if callable(check):
+            check(jax.eval_shape(problem.init_params, jax.random.key(0)))
         objective = EpisodicReturn(
             problem,
             episodes=evolution.n_parallel_evaluations,
@@ -68,21 +73,27 @@ class EvolutionLoop:
     strategy: Strategy
     objective: Objective
 
+    @functools.cached_property
+    def checked(self) -> Checked:
+        """The strategy, its answers checked against the objective's parameters."""
+        params, _ = jax.eval_shape(lambda key: self.objective.init(key, self.strategy.pop_size), jax.random.key(0))
+        return Checked(self.strategy, params)
+
     def init(self, key: jax.Array) -> EvolutionState:
         init_key = stream(key, "init")
         params, objective = self.objective.init(stream(init_key, "objective"), self.strategy.pop_size)
-        strategy = self.strategy.init(stream(init_key, "strategy"), params)
+        strategy = self.checked.init(stream(init_key, "strategy"), params)
         return EvolutionState(stream(key, "train"), jnp.int32(0), strategy, objective)
 
     def step(self, state: EvolutionState) -> tuple[EvolutionState, StepMetrics]:
         key = jax.random.fold_in(state.key, state.generation)
-        population, strategy = self.strategy.ask(stream(key, "ask"), state.strategy)
+        population, strategy = self.checked.ask(stream(key, "ask"), state.strategy)
         if isinstance(population, Gaussian):
             population = replace(population, layout=self.layout(population))
         evaluation, objective = self.objective.evaluate(stream(key, "evaluate"), state.objective, population)
         fitness, nonfinite = finite(evaluation.fitness)
         told = fitness if evaluation.group is None else within_groups(fitness, evaluation.group)
-        strategy = self.strategy.tell(stream(key, "tell"), strategy, population, told)
+        strategy = self.checked.tell(stream(key, "tell"), strategy, population, told)
         metrics = StepMetrics(
             useful_steps=evaluation.useful_steps,
             computed_steps=evaluation.computed_steps,
@@ -93,6 +104,7 @@ class EvolutionLoop:
                 "nonfinite_members": nonfinite,
                 **{name: getattr(strategy, name) for name in ("sigma", "learning_rate") if hasattr(strategy, name)},
             },
+            faults=self.checked.nonfinite(population, strategy),
         )
         return EvolutionState(state.key, state.generation + 1, strategy, objective), metrics
 
@@ -101,4 +113,4 @@ class EvolutionLoop:
         return None if population.rank is None else self.objective.layout(population.mean)
 
     def deployed(self, state: EvolutionState) -> DeployedPolicy:
-        return self.objective.deploy(self.strategy.deployed(state.strategy), state.objective)
+        return self.objective.deploy(self.checked.deployed(state.strategy), state.objective)

@@ -19,12 +19,14 @@ class StepMetrics(struct.PyTreeNode):
     adds them up: one generation of a long task can overflow 32 bits.
     sequential_steps: int32 (), the critical path.
     training: scalars by name, recorded in the row (`fitness_mean`, `sigma`, a loss ...).
+    faults: bool () by message: where one is true the run ends with that message.
     """
 
     useful_steps: jax.Array
     computed_steps: jax.Array
     sequential_steps: jax.Array
     training: dict[str, jax.Array]
+    faults: dict[str, jax.Array] = struct.field(default_factory=dict)
 
 
 class Learner(Protocol):
@@ -44,7 +46,9 @@ class Algorithm(Protocol):
 class Strategy(Protocol):
     """An evolution strategy: proposes populations, is told their fitness (to be maximised), names what to deploy.
 
-    pop_size: members of a generation, both halves of antithetic pairs counted.
+    pop_size: members of a generation, both halves of antithetic pairs counted. The state's shapes and types stay the
+    same from generation to generation. A strategy that cannot work with every policy also has `check(params)`, given
+    shapes only, which raises InputError before anything is computed.
     """
 
     pop_size: int

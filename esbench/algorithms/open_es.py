@@ -17,7 +17,8 @@ from esbench.population.gaussian import Gaussian
 from esbench.settings import settings
 
 
-def _optimizer(name: str) -> str:
+def optax_name(name: str) -> str:
+    """`name` where optax has an optimizer of that name; InputError with the nearest otherwise."""
     if (
         not callable(getattr(optax, name, None))
         or "learning_rate" not in inspect.signature(getattr(optax, name)).parameters
@@ -51,7 +52,7 @@ class OpenES:
     sigma_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     learning_rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.01
     lr_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
-    optimizer: Annotated[str, AfterValidator(_optimizer)] = "adam"
+    optimizer: Annotated[str, AfterValidator(optax_name)] = "adam"
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     rank_transform: bool = False
 

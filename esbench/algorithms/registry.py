@@ -16,8 +16,10 @@ BUILT_IN = {
     "eggroll": "esbench.algorithms.eggroll:EGGROLL",
     "open_es": "esbench.algorithms.open_es:OpenES",
     "ppo": "esbench.algorithms.ppo:PPO",
+    "ars": "esbench.algorithms.ars:ARS",
 }
 GROUP = "esbench.algorithms"
+EVOSAX = "evosax:"
 
 
 def algorithm_names() -> list[str]:
@@ -26,12 +28,16 @@ def algorithm_names() -> list[str]:
 
 
 def algorithm_class(name: str) -> type[Any]:
-    """The dataclass behind a built-in name, an entry point or `path/to/file.py:ClassName`.
+    """The dataclass behind a built-in name, `evosax:NAME`, an entry point or `path/to/file.py:ClassName`.
 
     It is an Algorithm (it has `bind`) or a Strategy (`init`, `ask`, `tell`, `deployed`); InputError otherwise.
     """
     if names_a_file(name):
         cls = load_object(name)
+    elif name.startswith(EVOSAX):
+        from esbench.algorithms.evosax_adapter import evosax_class
+
+        cls = evosax_class(name.removeprefix(EVOSAX))
     elif name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
         cls = getattr(importlib.import_module(module), attribute)
@@ -91,7 +97,8 @@ def describe(name: str) -> tuple[str, dict[str, Any]]:
 
 
 def _fields(settings: Any) -> dict[str, Any]:
-    return {name: getattr(settings, name) for name in field_names(type(settings))}
+    # Those that cannot be set too: what evosax deploys is one.
+    return {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
 
 
 def _is_algorithm(cls: type) -> bool:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from esbench.algorithms.interface import StepMetrics
+from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.experiment import compilation_cache
 from esbench.experiment.config import RunConfig
 from esbench.problem import ActionMode, DeployedPolicy, Problem, Sizes
@@ -48,9 +48,8 @@ def make_problem(config: RunConfig) -> Problem:
     return Problem(environment, policy, Sizes())  # ty: ignore[invalid-argument-type] Flax types init and apply loosely
 
 
-def prepare(config: RunConfig, problem: Problem) -> Prepared:
+def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
     """Compiles what the runs of `config` need; nothing is written, the compilation cache apart."""
-    learner = config.algorithm.bind(problem)
     key = jax.random.key(0)
 
     def score(state, key):

@@ -52,15 +52,21 @@ def find_preset(algorithm: str, preset: str | None, tier: str, task: str) -> tup
         return OWN_DEFAULTS, {}
     presets = read_presets(path, algorithm)
     name = preset or TIER_PRESETS[tier]
+    if name not in presets and name in TIER_PRESETS:
+        has = ", ".join(presets)
+        raise InputError(f"algorithm {algorithm!r} has no preset {name!r}: expected --preset with one of {has}")
     if name not in presets:
         raise unknown(f"preset of {algorithm}", name, presets)
     return name, presets[name].values(task)
 
 
 def preset_file(algorithm: str) -> Path | None:
-    """The settings file of a built-in algorithm: inside the installed package, or at the top of a checkout."""
+    """The settings file of a built-in algorithm: inside the installed package, or at the top of a checkout.
+
+    That of `evosax:NAME` is `evosax/NAME.toml`.
+    """
     package = Path(esbench.__file__).parent
-    candidates = [folder / "baselines" / f"{algorithm}.toml" for folder in (package, package.parent)]
+    candidates = [folder / "baselines" / f"{algorithm.replace(':', '/')}.toml" for folder in (package, package.parent)]
     return next((path for path in candidates if path.is_file()), None)
 
 

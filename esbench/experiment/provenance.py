@@ -12,7 +12,7 @@ import esbench
 from esbench.results.records import Device
 from esbench.tasks.spec import TaskSpec
 
-_PACKAGES = ("esbench", "jax", "jaxlib", "flax", "optax", "quax", "gymnasium", "numpy")
+_PACKAGES = ("esbench", "jax", "jaxlib", "flax", "optax", "quax", "gymnasium", "numpy", "evosax")
 
 
 def versions(spec: TaskSpec) -> dict[str, str]:

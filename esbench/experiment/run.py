@@ -17,6 +17,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from esbench.errors import StrategyError
 from esbench.experiment import compilation_cache, provenance
 from esbench.experiment.config import RunConfig, resolve
 from esbench.experiment.prepare import Prepared, State, make_problem, prepare
@@ -118,10 +119,11 @@ def announce_and_prepare(config: RunConfig, reporter: Progress) -> Prepared:
     """The programs of a configuration, with a word to the reader before the wait; InputError comes before the word."""
     compilation_cache.enable()
     problem = make_problem(config)
+    learner = config.algorithm.bind(problem)
     for warning in config.warnings():
         reporter.message(f"warning: {config.label}: {warning}")
     reporter.message(f"{config.label}: compiling")
-    return prepare(config, problem)
+    return prepare(config, problem, learner)
 
 
 def run_seed(prepared: Prepared, seed: int, reporter: Progress, max_seconds: float | None = None) -> RunResult:
@@ -156,6 +158,9 @@ def _train(
         with clocks.measure("train"):
             state, metrics = jax.block_until_ready(prepared.step(state))
         metrics = jax.device_get(metrics)
+        for message, fault in metrics.faults.items():
+            if fault:
+                raise StrategyError(message)
         before = counts.useful_steps
         counts = counts.after(metrics.useful_steps, metrics.computed_steps, metrics.sequential_steps)
         if counts.useful_steps <= before:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from esbench.errors import InputError
+from esbench.errors import InputError, StrategyError
 from esbench.experiment.config import RunConfig
 from esbench.experiment.progress import Progress
 from esbench.experiment.run import RunResult, announce_and_prepare, run_seed
@@ -28,7 +28,7 @@ def sweep(configs: Iterable[RunConfig], seeds: Iterable[int], reporter: Progress
 
 def _run_all(config: RunConfig, seeds: list[int], reporter: Progress) -> list[RunResult | Exception]:
     def failed(label: str, error: Exception) -> Exception:
-        name = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+        name = "" if isinstance(error, InputError | StrategyError) else f"{type(error).__name__}: "
         reporter.message(f"{label} failed: {name}{error}")
         return error
 

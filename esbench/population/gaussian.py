@@ -74,6 +74,8 @@ class Gaussian(struct.PyTreeNode):
 
         Noise is derived again, a chunk of pairs at a time, so memory does not grow with the population.
         """
+        if weights.shape != (self.size,):
+            raise ValueError(f"weights of shape {weights.shape}: expected one per member, {(self.size,)}")
         if self.antithetic:
             weights = weights[0::2] - weights[1::2]
         chunk = min(len(weights), self._chunk())

@@ -11,6 +11,8 @@ from esbench.experiment.presets import preset_file, read_presets
 from esbench.tasks.registry import task_specs
 
 ALGORITHMS = ("eggroll", "open_es", "ppo")
+"""Those of the paper."""
+OTHERS = ("ars", "evosax:SNES", "evosax:PGPE")
 TASKS = [spec.id for spec in task_specs()]
 
 
@@ -30,6 +32,20 @@ def test_the_paper_has_the_16_tasks_and_the_papers_policy(algorithm):
     for task in TASKS:
         policy = resolve(task, algorithm, tier="paper").policy
         assert (policy.n_layers, policy.layer_size, policy.activation) == (3, 256, "pqn")
+
+
+@pytest.mark.parametrize("algorithm", OTHERS)
+def test_the_other_algorithms_have_smoke_and_lite_and_no_paper(algorithm):
+    assert list(tomllib.loads(preset_file(algorithm).read_text())) == ["smoke", "lite"]
+    for task in TASKS:
+        assert [resolve(task, algorithm, tier=tier).preset for tier in ("smoke", "lite", "standard")] == [
+            "smoke",
+            "lite",
+            "lite",
+        ]
+    with pytest.raises(InputError, match=f"'{algorithm}' has no preset 'paper': expected --preset with one of smoke, "):
+        resolve("CartPole-v1", algorithm, tier="paper")
+    assert resolve("CartPole-v1", algorithm, tier="paper", preset="lite").budget == 500_000_000
 
 
 def test_numbers_of_the_paper():

@@ -1,0 +1,31 @@
+"""`esbench new`: files to start from."""
+
+import keyword
+import re
+from pathlib import Path
+
+from esbench.errors import InputError
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def new_strategy(name: str, directory: Path) -> tuple[Path, Path, str]:
+    """Writes NAME.py, a small evolution strategy, and test_NAME.py into `directory`.
+
+    Returns both paths and the name of the class. InputError where `name` is no Python name in snake case or a file is
+    already there; nothing is written then.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
+        raise InputError(f"name {name!r}: expected a Python name in snake case, such as my_strategy")
+    class_name = "".join(part.capitalize() for part in name.split("_"))
+    paths = directory / f"{name}.py", directory / f"test_{name}.py"
+    for path in paths:
+        if path.exists():
+            raise InputError(f"{path} exists already: expected another name, or move it away")
+    for path, template in zip(paths, ("my_strategy.py", "test_my_strategy.py"), strict=True):
+        text = (_TEMPLATES / template).read_text(encoding="utf-8")
+        try:
+            path.write_text(text.replace("MyStrategy", class_name).replace("my_strategy", name), encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"cannot write {path}: {error.strerror}") from error
+    return *paths, class_name
