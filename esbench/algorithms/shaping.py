@@ -21,8 +21,8 @@ def centred_ranks(fitness: jax.Array) -> jax.Array:
     ordered = jnp.sort(fitness)
     below = jnp.searchsorted(ordered, fitness, side="left")
     not_above = jnp.searchsorted(ordered, fitness, side="right")
-    mean_rank = (below + not_above - 1) / 2
-    return (mean_rank / (len(fitness) - 1) - 0.5).astype(jnp.float32)
+    # The mean rank minus the middle one, in whole numbers: exactly zero where all are equal.
+    return ((below + not_above - len(fitness)) / (2 * (len(fitness) - 1))).astype(jnp.float32)
 
 
 def finite(fitness: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -1,0 +1,206 @@
+"""EGGROLL and OpenES in their loop, on objectives whose gradient is known and on small real rollouts."""
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from esbench.algorithms.eggroll import EGGROLL
+from esbench.algorithms.evolution import Evolution, EvolutionAlgorithm, EvolutionLoop
+from esbench.algorithms.open_es import OpenES
+from esbench.errors import InputError
+from esbench.policies.networks import PolicySettings
+from esbench.population.low_rank import LowRank
+from esbench.population.objective import Evaluation
+from esbench.problem import Problem, Sizes
+from esbench.settings import build
+from tests.environments import Walk
+
+STRATEGIES = [pytest.param(EGGROLL(pop_size=512, rank=rank), id=f"eggroll-{rank}") for rank in (1, 4)]
+STRATEGIES += [pytest.param(OpenES(pop_size=512), id="open_es")]
+TARGET = {"bias": jnp.linspace(-1, 1, 4), "kernel": jax.random.normal(jax.random.key(8), (6, 4))}
+
+
+def distance(params):
+    """Minus half the squared distance to TARGET: its gradient is TARGET - params, smoothed or not."""
+    leaves = {name: leaf.dense() if isinstance(leaf, LowRank) else leaf for name, leaf in params.items()}
+    return -0.5 * sum(((leaves[name] - TARGET[name]) ** 2).sum() for name in TARGET)
+
+
+@dataclass(frozen=True)
+class Analytic:
+    """An objective without any task: `score` of each member, the state counts generations."""
+
+    score: object = staticmethod(distance)
+    groups: int = 0
+
+    def init(self, key, population_size):
+        return jax.tree.map(jnp.zeros_like, TARGET), jnp.int32(0)
+
+    def layout(self, params):
+        return None
+
+    def evaluate(self, key, state, population):
+        index = jnp.arange(population.size)
+        fitness = jax.vmap(lambda i: self.score(population.member(i)))(index)
+        group = index % self.groups if self.groups else None
+        ones = jnp.ones(population.size, jnp.int32)
+        return Evaluation(fitness + (1e3 * group if self.groups else 0), group, ones, ones, jnp.int32(1)), state + 1
+
+    def deploy(self, params, state):
+        return params
+
+
+def walk(**changes):
+    policy = PolicySettings(n_layers=1, layer_size=8).for_actions(Walk.action_space)
+    return Problem(Walk(limit=20), policy, Sizes(lanes=16, narrow=8, block=4))
+
+
+def run(strategy, objective, generations):
+    loop = EvolutionLoop(strategy, objective)
+    state = jax.jit(loop.init)(jax.random.key(0))
+    step = jax.jit(loop.step)
+    for _ in range(generations):
+        state, metrics = step(state)
+    return state, metrics
+
+
+def flat(tree):
+    return np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(tree)])
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_estimate_points_along_the_gradient(strategy):
+    # SGD from 0 with learning rate 1: the parameters after one generation are the estimate, scaled.
+    state, _ = run(replace(strategy, optimizer="sgd", learning_rate=1.0, sigma=0.01, pop_size=4096), Analytic(), 1)
+    step, gradient = flat(state.strategy.mean), flat(TARGET)
+    assert step @ gradient / np.linalg.norm(step) / np.linalg.norm(gradient) > 0.98
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_maximises(strategy):
+    state, metrics = run(replace(strategy, sigma=0.05, learning_rate=0.05), Analytic(), 100)
+    np.testing.assert_allclose(flat(state.strategy.mean), flat(TARGET), atol=0.2)
+    assert float(metrics.training["fitness_mean"]) > -0.5
+
+
+def test_scale_of_the_update_is_that_of_the_papers_release():
+    strategy = OpenES(pop_size=64, optimizer="sgd", learning_rate=0.1, sigma=0.3)
+    state = strategy.init(jax.random.key(0), TARGET)
+    population, _ = strategy.ask(jax.random.key(1), state)
+    fitness = jax.random.normal(jax.random.key(2), (64,))
+    told = strategy.tell(jax.random.key(3), state, population, fitness)
+    noise = jax.vmap(lambda i: jax.tree.map(lambda m, p: (p - m) / 0.3, TARGET, population.member(i)))(jnp.arange(64))
+    score = (fitness - fitness.mean()) / fitness.std()
+    for name in TARGET:
+        estimate = np.sqrt(64) * np.mean(np.reshape(score, (64, *[1] * TARGET[name].ndim)) * 0.3 * noise[name], axis=0)
+        np.testing.assert_allclose(told.mean[name] - TARGET[name], 0.1 * estimate, atol=1e-5)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("change", [{}, {"rank_transform": True}, {"optimizer": "adamw", "weight_decay": 0.1}], ids=str)
+def test_equal_members_leave_the_parameters_unchanged(strategy, change):
+    strategy = replace(strategy, **change)
+    moving, _ = run(strategy, Analytic(), 3)
+    still = EvolutionLoop(strategy, Analytic(score=lambda member: jnp.float32(0.3)))
+    state, _ = jax.jit(still.step)(moving)  # momentum is there, and must not move them either
+    np.testing.assert_array_equal(flat(state.strategy.mean), flat(moving.strategy.mean))
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_members_without_a_finite_score_count_as_the_worst_and_never_reach_the_parameters(strategy):
+    def partly_nan(member):
+        bias = member["bias"][0]
+        return jnp.where(bias > 0, jnp.nan, distance(member))
+
+    state, metrics = run(strategy, Analytic(score=partly_nan), 2)
+    assert 0 < int(metrics.training["nonfinite_members"]) < strategy.pop_size
+    assert np.isfinite(flat(state.strategy)).all()
+    assert float(state.strategy.mean["bias"][0]) < 0  # away from where scores are NaN
+
+
+def test_noise_is_fresh_in_every_generation_and_decays_work():
+    strategy = EGGROLL(pop_size=16, sigma=0.2, sigma_decay=0.5, learning_rate=0.1, lr_decay=0.9)
+    seen = []
+    loop = EvolutionLoop(strategy, Analytic())
+    state = loop.init(jax.random.key(0))
+    for generation in range(3):
+        population, _ = strategy.ask(jax.random.fold_in(state.key, generation), state.strategy)
+        seen.append(
+            flat(population.replace(sigma=jnp.float32(1)).member(jnp.int32(0))["bias"] - state.strategy.mean["bias"])
+        )
+        state, metrics = loop.step(state)
+    assert not np.allclose(seen[0], seen[1]) and not np.allclose(seen[1], seen[2])
+    assert float(metrics.training["sigma"]) == pytest.approx(0.2 * 0.5**3)
+    assert float(metrics.training["learning_rate"]) == pytest.approx(0.1 * 0.9**3)
+
+
+def test_groups_with_other_offsets_do_not_change_what_is_learnt():
+    strategy = EGGROLL(pop_size=256, sigma=0.05, learning_rate=0.05)
+    state, _ = run(strategy, Analytic(groups=4), 100)
+    np.testing.assert_allclose(flat(state.strategy.mean), flat(TARGET), atol=0.3)
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop", "lion"])
+def test_any_optax_optimizer_by_name(name):
+    state, _ = run(EGGROLL(pop_size=64, optimizer=name, weight_decay=0.01), Analytic(), 2)
+    assert np.isfinite(flat(state.strategy.mean)).all() and flat(state.strategy.mean).any()
+
+
+def test_weight_decay_is_decoupled_and_the_same_for_every_optimizer():
+    for optimizer in ("sgd", "adamw"):
+        plain, _ = run(OpenES(pop_size=16, optimizer=optimizer, learning_rate=0.1), Analytic(), 1)
+        start = plain.replace(strategy=plain.strategy.replace(mean=TARGET))
+        steps = []
+        for decay in (0.0, 0.5):
+            strategy = OpenES(pop_size=16, optimizer=optimizer, learning_rate=0.1, weight_decay=decay)
+            settings = jax.tree.map(jnp.float32, strategy)
+            state = start.replace(strategy=start.strategy.replace(settings=settings))
+            steps.append(flat(EvolutionLoop(strategy, Analytic()).step(state)[0].strategy.mean))
+        np.testing.assert_allclose(steps[0] - steps[1], 0.1 * 0.5 * flat(TARGET), atol=1e-6)
+
+
+def test_numbers_are_inputs_of_the_program_and_structure_is_not():
+    def lowered(strategy, evolution=Evolution()):  # noqa: B008
+        loop = EvolutionAlgorithm(strategy, evolution).bind(walk())
+        return jax.jit(loop.step).lower(jax.eval_shape(loop.init, jax.random.key(0))).as_text()
+
+    one = lowered(EGGROLL(pop_size=16, sigma=0.1, learning_rate=0.1, weight_decay=0.0))
+    assert one == lowered(EGGROLL(pop_size=16, sigma=0.3, learning_rate=0.2, weight_decay=0.1, sigma_decay=0.9))
+    assert one != lowered(EGGROLL(pop_size=18))
+    assert one != lowered(EGGROLL(pop_size=16, rank=2))
+    assert one != lowered(EGGROLL(pop_size=16), Evolution(deterministic_policy=True))
+
+
+def test_deployed_policy_carries_frozen_statistics_and_its_mode():
+    evolution = Evolution(n_parallel_evaluations=2, deterministic_policy=True, normalize_observations=True)
+    loop = EvolutionAlgorithm(EGGROLL(pop_size=8), evolution).bind(walk())
+    state, metrics = jax.jit(loop.step)(loop.init(jax.random.key(0)))
+    deployed = loop.deployed(state)
+    assert deployed.action_mode == "greedy"
+    assert int(deployed.statistics.count) == int(metrics.useful_steps.sum())
+    plain = EvolutionAlgorithm(EGGROLL(pop_size=8), Evolution()).bind(walk())
+    assert plain.deployed(plain.init(jax.random.key(0))).statistics is None
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ({"pop_size": 7}, "pop_size"),
+        ({"pop_size": 0}, "pop_size"),
+        ({"rank": 0}, "rank"),
+        ({"sigma": 0.0}, "sigma"),
+        ({"sigma": float("inf")}, "sigma"),
+        ({"learning_rate": -1}, "learning_rate"),
+        ({"lr_decay": 1.5}, "lr_decay"),
+        ({"optimizer": "adem"}, "adam"),
+        ({"optimizer": "apply_updates"}, "optimizer"),
+        ({"sgima": 1.0}, "sigma"),
+    ],
+    ids=str,
+)
+def test_settings_out_of_range_are_named(values, named):
+    with pytest.raises(InputError, match=named):
+        build(EGGROLL, values)
