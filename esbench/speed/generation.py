@@ -9,7 +9,6 @@ import jax.numpy as jnp
 
 from esbench.algorithms.eggroll import EGGROLL
 from esbench.algorithms.evolution import EvolutionLoop
-from esbench.algorithms.interface import Strategy
 from esbench.algorithms.open_es import OpenES
 from esbench.policies.distributions import Categorical, DiagonalGaussian, Distribution
 from esbench.policies.networks import Carry, Params, PolicySettings
@@ -57,8 +56,9 @@ def programs(environment: Environment, sizes: Sizes, width: int, population: int
 
         return compiled(name, run, problem.init_params(key), key)
 
-    def generation(name: str, strategy: Strategy) -> Program:
-        loop = EvolutionLoop(strategy, EpisodicReturn(problem, episodes=1, greedy=False, normalize_observations=False))
+    def generation(name: str, strategy: OpenES) -> Program:
+        objective = EpisodicReturn(problem, episodes=1, greedy=False, normalize_observations=False)
+        loop = EvolutionLoop(strategy, objective)  # ty: ignore[invalid-argument-type] its tell takes only a Gaussian
 
         def run(state) -> tuple[Steps, Any]:
             state, metrics = loop.step(state)

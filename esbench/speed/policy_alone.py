@@ -1,5 +1,7 @@
 """The policy without a task: what low-rank noise costs when nothing else does."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -17,7 +19,7 @@ SIGMA = 0.05
 OPEN_ES_BYTES = 2**30
 
 
-def _network(width: int) -> MLPPolicy:
+def _network(width: int) -> Any:  # Flax types init and apply loosely
     return MLPPolicy(LAYERS, width, "pqn", ACTIONS, continuous=False)
 
 

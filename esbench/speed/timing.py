@@ -36,7 +36,7 @@ def compiled(name: str, function: Callable[..., tuple[Steps, Any]], *inputs: Any
     start = time.perf_counter()
     executable = jax.jit(function).lower(*inputs).compile()
     seconds = time.perf_counter() - start
-    memory = executable.memory_analysis()
+    memory: Any = executable.memory_analysis()
     planned = memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
     return Program(name, lambda: executable(*inputs), seconds, planned - memory.alias_size_in_bytes)
 
