@@ -1,7 +1,8 @@
-"""The population of EGGROLL and OpenES: normal noise around a mean, derived from counters."""
+"""The population of EGGROLL and OpenES: noise around a mean, derived from counters."""
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,16 +16,31 @@ from esbench.population.low_rank import Layout, LowRank, factor_sizes, outer
 CPU_CHUNK_BYTES = 2 * 2**20
 ACCELERATOR_CHUNK_BYTES = 256 * 2**20
 
+Law = Literal["normal", "uniform", "integer", "skewed"]
+
+# Each gives independent numbers of mean 0 and variance 1, float32 of a shape. All but the last are symmetric.
+LAWS: dict[Law, Callable[[jax.Array, tuple[int, ...]], jax.Array]] = {
+    "normal": lambda key, shape: jax.random.normal(key, shape, jnp.float32),
+    "uniform": lambda key, shape: jax.random.uniform(key, shape, jnp.float32, -math.sqrt(3), math.sqrt(3)),
+    # -1 and 1 alike: what an integer model adds.
+    "integer": lambda key, shape: jax.random.rademacher(key, shape, jnp.float32),
+    # Exponential, centred: skewness 2.
+    "skewed": lambda key, shape: jax.random.exponential(key, shape, jnp.float32) - 1,
+}
+
 
 class Gaussian(struct.PyTreeNode):
     """`member(i) = mean + sigma * noise_i`, where the noise has unit variance in every entry.
 
     mean: parameters. key: typed PRNG key (), this generation's. sigma: float32 (). size: members. rank: of the noise
     of a kernel, None for full rank; what is no kernel gets full noise either way. antithetic: members 2k and 2k+1
-    have the same noise with opposite signs. layout: how the network contracts each parameter (`low_rank.layout`),
-    set by the loop; without it a matrix is taken to contract its first axis, as Flax's Dense does.
+    have the same noise with opposite signs, so that even skewed noise is symmetric over a pair. law: of the numbers
+    that noise is made of (`LAWS`; the class has the name of the default). layout: how the network contracts each
+    parameter (`low_rank.layout`), set by the loop; without it a matrix is taken to contract its first axis, as
+    Flax's Dense does.
 
-    The noise of a kernel at low rank is `a @ b.T / sqrt(rank)`, a and b standard normal (arXiv 2511.16652, eq. 8).
+    The noise of a kernel at low rank is `a @ b.T / sqrt(rank)`, the entries of a and b drawn from the law (arXiv
+    2511.16652, eq. 8, with the normal one).
     """
 
     mean: Params
@@ -33,6 +49,7 @@ class Gaussian(struct.PyTreeNode):
     size: int = struct.field(pytree_node=False)
     rank: int | None = struct.field(pytree_node=False, default=None)
     antithetic: bool = struct.field(pytree_node=False, default=True)
+    law: Law = struct.field(pytree_node=False, default="normal")
     layout: Layout | None = struct.field(pytree_node=False, default=None)
 
     @property
@@ -106,7 +123,7 @@ class Gaussian(struct.PyTreeNode):
 
         One draw for all leaves: a draw for each compiles several times as long and runs no faster.
         """
-        draw = jax.random.normal(jax.random.fold_in(self.key, pair), (self._entries(),), jnp.float32)
+        draw = LAWS[self.law](jax.random.fold_in(self.key, pair), (self._entries(),))
         noise: list[Any] = []
         for leaf, axes in zip(jax.tree.leaves(self.mean), self.contracted, strict=True):
             if axes is None:
