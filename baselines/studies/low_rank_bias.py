@@ -25,7 +25,8 @@ import matplotlib
 import numpy as np
 from scipy import stats
 
-from esbench.population.gaussian import Gaussian, Law
+from esbench.population.gaussian import Gaussian
+from esbench.population.noise import Law
 
 SIGMA = 0.5
 RANKS = (1, 2, 4, 8, 16)

@@ -1,8 +1,7 @@
 """The population of EGGROLL and OpenES: noise around a mean, derived from counters."""
 
 import math
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,23 +9,12 @@ from flax import struct
 
 from esbench.policies.networks import Params
 from esbench.population.low_rank import Layout, LowRank, factor_sizes, outer
+from esbench.population.noise import LAWS, Law
 
 # Noise derived at a time in `weighted_sum`. What fits a core's cache is 3 to 5 times as fast as what does not (OpenES,
 # 3 x 256, 2 cores); an accelerator wants large products.
 CPU_CHUNK_BYTES = 2 * 2**20
 ACCELERATOR_CHUNK_BYTES = 256 * 2**20
-
-Law = Literal["normal", "uniform", "integer", "skewed"]
-
-# Each gives independent numbers of mean 0 and variance 1, float32 of a shape. All but the last are symmetric.
-LAWS: dict[Law, Callable[[jax.Array, tuple[int, ...]], jax.Array]] = {
-    "normal": lambda key, shape: jax.random.normal(key, shape, jnp.float32),
-    "uniform": lambda key, shape: jax.random.uniform(key, shape, jnp.float32, -math.sqrt(3), math.sqrt(3)),
-    # -1 and 1 alike: what an integer model adds.
-    "integer": lambda key, shape: jax.random.rademacher(key, shape, jnp.float32),
-    # Exponential, centred: skewness 2.
-    "skewed": lambda key, shape: jax.random.exponential(key, shape, jnp.float32) - 1,
-}
 
 
 class Gaussian(struct.PyTreeNode):
@@ -123,7 +111,7 @@ class Gaussian(struct.PyTreeNode):
 
         One draw for all leaves: a draw for each compiles several times as long and runs no faster.
         """
-        draw = LAWS[self.law](jax.random.fold_in(self.key, pair), (self._entries(),))
+        draw = LAWS[self.law](jax.random.fold_in(self.key, pair), self._entries())
         noise: list[Any] = []
         for leaf, axes in zip(jax.tree.leaves(self.mean), self.contracted, strict=True):
             if axes is None:

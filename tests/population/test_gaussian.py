@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from esbench.population import gaussian
-from esbench.population.gaussian import LAWS, Gaussian
+from esbench.population.gaussian import Gaussian
 from esbench.population.low_rank import LowRank
+from esbench.population.noise import LAWS
 
 MEAN = {"bias": jnp.arange(5.0), "kernel": jnp.ones((6, 5))}
 
