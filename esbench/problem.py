@@ -20,12 +20,15 @@ class Sizes:
     """How a machine runs rollouts: chosen once per run, recorded in its manifest, reused on resume.
 
     lanes: episodes stepped side by side. narrow: the second, smaller width for the last long episodes; 0 for none.
-    Both are rounded up to eights. block: steps between two looks for finished episodes.
+    Both are rounded up to eights. block: steps between two looks for finished episodes. member_bytes: what the lanes'
+    own parameters may take; where members are large, as OpenES's are, lanes are fewer. 10 MiB fit a CPU's cache, in
+    which OpenES (3 x 256) runs four times as fast as with 64 lanes.
     """
 
     lanes: int = 64
     narrow: int = 8
     block: int = 8
+    member_bytes: int = 10 * 2**20
 
 
 class DeployedPolicy(struct.PyTreeNode):

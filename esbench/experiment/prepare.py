@@ -55,7 +55,7 @@ def prepare(config: RunConfig, problem: Problem) -> Prepared:
 
     def score(state, key):
         deployed = learner.deployed(state)
-        return deployed, *evaluate(problem, deployed, key)
+        return deployed, *evaluate(problem, deployed, key, config.episodes)
 
     numbers = _numbers(config.algorithm)
     with compilation_cache.watch() as use, jax.default_matmul_precision(config.precision):

@@ -1,7 +1,7 @@
 """Low-rank perturbation of any Flax module: kernels stay shared, only thin factors belong to a member.
 
-A perturbed kernel is the value `LowRank(kernel, a, b)`. quax runs an unmodified network on such values, and the rule
-below replaces its product with the kernel by the product with the shared kernel plus two thin ones. Under vmap over
+A perturbed kernel is the value `LowRank(kernel, a, b)`. quax runs an unmodified network on such values, and the
+rules below replace a product with the kernel by the product with the shared kernel plus two thin ones. Under vmap over
 members XLA sees one matrix product for all of them (EGGROLL, arXiv 2511.16652, section 4.3).
 """
 
@@ -25,7 +25,7 @@ Layout = tuple[Contracted | None, ...]
 class LowRank(quax.ArrayValue):
     """Stands for `kernel + a @ b.T`, which is never formed.
 
-    kernel: float32 of any shape. contracted: its axes that a product sums over, n entries in all; the other axes hold
+    kernel: float32 of any shape. contracted: the axes that a product sums over, n entries in all; the other axes hold
     m entries. a: float32 (n, rank). b: float32 (m, rank). Rows of a and b count the kernel's axes in their order.
     """
 
@@ -44,6 +44,19 @@ class LowRank(quax.ArrayValue):
         """The perturbed kernel itself; for tests and for parameters that leave the population."""
         return self.kernel + outer(self.a, self.b, self.kernel.shape, self.contracted)
 
+    def factors(self, contracted: Contracted) -> tuple[jax.Array, jax.Array]:
+        """The factors for a product that sums over `contracted`: these, or each other's place in the transposed one."""
+        if contracted == self.contracted:
+            return self.a, self.b
+        if contracted == complement(self.contracted, self.kernel.ndim):
+            return self.b, self.a
+        return self.materialise()
+
+
+def complement(axes: Contracted, ndim: int) -> Contracted:
+    """The other axes of `ndim`."""
+    return tuple(axis for axis in range(ndim) if axis not in axes)
+
 
 def factor_sizes(shape: tuple[int, ...], contracted: Contracted) -> tuple[int, int]:
     """n and m: how many entries the contracted and the other axes of a kernel have."""
@@ -53,34 +66,13 @@ def factor_sizes(shape: tuple[int, ...], contracted: Contracted) -> tuple[int, i
 
 def outer(a: jax.Array, b: jax.Array, shape: tuple[int, ...], contracted: Contracted) -> jax.Array:
     """`a @ b.T`, a (n, rank) and b (m, rank), laid out as a kernel of `shape`."""
-    others = tuple(axis for axis in range(len(shape)) if axis not in contracted)
-    order = contracted + others
+    order = contracted + complement(contracted, len(shape))
     matrix = (a @ b.T).reshape([shape[axis] for axis in order])
     return jnp.transpose(matrix, [order.index(axis) for axis in range(len(shape))])
 
 
-@quax.register(jax.lax.dot_general_p)
-def _(x: jax.Array, w: LowRank, *, dimension_numbers, **options):
-    (x_contracted, w_contracted), (x_batch, w_batch) = dimension_numbers
-    if tuple(sorted(w_contracted)) != w.contracted or x_batch or w_batch:
-        w.materialise()
-    base = jax.lax.dot_general(x, w.kernel, dimension_numbers, **options)
-    # The contracted axes of x, ordered as the kernel counts them, become one last axis of n entries.
-    ordered = [axis for _, axis in sorted(zip(w_contracted, x_contracted, strict=True))]
-    free = [axis for axis in range(x.ndim) if axis not in ordered]
-    rows = jnp.transpose(x, free + ordered).reshape(*(x.shape[axis] for axis in free), w.a.shape[0])
-    return base + _thin(rows, w.a, w.b).reshape(base.shape)
-
-
-def _thin(x: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
-    """`(x @ a) @ b.T` for x (..., n) as multiplications and sums: under vmap, thousands of matrix products with one
-    thin side are many times slower than these, which XLA fuses."""
-    terms = [(x * a[:, k]).sum(-1, keepdims=True) * b[:, k] for k in range(a.shape[1])]
-    return functools.reduce(jnp.add, terms)
-
-
 class _Probe(quax.ArrayValue):
-    """A parameter that notes how it is used during an abstract trace."""
+    """A parameter that notes how it is used during an abstract trace: the axes a product sums over, else None."""
 
     array: jax.Array
     note: Callable[[Contracted | None], None] = eqx.field(static=True)
@@ -93,6 +85,23 @@ class _Probe(quax.ArrayValue):
         return self.array
 
 
+# Products with a Dense layer's kernel, an attention's.
+
+
+@quax.register(jax.lax.dot_general_p)
+def _(x: jax.Array, w: LowRank, *, dimension_numbers, **options):
+    (x_contracted, w_contracted), (x_batch, w_batch) = dimension_numbers
+    if x_batch or w_batch:
+        return w.materialise()
+    a, b = w.factors(tuple(sorted(w_contracted)))
+    base = jax.lax.dot_general(x, w.kernel, dimension_numbers, **options)
+    # The contracted axes of x, ordered as the kernel counts them, become one last axis of n entries.
+    ordered = [axis for _, axis in sorted(zip(w_contracted, x_contracted, strict=True))]
+    free = [axis for axis in range(x.ndim) if axis not in ordered]
+    rows = jnp.transpose(x, free + ordered).reshape(*(x.shape[axis] for axis in free), a.shape[0])
+    return base + _thin(rows, a, b).reshape(base.shape)
+
+
 @quax.register(jax.lax.dot_general_p)
 def _(x: jax.Array, w: _Probe, *, dimension_numbers, **options):
     (_, w_contracted), (x_batch, w_batch) = dimension_numbers
@@ -100,19 +109,115 @@ def _(x: jax.Array, w: _Probe, *, dimension_numbers, **options):
     return jax.lax.dot_general(x, w.array, dimension_numbers, **options)
 
 
+# Transposed matrices: a tied head multiplies by the transposed embedding.
+
+
+@quax.register(jax.lax.transpose_p)
+def _(w: LowRank, *, permutation):
+    if w.kernel.ndim != 2:
+        return w.materialise()
+    return LowRank(
+        jax.lax.transpose(w.kernel, permutation), w.a, w.b, tuple(permutation.index(c) for c in w.contracted)
+    )
+
+
+@quax.register(jax.lax.transpose_p)
+def _(w: _Probe, *, permutation):
+    if w.array.ndim != 2:
+        return jax.lax.transpose(w.materialise(), permutation)
+
+    def note(axes: Contracted | None) -> None:
+        w.note(None if axes is None else tuple(permutation[axis] for axis in axes))
+
+    return _Probe(jax.lax.transpose(w.array, permutation), note)
+
+
+# Looking up rows of an embedding: a product with one-hot vectors, which sums over the first axis.
+
+
+def _looks_up_rows(ndim: int, indices: jax.Array, dimension_numbers: Any, slice_sizes: Any, shape: Any) -> bool:
+    return (
+        ndim == 2
+        and dimension_numbers.start_index_map == dimension_numbers.collapsed_slice_dims == (0,)
+        and dimension_numbers.offset_dims == (indices.ndim - 1,)
+        and tuple(slice_sizes) == (1, shape[1])
+    )
+
+
+@quax.register(jax.lax.gather_p)
+def _(w: LowRank, indices: jax.Array, *, dimension_numbers, slice_sizes, **options):
+    if not _looks_up_rows(w.kernel.ndim, indices, dimension_numbers, slice_sizes, w.kernel.shape):
+        return w.materialise()
+    a, b = w.factors((0,))
+    base = jax.lax.gather_p.bind(
+        w.kernel, indices, dimension_numbers=dimension_numbers, slice_sizes=slice_sizes, **options
+    )
+    sizes = (1, a.shape[1])
+    rows = jax.lax.gather_p.bind(a, indices, dimension_numbers=dimension_numbers, slice_sizes=sizes, **options)
+    return base + rows @ b.T
+
+
+@quax.register(jax.lax.gather_p)
+def _(w: _Probe, indices: jax.Array, *, dimension_numbers, slice_sizes, **options):
+    w.note((0,) if _looks_up_rows(w.array.ndim, indices, dimension_numbers, slice_sizes, w.array.shape) else None)
+    return jax.lax.gather_p.bind(
+        w.array, indices, dimension_numbers=dimension_numbers, slice_sizes=slice_sizes, **options
+    )
+
+
+# Convolutions: the thin factor is a kernel of `rank` features, mixed into the output's by the other.
+
+
+def _is_plain(options: dict[str, Any]) -> bool:
+    return options["feature_group_count"] == options["batch_group_count"] == 1
+
+
+@quax.register(jax.lax.conv_general_dilated_p)
+def _(x: jax.Array, w: LowRank, *, dimension_numbers, **options):
+    if not _is_plain(options):
+        return w.materialise()
+    output_axis, feature_axis = dimension_numbers.rhs_spec[0], dimension_numbers.out_spec[1]
+    a, b = w.factors(complement((output_axis,), w.kernel.ndim))
+    convolve = functools.partial(jax.lax.conv_general_dilated_p.bind, dimension_numbers=dimension_numbers, **options)
+    thin = a.reshape(*(w.kernel.shape[axis] for axis in w.contracted), a.shape[1])
+    features = convolve(x, jnp.moveaxis(thin, -1, output_axis))
+    return convolve(x, w.kernel) + jnp.moveaxis(jnp.tensordot(features, b, ((feature_axis,), (1,))), -1, feature_axis)
+
+
+@quax.register(jax.lax.conv_general_dilated_p)
+def _(x: jax.Array, w: _Probe, *, dimension_numbers, **options):
+    w.note(complement((dimension_numbers.rhs_spec[0],), w.array.ndim) if _is_plain(options) else None)
+    return jax.lax.conv_general_dilated_p.bind(x, w.array, dimension_numbers=dimension_numbers, **options)
+
+
+def _thin(x: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
+    """`(x @ a) @ b.T` for x (..., n) as multiplications and sums: under vmap, thousands of matrix products with one
+    thin side are many times slower than these, which XLA fuses."""
+    terms = [(x * a[:, k]).sum(-1, keepdims=True) * b[:, k] for k in range(a.shape[1])]
+    return functools.reduce(jnp.add, terms)
+
+
 def layout(apply: Callable[..., Any], params: Params, *inputs: Any) -> Layout:
     """How `apply(params, *inputs)` contracts each parameter, in the order of `jax.tree.leaves(params)`.
 
-    A kernel's contracted axes cannot be read off its shape, so one abstract trace records them. None stands for a
-    parameter that is perturbed densely: it is not the right side of products without batch axes, or of several that
-    contract different axes, or is not used.
+    A kernel's contracted axes cannot be read off its shape, so one abstract trace records them: of products, row
+    look-ups and convolutions. Uses of a parameter agree where they sum over the same axes or over all the others (an
+    embedding and its tied head). None stands for a parameter that is perturbed densely: it is used otherwise, in ways
+    that do not agree, or not at all.
     """
     leaves, tree = jax.tree.flatten(params)
-    uses: list[set[Contracted | None]] = [set() for _ in leaves]
+    uses: list[list[Contracted | None]] = [[] for _ in leaves]
 
     def traced(leaves, inputs):
-        probes = [_Probe(leaf, note.add) for leaf, note in zip(leaves, uses, strict=True)]
+        probes = [_Probe(leaf, use.append) for leaf, use in zip(leaves, uses, strict=True)]
         return quax.quaxify(apply)(jax.tree.unflatten(tree, probes), *inputs)
 
     jax.eval_shape(traced, leaves, inputs)
-    return tuple(next(iter(use)) if len(use) == 1 else None for use in uses)
+
+    def agreed(use: list[Contracted | None], ndim: int) -> Contracted | None:
+        if not use or use[0] is None:
+            return None
+        same = (use[0], complement(use[0], ndim))
+        return use[0] if all(other in same for other in use) else None
+
+    return tuple(agreed(use, leaf.ndim) for use, leaf in zip(uses, leaves, strict=True))

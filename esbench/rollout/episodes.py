@@ -17,7 +17,7 @@ from esbench.policies.networks import Carry
 from esbench.policies.normalization import Moments
 from esbench.population.interface import Population
 from esbench.problem import Problem
-from esbench.rollout.policy_rows import MIN_ROWS, MemberStore
+from esbench.rollout.policy_rows import MemberStore
 from esbench.tasks.environment import State
 
 
@@ -36,7 +36,7 @@ class Episodes(struct.PyTreeNode):
 
 
 class _Actor(NamedTuple):
-    """The policy's side of the lanes: every leaf has max(lanes, MIN_ROWS) rows, those past the lanes are padding."""
+    """The policy's side of the lanes: those of its rows that are past the lanes are padding."""
 
     member: list[jax.Array]
     carry: Carry
@@ -86,11 +86,12 @@ def run_episodes(
     """
     policy, sizes = problem.policy, problem.sizes
     jobs = population.size * episodes
-    width = _whole(min(sizes.lanes, jobs))
+    store = MemberStore.of(population)
+    fitting = sizes.member_bytes // max(store.own_bytes, 1) // 8 * 8
+    width = _whole(min(sizes.lanes, jobs, max(fitting, 8)))
     narrow = _whole(sizes.narrow) if _whole(sizes.narrow) < width else 0
     # As many lanes are refilled at a time: a reset costs as much as what it resets, not as much as all lanes.
     refill_width = _whole(width // 8)
-    store = MemberStore.of(population)
     greedy = jnp.broadcast_to(greedy, (population.size,))
 
     def start(job: jax.Array) -> _Lanes:
@@ -171,7 +172,7 @@ def run_episodes(
         )
 
     blank = jax.eval_shape(start, jnp.zeros(1, int))
-    idle = _blank(blank, width)._replace(job=jnp.full(width, jobs), actor=_blank(blank.actor, max(width, MIN_ROWS)))
+    idle = _blank(blank, width)._replace(job=jnp.full(width, jobs), actor=_blank(blank.actor, store.rows(width)))
     progress = _Progress(
         lanes=idle,
         queued=jnp.int32(0),
@@ -185,7 +186,7 @@ def run_episodes(
     )
     computed_steps = jnp.full(width, progress.blocks * sizes.block)
     if narrow:
-        alive = jnp.nonzero(progress.lanes.running, size=max(narrow, MIN_ROWS), fill_value=width)[0]
+        alive = jnp.nonzero(progress.lanes.running, size=store.rows(narrow), fill_value=width)[0]
         moved = jax.tree.map(lambda x: x[jnp.minimum(alive, width - 1)], progress.lanes)
         lanes = jax.tree.map(lambda x: x[:narrow], moved)._replace(actor=moved.actor)
         lanes = lanes._replace(running=alive[:narrow] < width, job=jnp.where(alive[:narrow] < width, lanes.job, jobs))

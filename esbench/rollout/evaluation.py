@@ -7,12 +7,8 @@ from esbench.population.repeated import Repeated
 from esbench.problem import DeployedPolicy, Problem
 from esbench.rollout.episodes import run_episodes
 
-EPISODES = 128
 
-
-def evaluate(
-    problem: Problem, deployed: DeployedPolicy, key: jax.Array, episodes: int = EPISODES
-) -> tuple[jax.Array, jax.Array]:
+def evaluate(problem: Problem, deployed: DeployedPolicy, key: jax.Array, episodes: int) -> tuple[jax.Array, jax.Array]:
     """Returns, float32 (2, episodes), and lengths, int32 (2, episodes): row 0 acts greedily, row 1 samples.
 
     Both modes are two members of one population, so that they share one compiled program and see the same episodes.

@@ -17,19 +17,27 @@ MIN_ROWS = 64
 class MemberStore(NamedTuple):
     """How a population's members lie in lanes: only what differs per member is stored there.
 
-    shared: the leaves that all members share, None where a leaf differs per member. tree: of a member.
+    shared: the leaves that all members share, None where a leaf differs per member. tree: of a member. own_bytes: of
+    one member's own leaves.
     """
 
     shared: list[jax.Array | None]
     tree: Any
     axes: Any
+    own_bytes: int
 
     @classmethod
     def of(cls, population: Population) -> "MemberStore":
         leaves, tree = jax.tree.flatten(population.member(jnp.int32(0)))
         flat_axes = _flatten_axes(population.axes, tree)
         shared = [leaf if axis is None else None for leaf, axis in zip(leaves, flat_axes, strict=True)]
-        return cls(shared, tree, population.axes)
+        own_bytes = sum(leaf.nbytes for leaf, axis in zip(leaves, flat_axes, strict=True) if axis is not None)
+        return cls(shared, tree, population.axes, own_bytes)
+
+    def rows(self, lanes: int) -> int:
+        """How many rows the policy is applied to for so many lanes. Members that share nothing have no product in
+        common, whose bits could depend on its rows."""
+        return lanes if all(leaf is None for leaf in self.shared) else max(lanes, MIN_ROWS)
 
     def derive(self, population: Population, indices: jax.Array) -> list[jax.Array]:
         """The leaves of members `indices`, int32 (rows,), that differ per member, each (rows, ...)."""
@@ -37,7 +45,7 @@ class MemberStore(NamedTuple):
         return [own for own, shared in zip(jax.tree.leaves(members), self.shared, strict=True) if shared is None]
 
     def apply(self, policy: Policy, own: list[jax.Array], carry: Carry, obs: jax.Array) -> tuple[Carry, Distribution]:
-        """The policy of each row's member on its memory and observation; at least MIN_ROWS rows, all given in full.
+        """The policy of each row's member on its memory and observation, for as many rows as `rows` says.
 
         Padding is the caller's, in its own loop state: done here, XLA would fuse it into the network's sums, whose
         last bits would then depend on how many rows are padding.

@@ -13,7 +13,7 @@ TIERS: tuple[str, ...] = get_args(Tier)
 class Budgets:
     """Useful environment steps of training, per tier. Evaluation is not counted."""
 
-    smoke: int = 2_000
+    smoke: int = 5_000
     lite: int = 1_000_000
     standard: int = 50_000_000
     paper: int = 500_000_000

@@ -15,6 +15,7 @@ from esbench.policies.networks import PolicySettings
 from esbench.problem import Problem
 from esbench.settings import build
 from esbench.tasks.environment import TimeLimit
+from esbench.tasks.registry import make
 from tests.algorithms import probe_environments as probes
 
 SMALL = PPO(
@@ -294,9 +295,8 @@ def test_bad_settings_are_named(values, message):
 
 @pytest.mark.slow
 def test_learns_cartpole():
-    from esbench.tasks.registry import make
-
     environment = make("CartPole-v1")
-    policy = PolicySettings(2, 64, "tanh").for_actions(environment.action_space)
-    _, metrics = train(PPO(num_minibatches=4).bind(Problem(environment, policy)), 60)
-    assert metrics.training["episode_return"] > 400
+    problem = Problem(environment, PolicySettings().for_actions(environment.action_space))
+    # 819 200 steps.
+    _, metrics = train(PPO(learning_rate=1e-3, num_epochs=1).bind(problem), 100)
+    assert metrics.training["episode_return"] > 450

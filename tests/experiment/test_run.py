@@ -61,12 +61,13 @@ def test_a_last_step_beyond_two_percent_is_recorded_and_the_row_before_is_the_sc
 
 def test_the_saved_policy_is_the_one_that_was_scored(echo, tmp_path):
     result = esbench.run(**echo, out=tmp_path, steps=950, seed=3)
-    problem = make_problem(resolve(**echo))
+    config = resolve(**echo)
+    problem = make_problem(config)
     deployed = RunDirectory.open(result.path).load_policy()
     shares = 900 * 20 // 950
-    score = jax.jit(lambda deployed, key: evaluate(problem, deployed, key))
+    score = jax.jit(lambda deployed, key: evaluate(problem, deployed, key, config.episodes))
     returns, _ = score(deployed, evaluation_key("Echo-v0", 3, shares))
-    assert returns.shape == (2, 128)
+    assert returns.shape == (2, result.score.episodes)
     assert float(returns[0].mean()) == result.score.return_mean_greedy
     assert float(returns[1].mean()) == result.score.return_mean_sample == result.score.return_mean
 

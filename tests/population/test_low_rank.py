@@ -49,7 +49,7 @@ class Gated(nn.Module):
 
 def population(net, rank, size=64):
     x = jax.random.normal(jax.random.key(0), (size, 6))
-    params = net.init(jax.random.key(1), x[0])
+    params = jax.jit(net.init)(jax.random.key(1), x[0])
     found = layout(net.apply, params, x[0])
     return Gaussian(params, jax.random.key(2), jnp.float32(SIGMA), size=size, rank=rank, layout=found), x
 
@@ -59,16 +59,21 @@ def densify(member):
     return jax.tree.map(lambda leaf: leaf.dense() if is_low_rank(leaf) else leaf, member, is_leaf=is_low_rank)
 
 
-@pytest.mark.parametrize("rank", [1, 4])
-@pytest.mark.parametrize(
-    "net", [Dense(), Attention(), Convolution(), Embedding(), Gated()], ids=lambda n: type(n).__name__
-)
+NETS = [(Dense(), 1), (Dense(), 4), (Attention(), 2), (Convolution(), 2), (Embedding(), 2), (Gated(), 2)]
+
+
+@pytest.mark.parametrize(("net", "rank"), NETS, ids=str)
 def test_forward_pass_equals_that_of_the_dense_perturbation(net, rank):
     members, x = population(net, rank)
-    index = jnp.arange(members.size)
-    low_rank = jax.jit(jax.vmap(lambda i, x: quax.quaxify(net.apply)(members.member(i), x)))(index, x)
-    dense = jax.jit(jax.vmap(lambda i, x: net.apply(densify(members.member(i)), x)))(index, x)
-    unperturbed = jax.vmap(lambda x: net.apply(members.mean, x))(x)
+
+    @jax.jit
+    def forward(members, x):
+        index = jnp.arange(members.size)
+        low_rank = jax.vmap(lambda i, x: quax.quaxify(net.apply)(members.member(i), x))(index, x)
+        dense = jax.vmap(lambda i, x: net.apply(densify(members.member(i)), x))(index, x)
+        return low_rank, dense, jax.vmap(lambda x: net.apply(members.mean, x))(x)
+
+    low_rank, dense, unperturbed = forward(members, x)
     assert jnp.allclose(low_rank, dense, atol=2e-5)
     assert jnp.abs(low_rank - unperturbed).max() > 0.01
 
@@ -85,15 +90,28 @@ def test_no_member_gets_a_kernel_of_its_own():
     assert "f32[96,24,24]" not in text and "f32[96,6,24]" not in text
 
 
+def names_of(net):
+    """What `layout` says of each parameter of a network, by its path."""
+    x = jnp.zeros(6)
+    params = jax.eval_shape(net.init, jax.random.key(1), x)
+    names = ["/".join(k.key for k in path[1:]) for path, _ in jax.tree_util.tree_leaves_with_path(params)]
+    return dict(zip(names, layout(net.apply, params, x), strict=True))
+
+
 def test_layout_records_what_each_parameter_is_contracted_over():
-    members, x = population(Attention(), rank=1)
-    names = ["/".join(k.key for k in path) for path, _ in jax.tree_util.tree_leaves_with_path(members.mean)]
-    found = dict(zip(names, layout(Attention().apply, members.mean, x[0]), strict=True))
-    attention = "params/MultiHeadDotProductAttention_0"
-    assert found["params/DenseGeneral_0/kernel"] == (0,)
-    assert found[f"{attention}/query/kernel"] == (0,)
-    assert found[f"{attention}/out/kernel"] == (0, 1)
-    assert found[f"{attention}/out/bias"] is None
+    found = names_of(Attention())
+    assert found["DenseGeneral_0/kernel"] == (0,)
+    assert found["MultiHeadDotProductAttention_0/query/kernel"] == (0,)
+    assert found["MultiHeadDotProductAttention_0/out/kernel"] == (0, 1)
+    assert found["MultiHeadDotProductAttention_0/out/bias"] is None
+    assert names_of(Convolution())["Conv_0/kernel"] == (0, 1)
+    assert names_of(Embedding())["Embed_0/embedding"] == (0,)  # looked up and, transposed, multiplied by
+
+
+def test_every_kernel_of_the_tested_networks_is_perturbed_at_low_rank():
+    for net in (Dense(), Attention(), Convolution(), Embedding(), Gated()):
+        dense = {name for name, axes in names_of(net).items() if axes is None}
+        assert all(name.endswith("bias") for name in dense)
 
 
 def test_parameter_used_in_two_ways_or_not_at_all_is_perturbed_densely():
@@ -102,6 +120,9 @@ def test_parameter_used_in_two_ways_or_not_at_all_is_perturbed_densely():
 
     params = {"both ways": jnp.ones((4, 4)), "never": jnp.ones((4, 4)), "once": jnp.ones((4, 4))}
     assert layout(apply, params, jnp.ones(4)) == (None, None, (0,))
+    cube = {"axes 0 and 1": jnp.ones((4, 4, 4))}
+    differently = lambda params, x: x @ params["axes 0 and 1"] + jnp.tensordot(x, params["axes 0 and 1"], 1)  # noqa: E731
+    assert layout(differently, cube, jnp.ones(4)) == (None,)
 
 
 def test_a_use_that_the_layout_did_not_record_is_an_error_and_not_a_full_kernel():

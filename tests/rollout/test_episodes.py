@@ -34,7 +34,7 @@ def run(problem, members, episodes=1, greedy=False, **options):
 
 
 def gaussian(problem, size=40, rank=1, sigma=0.3):
-    params = problem.init_params(jax.random.key(0))
+    params = jax.jit(problem.init_params)(jax.random.key(0))
     return Gaussian(params, jax.random.key(1), jnp.float32(sigma), size=size, rank=rank)
 
 
@@ -92,7 +92,7 @@ def test_refilled_lanes_equal_one_lane_per_job_to_the_bit(sizes, rank):
 @pytest.mark.parametrize("limit", [1000, 7])
 def test_what_follows_an_episodes_end_never_counts(limit):
     task = problem(Delay(longest=20, limit=limit), lanes=16, narrow=2, block=8)
-    result = run(task, Repeated(task.init_params(KEY), size=3), episodes=50)
+    result = run(task, Repeated(jax.jit(task.init_params)(KEY), size=3), episodes=50)
     np.testing.assert_array_equal(result.returns, 1.0)
     keys = [jax.random.fold_in(jax.random.fold_in(KEY, 0), e) for e in range(50)]
     drawn = [int(Delay(20).reset(stream(key, "reset"))[0].left) for key in keys]
@@ -101,7 +101,7 @@ def test_what_follows_an_episodes_end_never_counts(limit):
 
 def test_computed_steps_count_every_lane():
     task = problem(Delay(longest=20), lanes=16, narrow=8, block=4)
-    result = run(task, Repeated(task.init_params(KEY), size=1), episodes=200)
+    result = run(task, Repeated(jax.jit(task.init_params)(KEY), size=1), episodes=200)
     useful, computed = int(result.lengths.sum()), int(result.computed_steps.sum())
     assert useful <= computed < 2 * useful
     assert result.computed_steps.shape == (24,) and not (result.computed_steps % 4).any()
@@ -117,7 +117,7 @@ def test_pairs_share_episodes_and_no_others_do():
 
 def test_greedy_and_sampled_members_may_stand_side_by_side():
     task = problem(Walk(), lanes=32)
-    twice = Repeated(task.init_params(KEY), size=2)
+    twice = Repeated(jax.jit(task.init_params)(KEY), size=2)
     both = run(task, twice, 16, greedy=jnp.array([True, False])).returns
     np.testing.assert_array_equal(both[0], run(task, twice, 16, greedy=True).returns[0])
     np.testing.assert_array_equal(both[1], run(task, twice, 16, greedy=False).returns[1])
@@ -126,7 +126,7 @@ def test_greedy_and_sampled_members_may_stand_side_by_side():
 
 def test_gathered_moments_are_those_of_all_useful_observations():
     task = problem(Delay(longest=9), lanes=8, narrow=2, block=5)
-    result = run(task, Repeated(task.init_params(KEY), size=2), episodes=30, gather=True)
+    result = run(task, Repeated(jax.jit(task.init_params)(KEY), size=2), episodes=30, gather=True)
     seen = np.concatenate([np.arange(n, 0, -1.0) for n in np.asarray(result.lengths).ravel()])
     assert result.observations.count == len(seen)
     np.testing.assert_allclose(result.observations.mean, [seen.mean()], rtol=1e-5)
@@ -135,7 +135,7 @@ def test_gathered_moments_are_those_of_all_useful_observations():
 
 def test_statistics_change_what_the_policy_sees():
     task = problem(Walk())
-    members = Repeated(task.init_params(KEY), size=1)
+    members = Repeated(jax.jit(task.init_params)(KEY), size=1)
     plain = run(task, members, 8, greedy=True).returns
     moments = Moments(jnp.float32(100), jnp.full(2, 0.5), jnp.full(2, 400.0))
     assert not np.array_equal(plain, run(task, members, 8, greedy=True, statistics=moments).returns)
@@ -158,7 +158,7 @@ class Remember(nn.Module):
 
 def test_memory_lives_through_an_episode_and_is_cleared_at_refill():
     task = Problem(Recall(), Remember(), Sizes(lanes=8, narrow=1, block=2))
-    params = task.init_params(jax.random.key(0))
+    params = jax.jit(task.init_params)(jax.random.key(0))
     # Gates half open, the candidate the observation itself: the sign of the memory is the bit until it is cleared.
     params = jax.tree.map(jnp.zeros_like, params)
     params["params"]["GRUCell_0"]["in"]["kernel"] = jnp.ones((1, 4))

@@ -5,8 +5,7 @@ import functools
 import pytest
 
 from esbench.tasks.registry import make
-
-from .episodes import Player
+from tests.tasks.episodes import Player
 
 
 @pytest.fixture(scope="session")

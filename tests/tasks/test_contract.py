@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from esbench.tasks.registry import task, task_specs
-
-from .episodes import EPISODES
+from tests.tasks.episodes import EPISODES
 
 NAMES = [spec.id for spec in task_specs()]
 PLAYED = [name if name in EPISODES else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
@@ -42,18 +41,8 @@ class TestByShape:
             assert np.isfinite(env.action_space.low).all()
             assert np.isfinite(env.action_space.high).all()
 
-    def test_reset_and_step_are_traceable_and_interchangeable(self, environment, name):
-        env = environment(name)
-        key = jax.eval_shape(lambda: jax.random.key(0))
-        state, obs = jax.eval_shape(env.reset, key)
-        after, transition = jax.eval_shape(env.step, key, state, abstract_action(env.action_space))
-        assert described(after) == described(state)
-        size = env.observation_space.shape
-        assert described(obs) == described(transition.obs) == (size, jnp.float32, False)
-        assert described(transition.reward) == ((), jnp.float32, False)
-        assert described(transition.terminated) == described(transition.truncated) == ((), jnp.bool_, False)
-
-    def test_vmap_inside_scan(self, environment, name):
+    def test_reset_and_step_under_vmap_and_scan(self, environment, name):
+        """Types come out as promised, and a state of a step is in no way different from one of a reset."""
         env = environment(name)
         lanes, steps = 3, 2
         action = abstract_action(env.action_space)
@@ -61,12 +50,31 @@ class TestByShape:
 
         def run(key, actions):
             keys = jax.random.split(key, lanes)
-            state, _ = jax.vmap(env.reset)(keys)
-            return jax.lax.scan(lambda state, action: jax.vmap(env.step)(keys, state, action), state, actions)[1]
+            start = jax.vmap(env.reset)(keys)
+            after, transitions = jax.lax.scan(lambda s, action: jax.vmap(env.step)(keys, s, action), start[0], actions)
+            return start, after, transitions
 
-        transitions = jax.eval_shape(run, jax.eval_shape(lambda: jax.random.key(0)), actions)
-        assert transitions.obs.shape == (steps, lanes, *env.observation_space.shape)
-        assert transitions.reward.shape == (steps, lanes)
+        key = jax.eval_shape(lambda: jax.random.key(0))
+        (state, obs), after, transitions = jax.eval_shape(run, key, actions)
+        assert described(after) == described(state)
+        assert not any(leaf.weak_type for leaf in jax.tree.leaves((state, obs, transitions)))
+        size = env.observation_space.shape
+        assert (obs.shape, obs.dtype) == ((lanes, *size), jnp.float32)
+        assert (transitions.obs.shape, transitions.obs.dtype) == ((steps, lanes, *size), jnp.float32)
+        assert (transitions.reward.shape, transitions.reward.dtype) == ((steps, lanes), jnp.float32)
+        for end in (transitions.terminated, transitions.truncated):
+            assert (end.shape, end.dtype) == ((steps, lanes), jnp.bool_)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name in EPISODES])
+def test_one_episode_without_vmap(environment, name):
+    """A lane alone has the same types, before any loop could promote them."""
+    env = environment(name)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    state, obs = jax.eval_shape(env.reset, key)
+    after, transition = jax.eval_shape(env.step, key, state, abstract_action(env.action_space))
+    assert described(after) == described(state)
+    assert described(obs) == described(transition.obs)
 
 
 @pytest.mark.parametrize("name", PLAYED)

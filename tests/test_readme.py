@@ -1,0 +1,38 @@
+"""The README's code is run, so that it stays true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import esbench
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def python_blocks():
+    return re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+
+
+def test_strategy_of_the_readme_learns(tmp_path):
+    code = next(block for block in python_blocks() if "class Signed" in block)
+    file = tmp_path / "signed.py"
+    file.write_text(code)
+    result = esbench.run(
+        task="CartPole-v1", algorithm=f"{file}:Signed", settings={"pop_size": 64}, steps=60_000, out=tmp_path / "runs"
+    )
+    assert result.score is not None
+    assert result.score.return_mean > 2 * result.rows[0].return_mean
+
+
+def test_python_of_the_readme_runs(tmp_path, monkeypatch):
+    code = next(block for block in python_blocks() if "esbench.run" in block)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(code.replace("300_000", "10_000"), names)
+    assert len(names["rows"]) == len(names["result"].rows)
+
+
+@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", README.read_text()))))
+def test_links_of_the_readme_lead_somewhere(link):
+    assert (README.parent / link).exists()
