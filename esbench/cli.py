@@ -26,6 +26,7 @@ examples:
   esbench run --task Ant-v0 --algorithm path/to/mine.py:MyStrategy --tier smoke
   esbench sweep --tasks CartPole-v1,Knapsack-v1 --algorithms eggroll,open_es,ppo --seeds 0:3
   esbench report runs --out report                           table and learning curves of all runs below runs/
+  esbench speed --task CartPole-v1 --population 2048         steps a second on this machine
 """
 _RUN_EXAMPLES = """\
 examples:
@@ -46,6 +47,22 @@ Finished runs are skipped, so the same command continues where it stopped.
 _NEW_EXAMPLES = """\
 examples:
   esbench new strategy my_strategy       writes my_strategy.py (class MyStrategy) and test_my_strategy.py here
+"""
+_SPEED_EXAMPLES = """\
+examples:
+  esbench speed                                              the policy alone: 3 x 256, 1024 rows, rank 1
+  esbench speed --width 1024 --rank 4 --format json
+  esbench speed --task CartPole-v1 --population 2048
+
+Without a task: the policy applied to one observation of 32 numbers a row, every row with its own member's parameters,
+which are there before the clock starts. OpenES gets as many rows as fit 1 GiB.
+With a task: `population` episodes through the lanes of training. environment: random actions, no network; inference:
+the unperturbed policy, the limit; eggroll and open_es: a whole generation, update included.
+
+steps/s: useful steps over the median of repeats that take turns (A B C, A B C, ...), compilation apart. occupancy:
+useful steps over all that the lanes computed. memory: what XLA plans for the program's inputs, outputs and temporaries
+together, on every device; the process itself comes on top. compilation_cache in the json says whether compile seconds
+are a compilation's (cold, off) or were read from JAX's cache (warm).
 """
 
 
@@ -152,6 +169,13 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     sweep.add_argument("--algorithms", required=True, type=_names, metavar="A,A", help="names")
     sweep.add_argument("--seeds", required=True, type=_seeds, metavar="0:5", help="0:5 (0 to 4) or 0,3")
     add_settings(sweep)
+
+    speed = command("speed", _speed, "measure inference, EGGROLL and OpenES on this machine", _SPEED_EXAMPLES)
+    speed.add_argument("--task", metavar="T", help="a task's id, or path/to/file.py:NAME (default: the policy alone)")
+    speed.add_argument("--width", type=_whole, default=256, metavar="N", help="of the three layers (default: 256)")
+    speed.add_argument("--population", type=_whole, default=1024, metavar="N", help="members (default: 1024)")
+    speed.add_argument("--rank", type=_whole, default=1, metavar="N", help="of EGGROLL's noise (default: 1)")
+    add_format(speed)
 
     report = command("report", _report, "write the table and the learning curves of all runs below directories")
     report.add_argument("directories", nargs="+", metavar="DIR")
@@ -370,4 +394,31 @@ def _report(arguments: argparse.Namespace) -> int:
     print(report.text)
     print(f"table:  {report.table}")
     print(f"figure: {report.figure}")
+    return 0
+
+
+def _speed(arguments: argparse.Namespace) -> int:
+    form = _checked_format(arguments)
+    from esbench.speed.report import measure
+
+    report = measure(arguments.task, arguments.width, arguments.population, arguments.rank)
+    if form == "json":
+        _print_json(report.to_json())
+        return 0
+    print(f"{report.task or 'the policy alone'} on {report.device['kind']} ({report.device['platform']})")
+    print(", ".join(f"{name} {value}" for name, value in report.settings.items()))
+    _print_columns(
+        [("", "steps/s", "ratio", "compile s", "occupancy", "memory MiB")]
+        + [
+            (
+                m.name,
+                f"{m.steps_per_second:,.0f}",
+                f"{m.ratio_to_inference:.3f}",
+                f"{m.compile_seconds:.1f}",
+                "-" if m.lane_occupancy is None else f"{m.lane_occupancy:.2f}",
+                f"{m.peak_memory_bytes / 2**20:.1f}",
+            )
+            for m in report.measurements
+        ]
+    )
     return 0

@@ -19,7 +19,7 @@ CARTPOLE = ["run", "--task", "CartPole-v1", "--algorithm", "eggroll"]
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "no command: expected one of tasks, algorithms, run, sweep, report"),
+        ([], "no command: expected one of tasks, algorithms, run, sweep, speed, report"),
         (["rn"], "unknown command 'rn': did you mean 'run'?"),
         (["run"], "required: --task, --algorithm"),
         (["run", "--tsk", "CartPole-v1"], "unknown option of esbench run '--tsk': did you mean '--task'?"),
@@ -91,7 +91,7 @@ def test_algorithms_with_their_settings(capsys):
     assert "eggroll: EGGROLL" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["run", "--help"], ["sweep", "--help"]])
+@pytest.mark.parametrize("argv", [["--help"], ["run", "--help"], ["sweep", "--help"], ["speed", "--help"]])
 def test_help_teaches_with_examples(argv, capsys):
     assert main(argv) == 0
     assert "examples:\n  esbench " in capsys.readouterr().out

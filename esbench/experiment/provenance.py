@@ -10,14 +10,13 @@ import jax
 
 import esbench
 from esbench.results.records import Device
-from esbench.tasks.spec import TaskSpec
 
 _PACKAGES = ("esbench", "jax", "jaxlib", "flax", "optax", "quax", "gymnasium", "numpy", "evosax")
 
 
-def versions(spec: TaskSpec) -> dict[str, str]:
-    """Of Python, of the packages that compute rows, and of the suite that `spec.requires` names."""
-    suite = re.match(r"[\w.-]+", spec.requires)
+def versions(requires: str) -> dict[str, str]:
+    """Of Python, of the packages that compute rows, and of the suite that a task's spec `requires`, empty for none."""
+    suite = re.match(r"[\w.-]+", requires)
     names = [*_PACKAGES, *([suite.group()] if suite else [])]
     found = {"python": platform.python_version()}
     for name in names:

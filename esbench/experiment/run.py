@@ -250,7 +250,7 @@ def manifest(prepared: Prepared, seed: int) -> Manifest:
         action_mode=prepared.action_mode,
         precision=config.precision,
         device=provenance.device(),
-        versions=provenance.versions(config.task.spec),
+        versions=provenance.versions(config.task.spec.requires),
         commit=commit,
         dirty=dirty,
         compilation_cache=prepared.cache,

@@ -1,4 +1,4 @@
-"""The population of EGGROLL and OpenES: normal noise around a mean, derived from counters."""
+"""The population of EGGROLL and OpenES: noise around a mean, derived from counters."""
 
 import math
 from typing import Any
@@ -9,6 +9,7 @@ from flax import struct
 
 from esbench.policies.networks import Params
 from esbench.population.low_rank import Layout, LowRank, factor_sizes, outer
+from esbench.population.noise import LAWS, Law
 
 # Noise derived at a time in `weighted_sum`. What fits a core's cache is 3 to 5 times as fast as what does not (OpenES,
 # 3 x 256, 2 cores); an accelerator wants large products.
@@ -21,10 +22,13 @@ class Gaussian(struct.PyTreeNode):
 
     mean: parameters. key: typed PRNG key (), this generation's. sigma: float32 (). size: members. rank: of the noise
     of a kernel, None for full rank; what is no kernel gets full noise either way. antithetic: members 2k and 2k+1
-    have the same noise with opposite signs. layout: how the network contracts each parameter (`low_rank.layout`),
-    set by the loop; without it a matrix is taken to contract its first axis, as Flax's Dense does.
+    have the same noise with opposite signs, so that even skewed noise is symmetric over a pair. law: of the numbers
+    that noise is made of (`LAWS`; the class has the name of the default). layout: how the network contracts each
+    parameter (`low_rank.layout`), set by the loop; without it a matrix is taken to contract its first axis, as
+    Flax's Dense does.
 
-    The noise of a kernel at low rank is `a @ b.T / sqrt(rank)`, a and b standard normal (arXiv 2511.16652, eq. 8).
+    The noise of a kernel at low rank is `a @ b.T / sqrt(rank)`, the entries of a and b drawn from the law (arXiv
+    2511.16652, eq. 8, with the normal one).
     """
 
     mean: Params
@@ -33,6 +37,7 @@ class Gaussian(struct.PyTreeNode):
     size: int = struct.field(pytree_node=False)
     rank: int | None = struct.field(pytree_node=False, default=None)
     antithetic: bool = struct.field(pytree_node=False, default=True)
+    law: Law = struct.field(pytree_node=False, default="normal")
     layout: Layout | None = struct.field(pytree_node=False, default=None)
 
     @property
@@ -108,7 +113,7 @@ class Gaussian(struct.PyTreeNode):
 
         One draw for all leaves: a draw for each compiles several times as long and runs no faster.
         """
-        draw = jax.random.normal(jax.random.fold_in(self.key, pair), (self._entries(),), jnp.float32)
+        draw = LAWS[self.law](jax.random.fold_in(self.key, pair), self._entries())
         noise: list[Any] = []
         for leaf, axes in zip(jax.tree.leaves(self.mean), self.contracted, strict=True):
             if axes is None:

@@ -8,6 +8,7 @@ import pytest
 from esbench.population import gaussian
 from esbench.population.gaussian import Gaussian
 from esbench.population.low_rank import LowRank
+from esbench.population.noise import LAWS
 
 MEAN = {"bias": jnp.arange(5.0), "kernel": jnp.ones((6, 5))}
 
@@ -35,6 +36,36 @@ def test_noise_has_mean_zero_and_unit_variance(rank):
         # The variance of a product of normals has heavier tails than a normal's.
         assert float(leaf.var()) == pytest.approx(1, abs=0.05)
         assert np.abs(leaf.var(0) - 1).max() < 0.15
+
+
+# Mean 0 and variance 1 always; E x^3 and E x^4.
+MOMENTS = {"normal": (0, 3), "uniform": (0, 9 / 5), "integer": (0, 1), "skewed": (2, 9)}
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_moments_of_each_law(law):
+    noise = dense_noise(population(None, size=20_000, antithetic=False, law=law))["kernel"]
+    third, fourth = MOMENTS[law]
+    assert float(noise.mean()) == pytest.approx(0, abs=0.01)
+    assert float((noise**2).mean()) == pytest.approx(1, abs=0.02)
+    assert float((noise**3).mean()) == pytest.approx(third, abs=0.1)
+    assert float((noise**4).mean()) == pytest.approx(fourth, rel=0.1)
+
+
+@pytest.mark.parametrize("rank", [1, 4])
+@pytest.mark.parametrize("law", LAWS)
+def test_moments_of_a_kernels_noise_at_low_rank(law, rank):
+    """Sums of `rank` products of two independent factors: cumulants divide by powers of the rank."""
+    noise = dense_noise(population(rank, size=40_000, antithetic=False, law=law))["kernel"]
+    third, fourth = MOMENTS[law]
+    assert float((noise**2).mean()) == pytest.approx(1, abs=0.05)
+    assert float((noise**3).mean()) == pytest.approx(third**2 / rank**0.5, abs=0.6)
+    assert float((noise**4).mean()) == pytest.approx(3 + (fourth**2 - 3) / rank, rel=0.2)
+
+
+def test_skewed_noise_is_symmetric_over_a_pair():
+    noise = dense_noise(population(1, law="skewed"))["kernel"]
+    np.testing.assert_allclose(noise[0::2], -noise[1::2], atol=1e-6)
 
 
 @pytest.mark.parametrize("rank", [None, 1, 3])
