@@ -11,7 +11,7 @@ STAMP := .venv/.installed
 
 BENCH_TASKS := CartPole-v1,Knapsack-v1,DynamicObstacles-6x6-v0
 BENCH_ALGORITHMS := eggroll,open_es,ppo
-BENCH_STEPS ?= 500000
+BENCH_STEPS ?= 300000
 BENCH_OUT ?= runs/bench
 
 help: ## this list
