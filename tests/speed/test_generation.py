@@ -116,12 +116,12 @@ def test_noise_shaping_and_update_are_a_small_part_of_a_generation():
     assert median["noise"] + median["tell"] < 0.1 * median["generation"]
 
 
-def test_cost_of_a_member_does_not_depend_on_how_many_there_are():
+def test_cost_of_a_member_does_not_grow_with_their_number():
     cost = {}
     for population in (1024, 65536):
         timing = interleave([generation(*cartpole(population))], seconds=20)["generation"]
-        cost[population] = 1 / timing.steps_per_second
-    assert cost[65536] == pytest.approx(cost[1024], rel=0.2)
+        cost[population] = np.median(timing.seconds) / population
+    assert cost[65536] < 1.2 * cost[1024]
 
 
 GIANT = """
