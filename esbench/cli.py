@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from esbench.errors import InputError, StrategyError, unknown
 
 if TYPE_CHECKING:
+    from esbench.experiment.config import RunConfig
     from esbench.experiment.run import RunResult
     from esbench.tasks.spec import TaskSpec
 
@@ -309,22 +310,27 @@ def _settings(pairs: list[str]) -> dict[str, str]:
     return settings
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    if arguments.resume:
-        raise InputError("--resume: resuming a run is not available yet; delete its directory to run it again")
+def _config(arguments: argparse.Namespace, task: str, algorithm: str, name: str | None = None) -> "RunConfig":
+    """What the options that `run` and `sweep` share make of one task and algorithm."""
     from esbench.experiment.config import resolve
 
-    config = resolve(
-        task=arguments.task,
-        algorithm=arguments.algorithm,
+    return resolve(
+        task=task,
+        algorithm=algorithm,
         tier=arguments.tier,
         steps=arguments.steps,
         preset=arguments.preset,
         settings=_settings(arguments.set),
-        name=arguments.name,
+        name=name,
         precision=arguments.precision,
         out=arguments.out,
     )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.resume:
+        raise InputError("--resume: resuming a run is not available yet; delete its directory to run it again")
+    config = _config(arguments, arguments.task, arguments.algorithm, arguments.name)
     if arguments.dry_run:
         from esbench.experiment.dry_run import plan
 
@@ -347,26 +353,12 @@ def _outcome(label: str, seed: int, result: "RunResult") -> str:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from esbench.experiment.config import resolve
     from esbench.experiment.progress import progress
     from esbench.experiment.sweep import sweep
     from esbench.tasks.registry import task_specs
 
     tasks = [spec.id for spec in task_specs()] if arguments.tasks == ["all"] else arguments.tasks
-    configs = [
-        resolve(
-            task=task,
-            algorithm=algorithm,
-            tier=arguments.tier,
-            steps=arguments.steps,
-            preset=arguments.preset,
-            settings=_settings(arguments.set),
-            precision=arguments.precision,
-            out=arguments.out,
-        )
-        for task in tasks
-        for algorithm in arguments.algorithms
-    ]
+    configs = [_config(arguments, task, algorithm) for task in tasks for algorithm in arguments.algorithms]
     results = sweep(configs, arguments.seeds, progress())
     failed = sum(isinstance(result, Exception) for result in results)
     runs = len(configs) * len(arguments.seeds)

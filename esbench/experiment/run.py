@@ -17,6 +17,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from esbench.counts import total
 from esbench.errors import StrategyError
 from esbench.experiment import compilation_cache, provenance
 from esbench.experiment.config import RunConfig, resolve
@@ -77,14 +78,10 @@ class Counts:
         """After one more step of the learner, from its partial counts."""
         return Counts(
             self.generation + 1,
-            self.useful_steps + _total(useful),
-            self.computed_steps + _total(computed),
-            self.sequential_steps + _total(sequential),
+            self.useful_steps + total(useful),
+            self.computed_steps + total(computed),
+            self.sequential_steps + total(sequential),
         )
-
-
-def _total(counts: np.ndarray) -> int:
-    return int(np.asarray(counts).astype(np.int64).sum())
 
 
 def run(

@@ -177,9 +177,10 @@ def _(x: jax.Array, w: LowRank, *, dimension_numbers, **options):
     if not _is_plain(options):
         return w.materialise()
     output_axis, feature_axis = dimension_numbers.rhs_spec[0], dimension_numbers.out_spec[1]
-    a, b = w.factors(complement((output_axis,), w.kernel.ndim))
+    contracted = complement((output_axis,), w.kernel.ndim)
+    a, b = w.factors(contracted)
     convolve = functools.partial(jax.lax.conv_general_dilated_p.bind, dimension_numbers=dimension_numbers, **options)
-    thin = a.reshape(*(w.kernel.shape[axis] for axis in w.contracted), a.shape[1])
+    thin = a.reshape(*(w.kernel.shape[axis] for axis in contracted), a.shape[1])
     features = convolve(x, jnp.moveaxis(thin, -1, output_axis))
     return convolve(x, w.kernel) + jnp.moveaxis(jnp.tensordot(features, b, ((feature_axis,), (1,))), -1, feature_axis)
 

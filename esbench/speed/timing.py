@@ -9,6 +9,8 @@ import jax
 import numpy as np
 from flax import struct
 
+from esbench.counts import total
+
 MIN_ROUNDS, MAX_ROUNDS = 3, 25
 
 
@@ -67,8 +69,7 @@ def interleave(programs: Sequence[Program], seconds: float) -> dict[str, Timing]
             jax.block_until_ready(program.call())
             clocks[program.name].append(time.perf_counter() - start)
         rounds += 1
-    return {name: Timing(_total(s.useful), _total(s.computed), clocks[name]) for name, s in steps.items()}
-
-
-def _total(counts: Any) -> Any:
-    return None if counts is None else int(np.asarray(counts).astype(np.int64).sum())
+    return {
+        name: Timing(total(s.useful), None if s.computed is None else total(s.computed), clocks[name])
+        for name, s in steps.items()
+    }
