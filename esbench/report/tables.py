@@ -3,7 +3,7 @@
 import pandas as pd
 
 from esbench.report.grouping import algorithm_order, tier_order
-from esbench.report.statistics import student_t_interval
+from esbench.report.statistics.intervals import student_t_interval
 
 INTERVAL_LEVEL = 0.95
 

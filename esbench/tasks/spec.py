@@ -37,6 +37,7 @@ class TaskSpec:
 
     The number after `-v` changes whenever rewards, observations or ends change. `max_episode_steps` is the cap at
     which an episode is truncated. `requires` is the pinned requirement of the suite. Anchors are None until known.
+    `score_scale` is the scale on which scores are read between the anchors: "log2" where returns double.
     """
 
     id: str
@@ -51,6 +52,7 @@ class TaskSpec:
     random: Anchor | None = None
     heuristic: Anchor | None = None
     reference: Anchor | None = None
+    score_scale: Literal["linear", "log2"] = "linear"
 
     def __post_init__(self):
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*-v\d+", self.id):
