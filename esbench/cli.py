@@ -26,7 +26,7 @@ examples:
   esbench run --task CartPole-v1 --algorithm ppo --seed 1 --steps 200000 --set learning_rate=0.001
   esbench run --task Ant-v0 --algorithm path/to/mine.py:MyStrategy --tier smoke
   esbench sweep --tasks CartPole-v1,Knapsack-v1 --algorithms eggroll,open_es,ppo --seeds 0:3
-  esbench report runs --out report                           table and learning curves of all runs below runs/
+  esbench report runs --out report                           tables, figures and a page of all runs below runs/
   esbench speed --task CartPole-v1 --population 2048         steps a second on this machine
 """
 _RUN_EXAMPLES = """\
@@ -178,7 +178,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     speed.add_argument("--rank", type=_whole, default=1, metavar="N", help="of EGGROLL's noise (default: 1)")
     add_format(speed)
 
-    report = command("report", _report, "write the table and the learning curves of all runs below directories")
+    report = command("report", _report, "write tables, figures and a page of all runs below directories")
     report.add_argument("directories", nargs="+", metavar="DIR")
     report.add_argument("--out", default="report", metavar="DIR", help="where to write (default: report)")
 
@@ -384,8 +384,9 @@ def _report(arguments: argparse.Namespace) -> int:
 
     report = write_report(arguments.directories, arguments.out)
     print(report.text)
-    print(f"table:  {report.table}")
-    print(f"figure: {report.figure}")
+    print(f"page:    {report.page}")
+    print(f"tables:  {report.tables}")
+    print(f"figures: {report.figures}")
     return 0
 
 

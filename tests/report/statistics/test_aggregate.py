@@ -117,8 +117,11 @@ def test_probability_of_improvement_of_known_scores():
     estimate = probability_of_improvement(values([1, 2], [0, 0]), values([0, 1], [0, 0]), generator(), 100)
     assert estimate.value == pytest.approx((3.5 / 4 + 0.5) / 2)
     assert 0.0 <= estimate.low <= estimate.value <= estimate.high <= 1.0
-    certain = probability_of_improvement(values([2, 3]), values([0, 1]), generator(), 100)
-    assert certain == (1.0, 1.0, 1.0)
+
+
+def test_wholly_separated_runs_show_no_spread_to_make_an_interval_of():
+    estimate = probability_of_improvement(values([2, 3], [0, 1]), values([0, 1], [2, 3]), generator(), 100)
+    assert estimate.value == 0.5 and not estimate.has_interval
 
 
 def test_three_algorithms_on_16_tasks_take_less_than_two_seconds():
