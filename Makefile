@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13 and make. Everything is installed into .venv, nothing outside this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test test-slow lint lock
+.PHONY: help setup bench results test test-slow lint lock
 
 # The newest Python that works; PYTHON=... chooses another. Running it also sees through wrappers that only seem there.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
@@ -32,6 +32,10 @@ bench: $(STAMP) ## EGGROLL, OpenES and PPO on three tasks, three seeds each: a t
 	$(BIN)/esbench sweep --tasks CartPole-v1 $(BENCH) --steps $(BENCH_STEPS_CARTPOLE) --out $(BENCH_OUT)
 	$(BIN)/esbench sweep --tasks Knapsack-v1,DynamicObstacles-6x6-v0 $(BENCH) --steps $(BENCH_STEPS) --out $(BENCH_OUT)
 	$(BIN)/esbench report $(BENCH_OUT) --out $(BENCH_OUT)/report
+
+results: $(STAMP) ## results/ anew from its raw rows: tables, figures, pages and JSON Schema, the same bytes every time
+	$(BIN)/python -m esbench.results.schema results/schema
+	$(BIN)/esbench report results/bench --out results/bench/report > /dev/null
 
 test: $(STAMP) ## the tests, without the slow ones
 	$(BIN)/python -m pytest -q -n auto --dist loadfile

@@ -32,6 +32,7 @@ def page(
     return environment.get_template("page.html").render(
         sentences=sentences,
         choices=choices,
+        one_tier=len(tiers) == 1,
         filters=FILTERS,
         tables=tables,
         figures={

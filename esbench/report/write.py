@@ -105,8 +105,9 @@ class Contents:
         """What is read in a terminal: the summary and the tables that answer first."""
         return "\n".join([self._sentences(), *(markdown(table) for table in self.tables if table.name in _TOLD)])
 
-    def figures(self) -> dict[str, Figure]:
-        """By the names of `CAPTIONS`; those that these runs have."""
+    @cached_property
+    def figures(self) -> dict[str, Callable[[], Figure]]:
+        """What draws each of the figures that these runs have, by the names of `CAPTIONS`."""
         complete = [tier for tier in self.tiers if tier.complete]
         scored = [(t.name, a) for t, a in zip(self.tiers, self.aggregates, strict=True) if a]
         pairs = [(t.name, [p for p in c.values() if p.scored]) for t, c in zip(self.tiers, self.comparisons, strict=True)]
@@ -122,13 +123,14 @@ class Contents:
             "runtimes": (complete, lambda: draw_runtimes(complete)),
             "wins": (heads, lambda: draw_wins(heads)),
         }
-        return {name: make() for name, (data, make) in draw.items() if data}
+        return {name: make for name, (data, make) in draw.items() if data}
 
     def files(self) -> dict[str, bytes]:
         """Everything by path."""
         files = {name: text.encode() for name, text in self.texts().items()}
         images = {}
-        for name, figure in self.figures().items():
+        for name, draw in self.figures.items():
+            figure = draw()
             files[f"figures/{name}.png"] = render(figure, "png")
             files[f"figures/{name}.svg"] = images[name] = render(figure, "svg")
         captioned = {name: (CAPTIONS[name], svg) for name, svg in images.items()}
@@ -139,7 +141,7 @@ class Contents:
         return "# esbench report\n\n" + "".join(f"- {sentence}\n" for sentence in self.summary)
 
     def _markdown(self) -> str:
-        drawn = "".join(f"- [{caption}](figures/{name}.svg)\n" for name, caption in CAPTIONS.items())
+        drawn = "".join(f"- [{CAPTIONS[name]}](figures/{name}.svg)\n" for name in self.figures)
         return "\n".join([self._sentences(), *(markdown(table) for table in self.tables), f"## Figures\n\n{drawn}"])
 
 

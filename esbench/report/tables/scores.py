@@ -28,7 +28,7 @@ def scores_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> T
                 cell = tier.cell(task, algorithm)
                 name = {"tier": tier.name, "task": task, "algorithm": algorithm}
                 if cell is None:
-                    rows.append([*words(*name.values()), Shown(""), *missing(2), Shown("0", 0), *[Shown("")] * 5])
+                    rows.append([*words(*name.values()), *missing(2), Shown("0", 0), *[Shown("")] * 6])
                     numbers.append({**name, "n": 0})
                     continue
                 values = _numbers(cell, tier.budgets[task])
@@ -37,10 +37,10 @@ def scores_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> T
                 numbers.append({**name, **values})
     frame = pd.DataFrame(numbers, columns=_FRAME).astype({"n": int, "budget": "Int64"} | dict.fromkeys(_NUMBERS, float))
     columns = (
-        *("Tier", "Task", "Algorithm", "Acts", "Return", "95% interval", "Seeds", "Score"),
-        *("Budget", "Useful steps", "Overshoot", "Sequential steps"),
+        *("Tier", "Task", "Algorithm", "Return", "95% interval", "Seeds", "Score"),
+        *("Budget", "Useful steps", "Overshoot", "Sequential steps", "Acts"),
     )
-    return Table("scores", "Final return", columns, 4, rows, frame, _notes(tiers))
+    return Table("scores", "Final return", columns, 3, rows, frame, _notes(tiers))
 
 
 def best_algorithm(tier: Tier, task: str) -> str | None:
@@ -79,7 +79,6 @@ def _shown(values: dict, best: bool, mark: str) -> list[Shown]:
         Estimate(values["return_mean"], *interval), decimals(values["return_mean"]), bold=best, mark=mark
     )
     return [
-        *words(values["action_mode"]),
         shown,
         bounds if values["n"] > 1 else Shown("none: one seed"),
         Shown(str(values["n"]), values["n"]),
@@ -88,6 +87,7 @@ def _shown(values: dict, best: bool, mark: str) -> list[Shown]:
         number(values["useful_steps"], ",.0f"),
         number(values["overshoot"], ".1%"),
         number(values["sequential_steps"], ",.0f"),
+        *words(values["action_mode"]),
     ]
 
 
