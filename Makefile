@@ -40,7 +40,7 @@ results: $(STAMP) ## results/ anew from its raw rows: tables, figures, pages and
 test: $(STAMP) ## the tests, without the slow ones
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
-test-slow: $(STAMP) ## the slow tests: minutes of compilation and training each
+test-slow: $(STAMP) ## the slow tests: minutes of compilation and training each; the page is tested in Chromium
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m slow
 
 lint: $(STAMP) ## style, format and types
