@@ -38,6 +38,10 @@ examples:
 tiers: smoke (seconds, proves that it runs), lite (about a minute of training on two CPU cores),
 standard (5e7 steps), paper (5e8 steps).
 """
+_SET = """settings of the algorithm (esbench algorithms), of the policy (layer_size, n_layers, activation) and of
+the machine (lanes, narrow, block)"""
+_DEVICES = """devices that share each generation's episodes and update, of all processes that Slurm or Open MPI
+started; PPO shares its evaluations only (default: 1)"""
 _SWEEP_EXAMPLES = """\
 examples:
   esbench sweep --tasks CartPole-v1,Pendulum-v1 --algorithms eggroll,open_es,ppo --seeds 0:5
@@ -142,15 +146,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         sub.add_argument("--tier", default="lite", help="smoke, lite, standard or paper (default: lite)")
         sub.add_argument("--steps", type=_whole, metavar="N", help="budget in environment steps (default: the tier's)")
         sub.add_argument("--preset", metavar="P", help="smoke, lite, paper or FILE.toml (default: the tier's)")
-        sub.add_argument(
-            "--set",
-            action="extend",
-            nargs="+",
-            default=[],
-            metavar="NAME=VALUE",
-            help="settings of the algorithm (esbench algorithms), the policy (layer_size, n_layers, activation) "
-            "and the machine (lanes, narrow, block)",
-        )
+        sub.add_argument("--set", action="extend", nargs="+", default=[], metavar="NAME=VALUE", help=_SET)
+        sub.add_argument("--devices", type=_whole, metavar="N", help=_DEVICES)
         sub.add_argument("--precision", default="float32", help="of matrix products (default: float32)")
         sub.add_argument("--out", default="runs", metavar="DIR", help="results root (default: runs)")
 
@@ -329,6 +326,7 @@ def _config(arguments: argparse.Namespace, task: str, algorithm: str, name: str 
         settings=_settings(arguments.set),
         name=name,
         precision=arguments.precision,
+        devices=arguments.devices,
         out=arguments.out,
     )
 
@@ -342,10 +340,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
         _print_columns(plan(config, arguments.seed))
         return 0
+    from esbench.experiment import devices
     from esbench.experiment.run import run_config
 
     result = run_config(config, arguments.seed, arguments.max_seconds)
-    print(_outcome(config.label, arguments.seed, result))
+    if devices.is_first():
+        print(_outcome(config.label, arguments.seed, result))
     return 0
 
 
