@@ -111,35 +111,41 @@ def run(
     return run_config(config, seed, max_seconds)
 
 
-def run_config(config: RunConfig, seed: int, max_seconds: float | None = None) -> RunResult:
+def run_config(config: RunConfig, seed: int, max_seconds: float | None = None, verbose: bool = False) -> RunResult:
     """One run of a resolved configuration, compilation included.
+
+    verbose: say first what each parameter of the policy is perturbed by.
 
     On several devices, all processes that a scheduler started for it run it together; the first one writes and speaks.
     """
     if config.sizes.get("devices", 1) == 1:
-        return _run_alone(config, seed, max_seconds, sys.stderr)
+        return _run_alone(config, seed, max_seconds, verbose, sys.stderr)
     devices.join()
     if max_seconds is not None and jax.process_count() > 1:
         raise InputError(f"--max-seconds {max_seconds}: expected one process, whose clock decides")
     if devices.is_first():
-        return _run_alone(config, seed, max_seconds, sys.stderr)
+        return _run_alone(config, seed, max_seconds, verbose, sys.stderr)
     with TemporaryDirectory() as scratch, open(os.devnull, "w") as silence:
-        return _run_alone(replace(config, out=Path(scratch)), seed, max_seconds, silence)
+        return _run_alone(replace(config, out=Path(scratch)), seed, max_seconds, False, silence)
 
 
-def _run_alone(config: RunConfig, seed: int, max_seconds: float | None, stream: TextIO) -> RunResult:
+def _run_alone(config: RunConfig, seed: int, max_seconds: float | None, verbose: bool, stream: TextIO) -> RunResult:
     RunDirectory.check_new(config.path(seed))
     reporter = progress(stream)
-    return run_seed(announce_and_prepare(config, reporter), seed, reporter, max_seconds)
+    return run_seed(announce_and_prepare(config, reporter, verbose), seed, reporter, max_seconds)
 
 
-def announce_and_prepare(config: RunConfig, reporter: Progress) -> Prepared:
+def announce_and_prepare(config: RunConfig, reporter: Progress, verbose: bool = False) -> Prepared:
     """The programs of a configuration, with a word to the reader before the wait; InputError comes before the word."""
     compilation_cache.enable()
     problem = make_problem(config)
     learner = config.algorithm.bind(problem)
     for warning in config.warnings():
         reporter.message(f"warning: {config.label}: {warning}")
+    describe = getattr(learner, "describe", None)
+    if verbose and callable(describe):
+        for line in describe():
+            reporter.message(line)
     reporter.message(f"{config.label}: compiling")
     return prepare(config, problem, learner)
 
