@@ -152,6 +152,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         sub.add_argument("--devices", type=_whole, metavar="N", help=_DEVICES)
         sub.add_argument("--precision", default="float32", help="of matrix products (default: float32)")
         sub.add_argument("--out", default="runs", metavar="DIR", help="results root (default: runs)")
+        sub.add_argument("--log", metavar="tensorboard|wandb", help="send rows there too, off the training clock")
 
     tasks = command("tasks", _tasks, "list the tasks, or show one")
     tasks.add_argument("show", nargs="*", metavar="show TASK", help="everything about one task")
@@ -349,7 +350,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from esbench.experiment import devices
     from esbench.experiment.run import run_config
 
-    result = run_config(config, arguments.seed, arguments.max_seconds, arguments.verbose)
+    result = run_config(config, arguments.seed, arguments.max_seconds, arguments.verbose, arguments.log)
     if devices.is_first():
         print(_outcome(config.label, arguments.seed, result))
     return 0
@@ -371,7 +372,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
 
     tasks = [spec.id for spec in task_specs()] if arguments.tasks == ["all"] else arguments.tasks
     configs = [_config(arguments, task, algorithm) for task in tasks for algorithm in arguments.algorithms]
-    results = sweep(configs, arguments.seeds, progress())
+    results = sweep(configs, arguments.seeds, progress(), arguments.log)
     failed = sum(isinstance(result, Exception) for result in results)
     runs = len(configs) * len(arguments.seeds)
     done, before = len(results) - failed, runs - len(results)

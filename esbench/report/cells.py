@@ -66,7 +66,10 @@ class Cell:
     def at_seconds(self, seconds: float, scores: bool = False) -> np.ndarray:
         """The return (or score) of every seed after so many seconds of training, (n,)."""
         return np.array(
-            [float(carry_forward(run.train_seconds, run.scores if scores else run.returns, seconds)) for run in self.runs]
+            [
+                float(carry_forward(run.train_seconds, run.scores if scores else run.returns, seconds))
+                for run in self.runs
+            ]
         )
 
     def areas(self, budget: int) -> np.ndarray:

@@ -10,7 +10,6 @@ _SPECIAL = {
     "≈": r"$\approx$",
     "≥": r"$\geq$",
     "∞": r"$\infty$",
-    "–": "--",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     # A cell that begins with a bracket would be read as an option of the row's end before it.

@@ -110,10 +110,14 @@ class Contents:
         """What draws each of the figures that these runs have, by the names of `CAPTIONS`."""
         complete = [tier for tier in self.tiers if tier.complete]
         scored = [(t.name, a) for t, a in zip(self.tiers, self.aggregates, strict=True) if a]
-        pairs = [(t.name, [p for p in c.values() if p.scored]) for t, c in zip(self.tiers, self.comparisons, strict=True)]
+        pairs = [
+            (t.name, [p for p in c.values() if p.scored]) for t, c in zip(self.tiers, self.comparisons, strict=True)
+        ]
         pairs = [(tier, of_tier) for tier, of_tier in pairs if of_tier]
         heads = [
-            (t, pair) for t, c in zip(self.tiers, self.comparisons, strict=True) if (pair := headline_pair(t, c)) is not None
+            (t, pair)
+            for t, c in zip(self.tiers, self.comparisons, strict=True)
+            if (pair := headline_pair(t, c)) is not None
         ]
         draw: dict[str, tuple[object, Callable[[], Figure]]] = {
             "curves": (self.tiers, lambda: draw_curves(self.tiers)),

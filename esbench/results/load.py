@@ -43,8 +43,8 @@ def load_results(*directories: str | os.PathLike[str]) -> pd.DataFrame:
 
     Columns: `tier, task, algorithm, seed` (`algorithm` is the run's name); the fields of a Row (counts and seconds
     are totals since the start; `final` marks the score row); of the run, `parameters, budget, action_mode, device`,
-    `status` ("finished" or "unfinished") and `run` (its directory); then one float column per training metric, NaN where
-    there is no value. A metric with another column's name is prefixed with `training_`.
+    `status` ("finished" or "unfinished") and `run` (its directory); then one float column per training metric, NaN
+    where there is no value. A metric with another column's name is prefixed with `training_`.
     A last line that was cut off is left out, with a warning. InputError as in `load_runs`, and where a run is damaged.
     """
     return results_of(load_runs(*directories))

@@ -20,7 +20,9 @@ def generate(out, make_manifest, make_row, seeds=10, evaluations=20, specs=CATAL
         for algorithm in algorithms:
             for seed in range(seeds):
                 end = np.clip(skill[algorithm] + generator.normal(0, 0.08), 0, 1.1)
-                lines = [make_manifest(task=spec.to_json(), algorithm=algorithm, name=algorithm, seed=seed, budget=budget)]
+                lines = [
+                    make_manifest(task=spec.to_json(), algorithm=algorithm, name=algorithm, seed=seed, budget=budget)
+                ]
                 for i in range(evaluations + 1):
                     share = i / evaluations
                     score = end * (1 - np.exp(-4 * share)) + generator.normal(0, 0.01)

@@ -14,9 +14,7 @@ def tiers(directory, spec=None):
     """The tiers below a directory; every task with the anchors of `spec`, without any by default."""
     anchors = {kind: getattr(spec, kind, None) for kind in ("random", "reference")}
     return [
-        dataclasses.replace(
-            tier, specs={task: dataclasses.replace(own, **anchors) for task, own in tier.specs.items()}
-        )
+        dataclasses.replace(tier, specs={task: dataclasses.replace(own, **anchors) for task, own in tier.specs.items()})
         for tier in gather(load_runs(directory))
     ]
 

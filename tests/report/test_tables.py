@@ -27,7 +27,10 @@ def runs(tmp_path, add_run, make_row, make_spec):
             seed=seed,
         )
     add_run(
-        tmp_path, make_row(return_mean=7.0, useful_steps=1001, train_seconds=4.0, final=True), name="ppo", action_mode="greedy"
+        tmp_path,
+        make_row(return_mean=7.0, useful_steps=1001, train_seconds=4.0, final=True),
+        name="ppo",
+        action_mode="greedy",
     )
     knapsack = {"task": make_spec(id="Knapsack-v1").to_json(), "budget": 2000}
     for seed in (0, 1):
@@ -193,7 +196,9 @@ def test_a_longer_run_is_read_at_the_common_budget(race, add_run, make_row):
     add_run(race, *rows, name="ppo", budget=4000)
     contents = Contents(load_runs(race))
     assert contents.tables[0].frame.set_index("algorithm").loc["ppo", "return_mean"] == 200.0
-    assert "CartPole-v1 (lite) is read at 1,000 steps, the smallest budget; longer runs: ppo (4,000)." in contents.summary
+    assert (
+        "CartPole-v1 (lite) is read at 1,000 steps, the smallest budget; longer runs: ppo (4,000)." in contents.summary
+    )
 
 
 def test_tuning_is_shown_where_it_was_recorded(race, add_run, make_row):
@@ -239,7 +244,15 @@ def test_markdown_of_known_rows(runs):
 
 def test_latex_is_a_booktabs_table(runs):
     text = latex(tables(runs)["scores"])
-    for part in (r"\toprule", r"\midrule", r"\bottomrule", r"\textbf{7.00}", r"0.1\%", r"$\approx$", r"{[}-3.57, 9.57{]}"):
+    for part in (
+        r"\toprule",
+        r"\midrule",
+        r"\bottomrule",
+        r"\textbf{7.00}",
+        r"0.1\%",
+        r"$\approx$",
+        r"{[}-3.57, 9.57{]}",
+    ):
         assert part in text
     lines = [line for line in text.splitlines() if line.startswith("lite")]
     assert all(line.count(" & ") == 11 and line.endswith(r" \\") for line in lines)

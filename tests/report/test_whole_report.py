@@ -79,7 +79,9 @@ def test_everything_is_there_and_fits(page):
     assert len(column(page, "scores", "Task")) == len(CATALOGUE) * len(ALGORITHMS)
     widths = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert widths[0] == widths[1]  # tables and figures scroll in their own boxes
-    images = page.evaluate("[...document.images].map((image) => [image.alt, image.complete && image.naturalWidth > 300])")
+    images = page.evaluate(
+        "[...document.images].map((image) => [image.alt, image.complete && image.naturalWidth > 300])"
+    )
     assert images == [[caption, True] for caption in CAPTIONS.values()]
     assert page.locator("table.scores svg.strip").first.locator("circle").count() == 10
 

@@ -171,9 +171,7 @@ def test_a_place_that_cannot_be_written_is_refused(runs, tmp_path):
 def test_the_page_and_the_markdown_are_complete_in_themselves(runs):
     files = read_contents([runs]).files()
     assert not re.search(r"(src|href)=\"(?!data:|#)", files["report.html"].decode())
-    assert set(re.findall(r"\]\((.*?)\)", files["report.md"].decode())) == {
-        f"figures/{name}.svg" for name in CAPTIONS
-    }
+    assert set(re.findall(r"\]\((.*?)\)", files["report.md"].decode())) == {f"figures/{name}.svg" for name in CAPTIONS}
 
 
 def test_the_export_is_what_iohprofiler_reads(runs):

@@ -49,6 +49,8 @@ def test_one_number_of_a_score_changes_the_tables_that_show_it(tmp_path):
 
 def test_a_number_that_no_other_table_shows_changes_that_of_the_runs(tmp_path):
     shutil.copytree(RESULTS / "bench" / "lite", tmp_path / "lite")
-    edit(tmp_path / "lite" / "CartPole-v1" / "eggroll" / "seed-0" / "run.jsonl", 2, '"episodes": 128', '"episodes": 129')
+    edit(
+        tmp_path / "lite" / "CartPole-v1" / "eggroll" / "seed-0" / "run.jsonl", 2, '"episodes": 128', '"episodes": 129'
+    )
     wrong = differing(read_contents([tmp_path]), RESULTS / "bench" / "report")
     assert {name for name in wrong if name.endswith(".csv")} == {"tables/runs.csv"}

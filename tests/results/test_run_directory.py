@@ -252,7 +252,9 @@ def test_another_version_of_the_format_is_named(run):
     text = file.read_text()
     for version in ("3", "0", '"2"', "true"):
         file.write_text(text.replace('"schema_version": 2', f'"schema_version": {version}'))
-        with pytest.raises(DamagedRunError, match=r"line 1: written in version .* of the format; this esbench reads 1 to 2"):
+        with pytest.raises(
+            DamagedRunError, match=r"line 1: written in version .* of the format; this esbench reads 1 to 2"
+        ):
             RunDirectory.open(run.path)
 
 

@@ -26,7 +26,10 @@ def draw_runtimes(tiers: Sequence[Tier]) -> Figure:
         for row, tier in zip(grid, tiers, strict=True):
             steps, seconds = ({name: _hits(tier, name, clock) for name in tier.complete} for clock in _CLOCKS)
             longest = max(run.train_seconds[-1] for cell in tier.cells.values() for run in cell.runs)
-            spans = (np.geomspace(0.02, 1.02, _POINTS), np.geomspace(max(longest, 1.0) / 1000, max(longest, 1.0), _POINTS))
+            spans = (
+                np.geomspace(0.02, 1.02, _POINTS),
+                np.geomspace(max(longest, 1.0) / 1000, max(longest, 1.0), _POINTS),
+            )
             for axes, hits, at in zip(row, (steps, seconds), spans, strict=True):
                 for number, (name, of_tasks) in enumerate(hits.items()):
                     look = looks[name]

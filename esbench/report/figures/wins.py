@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from esbench.report.analysis import Comparison
 from esbench.report.cells import Tier
 from esbench.report.figures.style import GREY, drawing
+from esbench.report.statistics.comparison import Verdict
 
 # Light to dark also in grey; the words stand on the bar.
-_VERDICTS = {"win": "#0b4f8a", "tie": "#dcdcdc", "loss": "#de8f05", "untested": "#f6f6f6"}
+_VERDICTS: dict[Verdict, str] = {"win": "#0b4f8a", "tie": "#dcdcdc", "loss": "#de8f05", "untested": "#f6f6f6"}
 _MARKERS = {"win": "^", "tie": "o", "loss": "v", "untested": "x"}
 
 
@@ -40,7 +41,9 @@ def _draw_counts(axes: Axes, tier: Tier, pair: Comparison) -> None:
             continue
         axes.barh(0, count, left=start, color=colour, edgecolor=GREY, linewidth=0.6)
         dark = verdict == "win"
-        axes.text(start + count / 2, 0, f"{verdict} {count}", ha="center", va="center", color="white" if dark else "black")
+        axes.text(
+            start + count / 2, 0, f"{verdict} {count}", ha="center", va="center", color="white" if dark else "black"
+        )
         start += count
     axes.set_title(f"{pair.first} against {pair.second}, {tier.name}: {len(pair.tasks)} tasks")
     axes.set(xlim=(0, max(start, 1)), ylim=(-0.5, 0.5))

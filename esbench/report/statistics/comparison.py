@@ -66,7 +66,9 @@ def verdict(difference: float, adjusted_p: float, significance: float = SIGNIFIC
     return "win" if difference > 0 else "loss"
 
 
-def non_inferior(differences: Sequence[float] | np.ndarray, margin: float = MARGIN, level: float = LEVEL) -> bool | None:
+def non_inferior(
+    differences: Sequence[float] | np.ndarray, margin: float = MARGIN, level: float = LEVEL
+) -> bool | None:
     """Whether the lower end of the interval of paired score differences is above -`margin`; None for fewer than two."""
     interval = student_t_interval(np.asarray(differences, np.float64), level)
     return None if interval is None else interval[0] > -margin

@@ -14,7 +14,7 @@ def normalised(returns: np.ndarray | float, spec: TaskSpec) -> np.ndarray:
     counting as 1. Not clipped. NaN where the task lacks an anchor: it has no scores.
     """
     returns = np.asarray(returns, np.float64)
-    if not has_scores(spec):
+    if spec.random is None or spec.reference is None or not has_scores(spec):
         return np.full_like(returns, math.nan)
     random, reference = spec.random.value, spec.reference.value
     if spec.score_scale == "log2":

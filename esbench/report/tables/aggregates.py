@@ -32,7 +32,7 @@ def aggregates_table(tiers: Sequence[Tier], aggregates: Sequence[Sequence[Aggreg
         scored = len(tier.scored_tasks)
         for aggregate in of_tier:
             numbers.append(_numbers(tier, aggregate))
-            ranks, seeds = (f"{r[0]}–{r[-1]}" if len(r) > 1 else str(r[0]) for r in (aggregate.ranks, aggregate.seeds))
+            ranks, seeds = (f"{r[0]}-{r[-1]}" if len(r) > 1 else str(r[0]) for r in (aggregate.ranks, aggregate.seeds))
             rows.append(
                 [
                     *words(tier.name, aggregate.algorithm),
@@ -86,8 +86,8 @@ def _numbers(tier: Tier, aggregate: Aggregate) -> dict:
 def _notes(tiers: Sequence[Tier]) -> list[str]:
     notes = [
         "Ranking score: the mean over tasks of the mean over seeds of scores clipped to [0, 1]. Bold: rank 1 cannot be "
-        "ruled out. Rank: a range where the paired difference to another algorithm is not separated from 0, at 95% over "
-        "all pairs together (Bonferroni).",
+        "ruled out. Rank: a range where the paired difference to another algorithm is not separated from 0, at 95% "
+        "over all pairs together (Bonferroni).",
         "Intervals: 95% bootstrap over seeds, stratified by task, 10 000 resamples, widened for few seeds; none where "
         "a task has a single seed, and none for the median, whose bootstrap does not hold what it says.",
         "IQM: mean of the middle half of all runs. Median: of the tasks' means. Optimality gap: mean distance to 1, "

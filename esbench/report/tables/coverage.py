@@ -11,7 +11,7 @@ def coverage_table() -> Table:
     rows = []
     for quantity, of_quantity in study.groupby("quantity"):
         cells = [of_quantity.loc[of_quantity["n"] == n, "coverage"] for n in seeds]
-        shown = [Shown(f"{values.min():.1%} – {values.max():.1%}", float(values.min())) for values in cells]
+        shown = [Shown(f"{values.min():.1%} to {values.max():.1%}", float(values.min())) for values in cells]
         rows.append([*words(str(quantity)), *shown])
     notes = [
         f"Simulated: how often a nominal 95% interval holds the truth, {study['simulations'].iloc[0]:,} times {TASKS} "

@@ -60,8 +60,8 @@ def pairs_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> Ta
         "seeds.",
         "Score difference: first less second in scores clipped to [0, 1], mean over tasks, paired by seed, with the "
         "interval of the table above. P(first > second): mean over tasks, ties count half.",
-        f"Not worse: the 95% interval of the paired score difference stays above -{MARGIN:g}, of the way from random to "
-        "reference (non-inferiority).",
+        f"Not worse: the 95% interval of the paired score difference stays above -{MARGIN:g}, of the way from random "
+        "to reference (non-inferiority).",
     ]
     return Table("pairs", "Pairs of algorithms", columns, 3, rows, pd.DataFrame(numbers), notes)
 

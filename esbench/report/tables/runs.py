@@ -15,7 +15,9 @@ def runs_table(runs: Sequence[RunDirectory]) -> Table:
     rows = [
         [
             *words(*(values[name] for name in ("tier", "task", "algorithm"))),
-            *words(values["status"], values["device"], values["precision"], values["commit"][:10], values["sha256"][:12]),
+            *words(
+                values["status"], values["device"], values["precision"], values["commit"][:10], values["sha256"][:12]
+            ),
             *(Shown(str(values[name]), values[name]) for name in ("seed", "rows")),
         ]
         for values in numbers

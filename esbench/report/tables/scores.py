@@ -46,7 +46,9 @@ def scores_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> T
 def best_algorithm(tier: Tier, task: str) -> str | None:
     """The one with the highest mean return; None where there is no other to compare with."""
     means = {
-        algorithm: cell.returns.mean() for algorithm in tier.algorithms if (cell := tier.cell(task, algorithm)) is not None
+        algorithm: cell.returns.mean()
+        for algorithm in tier.algorithms
+        if (cell := tier.cell(task, algorithm)) is not None
     }
     return max(means, key=means.__getitem__) if len(means) > 1 else None
 

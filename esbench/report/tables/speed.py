@@ -20,7 +20,9 @@ def speed_table(tiers: Sequence[Tier]) -> Table:
                 here = cell.on(hardware)
                 clocks = {clock: here.mean_of(clock) for clock in _CLOCKS}
                 scored = [run.score_row for run in here.runs]
-                speed = float(np.mean([row.useful_steps / row.train_seconds if row.train_seconds else np.nan for row in scored]))
+                speed = float(
+                    np.mean([row.useful_steps / row.train_seconds if row.train_seconds else np.nan for row in scored])
+                )
                 share = here.mean_of("useful_steps") / (here.mean_of("computed_steps") or np.nan)
                 rows.append(
                     [
@@ -68,7 +70,11 @@ def cost_table(tiers: Sequence[Tier]) -> Table:
                 [
                     *words(tier.name, task, algorithm, manifest.preset),
                     number(manifest.parameters, ",d"),
-                    *([number(cost, ",d") for cost in costs] if costs else [Shown("not recorded"), Shown("-"), Shown("-")]),
+                    *(
+                        [number(cost, ",d") for cost in costs]
+                        if costs
+                        else [Shown("not recorded"), Shown("-"), Shown("-")]
+                    ),
                 ]
             )
             numbers.append(

@@ -20,7 +20,7 @@ def targets_table(tiers: Sequence[Tier]) -> Table:
                 cell = tier.cell(task, algorithm)
                 if cell is None:
                     continue
-                for i, target in enumerate(SHOWN_TARGETS):
+                for target in SHOWN_TARGETS:
                     steps, seconds = time_to(cell, target, "useful_steps"), time_to(cell, target, "train_seconds")
                     rows.append(
                         [

@@ -104,7 +104,9 @@ def test_one_seed_anywhere_leaves_no_interval():
 
 def test_the_median_has_no_interval():
     scores = [generator(task).random(5) for task in range(4)]
-    assert {name for name, estimate in aggregate(scores, generator()).items() if not estimate.has_interval} == {"median"}
+    assert {name for name, estimate in aggregate(scores, generator()).items() if not estimate.has_interval} == {
+        "median"
+    }
 
 
 def test_probability_of_improvement_is_mann_and_whitneys():
