@@ -1,29 +1,30 @@
 """An export for the tools of the evolutionary field: IOHanalyzer and whatever else reads IOHprofiler's files.
 
-A task is a function, its returns are maximised, useful steps are evaluations, a seed is an instance, and the dimension
-is the number of the policy's parameters. Format: https://iohprofiler.github.io/IOHanalyzer, version 0.3.5 of the index
-file with the attributes `evaluations` and `raw_y`.
+A task is a function, its returns are maximised, useful steps are evaluations and a seed is an instance. The dimension,
+by which its readers group, is always 1: policies have more parameters than the 65 535 that fit their field. Format:
+https://iohprofiler.github.io, version 0.3.5 of the index file, with the attributes `evaluations` and `raw_y`.
 """
 
 import json
 from collections.abc import Sequence
 
 from esbench.report.cells import Cell, Tier
+from esbench.tasks.catalogue import CATALOGUE
 
 _VERSION = "0.3.5"
+_DIMENSION = 1
 
 
 def ioh_files(tiers: Sequence[Tier]) -> dict[str, str]:
     """Content by path: one folder a tier and algorithm, in it one index and one data file a task."""
     files = {}
     for tier in tiers:
-        for number, task in enumerate(tier.tasks, start=1):
+        for task, number in _numbers(tier.tasks).items():
             for algorithm in tier.algorithms:
                 cell = tier.cell(task, algorithm)
                 if cell is None:
                     continue
-                dimension = cell.manifest.parameters
-                data = f"data_f{number}_{task}/IOHprofiler_f{number}_DIM{dimension}.dat"
+                data = f"data_f{number}_{task}/IOHprofiler_f{number}_DIM{_DIMENSION}.dat"
                 folder = f"{tier.name}/{algorithm}"
                 index = _index(tier, number, task, algorithm, cell, data)
                 files[f"{folder}/IOHprofiler_f{number}_{task}.json"] = json.dumps(index, indent=2) + "\n"
@@ -31,14 +32,21 @@ def ioh_files(tiers: Sequence[Tier]) -> dict[str, str]:
     return files
 
 
+def _numbers(tasks: Sequence[str]) -> dict[str, int]:
+    """A task's number is its place in the catalogue, the same in every export; others follow from 101."""
+    known = [spec.id for spec in CATALOGUE]
+    others = [task for task in tasks if task not in known]
+    return {task: known.index(task) + 1 if task in known else 101 + others.index(task) for task in tasks}
+
+
 def _index(tier: Tier, number: int, task: str, algorithm: str, cell: Cell, data: str) -> dict:
     runs = []
     for run in cell.runs:
         best = int(run.returns.argmax())
         steps = _evaluations(run.useful_steps)
-        runs.append(
-            {"instance": run.seed, "evals": steps[-1], "best": {"evals": steps[best], "y": float(run.returns[best])}}
-        )
+        # Its Python reader wants the best point too; a policy's parameters are in the run's directory.
+        solution = {"evals": steps[best], "y": float(run.returns[best]), "x": []}
+        runs.append({"instance": run.seed, "evals": steps[-1], "best": solution})
     return {
         "version": _VERSION,
         "suite": f"esbench-{tier.name}",
@@ -47,7 +55,7 @@ def _index(tier: Tier, number: int, task: str, algorithm: str, cell: Cell, data:
         "maximization": True,
         "algorithm": {"name": algorithm, "info": cell.manifest.algorithm},
         "attributes": ["evaluations", "raw_y"],
-        "scenarios": [{"dimension": cell.manifest.parameters, "path": data, "runs": runs}],
+        "scenarios": [{"dimension": _DIMENSION, "path": data, "runs": runs}],
     }
 
 

@@ -26,12 +26,13 @@ def latex(table: Table) -> str:
     items = "".join(f"  \\item {escape(note)}\n" for note in table.notes)
     notes = f"\\begin{{itemize}}\n{items}\\end{{itemize}}\n" if items else ""
     return (
-        "% \\usepackage{booktabs,longtable}\n"
+        "% \\usepackage{booktabs,longtable}, on a page in landscape\n"
+        "\\begingroup\\footnotesize\\setlength{\\tabcolsep}{3pt}\n"
         f"\\begin{{longtable}}{{{align}}}\n"
         f"\\caption{{{escape(table.title)}}}\\label{{tab:{table.name}}}\\\\\n"
         f"\\toprule\n{heading} \\\\\n\\midrule\n\\endfirsthead\n"
         f"\\toprule\n{heading} \\\\\n\\midrule\n\\endhead\n"
-        f"{rows}\\bottomrule\n\\end{{longtable}}\n{notes}"
+        f"{rows}\\bottomrule\n\\end{{longtable}}\n{notes}\\endgroup\n"
     )
 
 

@@ -181,7 +181,7 @@ def test_the_export_is_what_iohprofiler_reads(runs):
     assert (index["version"], index["function_name"], index["maximization"]) == ("0.3.5", "CartPole-v1", True)
     (scenario,) = index["scenarios"]
     assert scenario["runs"] == [
-        {"instance": seed, "evals": 1000, "best": {"evals": 1000, "y": 100.0 + seed}} for seed in (9, 10)
+        {"instance": seed, "evals": 1000, "best": {"evals": 1000, "y": 100.0 + seed, "x": []}} for seed in (9, 10)
     ]
     assert files["lite/ppo/" + scenario["path"]] == (
         "evaluations raw_y\n1 20\n1000 109\nevaluations raw_y\n1 20\n1000 110\n"

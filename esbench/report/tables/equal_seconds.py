@@ -61,7 +61,8 @@ def equal_seconds_table(tiers: Sequence[Tier]) -> Table:
     )
     notes = [
         "Train s: the training seconds of the task's quickest run on that hardware, without compilation and "
-        "evaluation; of a slower run its last row until then counts. Seconds are compared within one kind of hardware only.",
+        "evaluation; of a slower run its last row until then counts. Seconds are compared within one kind of "
+        "hardware only.",
         "Intervals: 95% Student-t over seeds. Sequential steps: of the whole run.",
     ]
     return Table("equal_seconds", "At equal steps and at equal seconds", columns, 4, rows, pd.DataFrame(numbers), notes)
