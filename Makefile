@@ -14,6 +14,8 @@ BENCH := --algorithms eggroll,open_es,ppo --seeds 0:3
 BENCH_STEPS_CARTPOLE ?= 400000
 BENCH_STEPS ?= 100000
 BENCH_OUT ?= runs/bench
+# The folders of committed runs: those that hold tiers.
+SETS := $(sort $(patsubst %/,%,$(dir $(wildcard $(foreach tier,smoke lite standard paper,results/*/$(tier))))))
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,7 +37,7 @@ bench: $(STAMP) ## EGGROLL, OpenES and PPO on three tasks, three seeds each: a t
 
 results: $(STAMP) ## results/ anew from its raw rows: tables, figures, pages and JSON Schema, the same bytes every time
 	$(BIN)/python -m esbench.results.schema results/schema
-	$(BIN)/esbench report results/bench --out results/bench/report > /dev/null
+	@for set in $(SETS); do echo "$$set/report"; $(BIN)/esbench report $$set --out $$set/report > /dev/null || exit 1; done
 
 test: $(STAMP) ## the tests, without the slow ones
 	$(BIN)/python -m pytest -q -n auto --dist loadfile

@@ -132,21 +132,21 @@ class Tier:
 def gather(runs: Sequence[RunDirectory]) -> list[Tier]:
     """Tiers from the smallest to the largest, of runs of which at least one is finished.
 
-    Unfinished runs add the names of their tasks and algorithms, so that what is missing shows as missing.
+    The tasks are those with a finished run. Unfinished runs add the names of their algorithms, so that what is missing
+    shows as missing.
     """
     anchored = {spec.id: spec for spec in task_specs()}
     tiers = []
     for tier in tier_order(run.manifest.tier for run in runs):
         of_tier = [run for run in runs if run.manifest.tier == tier]
+        finished = [run for run in of_tier if run.finished]
         specs: dict[str, TaskSpec] = {}
-        for run in sorted(of_tier, key=lambda run: (run.manifest.task["id"].lower(), run.manifest.started)):
+        for run in sorted(finished, key=lambda run: (run.manifest.task["id"].lower(), run.manifest.started)):
             spec = TaskSpec.from_json(run.manifest.task)
             # Anchors are fixed in the catalogue; those of a task it does not have are in its newest manifest.
             specs[spec.id] = anchored.get(spec.id, spec)
-        finished = [run for run in of_tier if run.finished]
         budgets = {
-            task: min((run.manifest.budget for run in finished if run.manifest.task["id"] == task), default=0)
-            for task in specs
+            task: min(run.manifest.budget for run in finished if run.manifest.task["id"] == task) for task in specs
         }
         cells = {}
         by_cell = sorted(finished, key=lambda run: (_cell_name(run), run.manifest.seed))
@@ -165,7 +165,7 @@ def _read(run: RunDirectory, spec: TaskSpec, budget: int) -> Run:
     if run.manifest.budget == budget:
         last = next(i for i, row in enumerate(run.rows) if row.final)
     else:  # a longer run is read at the budget that all have; its first row is at step 0
-        last = max(i for i, row in enumerate(run.rows) if 100 * row.useful_steps <= 102 * budget)
+        last = max((i for i, row in enumerate(run.rows) if 100 * row.useful_steps <= 102 * budget), default=0)
     rows = run.rows[: last + 1]
     returns = np.array([row.return_mean for row in rows], np.float64)
     return Run(

@@ -48,7 +48,7 @@ def _budgets(tier: Tier) -> list[str]:
     changed = [
         f"{task} {budget:,} (tier: {usual:,})"
         for task, budget in tier.budgets.items()
-        if budget and (usual := getattr(tier.specs[task].budgets, tier.name, budget)) != budget
+        if (usual := getattr(tier.specs[task].budgets, tier.name, budget)) != budget
     ]
     if changed:
         sentences.append(f"Not the budgets of tier {tier.name}, and not comparable with it: {', '.join(changed)}.")

@@ -174,9 +174,10 @@ def write_report(directories: Sequence[str | os.PathLike[str]], out: str | os.Pa
     runs are mixed that cannot be compared, or where `out` cannot be written.
     """
     contents = read_contents(directories)
-    files = contents.files()
     out = Path(out)
     try:
+        out.mkdir(parents=True, exist_ok=True)  # before the work, since it may fail
+        files = contents.files()
         for old in _older(out):
             if str(old.relative_to(out)) not in files:
                 old.unlink()

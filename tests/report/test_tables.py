@@ -99,6 +99,12 @@ def test_an_algorithm_without_a_task_has_no_aggregate(runs):
     assert table.frame.set_index("algorithm").loc["eggroll", "mean"] == pytest.approx(0.5)  # clipped: 0 and 1
 
 
+def test_a_task_that_nobody_finished_hides_no_aggregate(race, add_run, make_row, make_spec):
+    before = tables(race)["aggregates"].to_csv()
+    add_run(race, make_row(), task=make_spec(id="Ant-v0").to_json())
+    assert tables(race)["aggregates"].to_csv() == before
+
+
 def test_best_is_bold_and_what_cannot_be_told_apart_is_marked(runs):
     cells = {(row[1].text, row[2].text): row[3] for row in tables(runs)["scores"].rows}
     best, other = cells["CartPole-v1", "ppo"], cells["CartPole-v1", "eggroll"]

@@ -104,7 +104,7 @@ def test_rows_are_filtered_in_every_table_with_names(page):
     assert column(page, "scores", "Task") == ["Ant-v0"] and column(page, "scores", "Algorithm") == ["ppo"]
     assert set(column(page, "tasks", "First") + column(page, "tasks", "Second")) == {"eggroll", "open_es", "ppo"}
     assert set(column(page, "tasks", "Task")) == {"Ant-v0"}
-    assert len(column(page, "coverage", "Interval of")) == 4
+    assert len(column(page, "coverage", "Interval of")) == 7
     page.locator("#contains").fill("no such text")
     assert column(page, "scores", "Task") == []
     page.get_by_role("button", name="Show all").click()

@@ -8,13 +8,13 @@ import pytest
 from esbench.report.write import Contents, read_contents
 
 RESULTS = Path(__file__).parents[2] / "results"
-SETS = sorted(path.parent.name for path in RESULTS.glob("*/report"))
+SETS = sorted(path.name for path in RESULTS.iterdir() if next(path.rglob("run.jsonl"), None))
 
 
 def differing(contents: Contents, report: Path) -> list[str]:
     """The names of the text tables in `report` that `contents` does not give, or lacks."""
     texts = contents.texts()
-    committed = {str(path.relative_to(report)) for path in [report / "report.md", *(report / "tables").iterdir()]}
+    committed = {str(path.relative_to(report)) for path in [*report.glob("report.md"), *report.glob("tables/*")]}
     return sorted(
         name
         for name in texts.keys() | committed

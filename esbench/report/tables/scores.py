@@ -1,8 +1,8 @@
 """Final returns: one row per tier, task and algorithm."""
 
 from collections.abc import Sequence
-from statistics import mean
 
+import numpy as np
 import pandas as pd
 
 from esbench.report.analysis import Comparison
@@ -71,7 +71,7 @@ def _numbers(cell: Cell, budget: int) -> dict:
         "score_mean": cell.scores.mean(),
         "useful_steps": cell.mean_of("useful_steps"),
         "sequential_steps": cell.mean_of("sequential_steps"),
-        "overshoot": mean(run.steps_in_all / run.manifest.budget for run in cell.runs) - 1,
+        "overshoot": float(np.mean([run.steps_in_all / run.manifest.budget for run in cell.runs])) - 1,
     }
 
 

@@ -16,6 +16,12 @@ def test_a_doubling_scale(make_spec):
     np.testing.assert_allclose(normalised([4.0, 64.0, 16.0, 1.0, 0.0], spec), [0, 1, 0.5, -0.5, -0.5])
 
 
+@pytest.mark.parametrize("changes", [{"score_scale": "log"}, {"score_scale": "log2", "random": Anchor(-1.0, "m")}])
+def test_a_scale_that_cannot_be_is_refused(make_spec, changes):
+    with pytest.raises(ValueError, match=r"score scale 'log'|below 1"):
+        make_spec(**changes)
+
+
 def test_2048_is_read_in_log2():
     assert [spec.id for spec in task_specs() if spec.score_scale == "log2"] == ["Game2048-v1"]
     spec = task("Game2048-v1").spec
