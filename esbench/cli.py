@@ -27,7 +27,7 @@ examples:
   esbench run --task CartPole-v1 --algorithm ppo --seed 1 --steps 200000 --set learning_rate=0.001
   esbench run --task Ant-v0 --algorithm path/to/mine.py:MyStrategy --tier smoke
   esbench sweep --tasks CartPole-v1,Knapsack-v1 --algorithms eggroll,open_es,ppo --seeds 0:3
-  esbench report runs --out report                           table and learning curves of all runs below runs/
+  esbench report runs --out report                           tables, figures and a page of all runs below runs/
   esbench speed --task CartPole-v1 --population 2048         steps a second on this machine
 """
 _RUN_EXAMPLES = """\
@@ -152,6 +152,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         sub.add_argument("--devices", type=_whole, metavar="N", help=_DEVICES)
         sub.add_argument("--precision", default="float32", help="of matrix products (default: float32)")
         sub.add_argument("--out", default="runs", metavar="DIR", help="results root (default: runs)")
+        sub.add_argument("--log", metavar="tensorboard|wandb", help="send rows there too, off the training clock")
 
     tasks = command("tasks", _tasks, "list the tasks, or show one")
     tasks.add_argument("show", nargs="*", metavar="show TASK", help="everything about one task")
@@ -184,7 +185,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     speed.add_argument("--rank", type=_whole, default=1, metavar="N", help="of EGGROLL's noise (default: 1)")
     add_format(speed)
 
-    report = command("report", _report, "write the table and the learning curves of all runs below directories")
+    report = command("report", _report, "write tables, figures and a page of all runs below directories")
     report.add_argument("directories", nargs="+", metavar="DIR")
     report.add_argument("--out", default="report", metavar="DIR", help="where to write (default: report)")
 
@@ -349,7 +350,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from esbench.experiment import devices
     from esbench.experiment.run import run_config
 
-    result = run_config(config, arguments.seed, arguments.max_seconds, arguments.verbose)
+    result = run_config(config, arguments.seed, arguments.max_seconds, arguments.verbose, arguments.log)
     if devices.is_first():
         print(_outcome(config.label, arguments.seed, result))
     return 0
@@ -371,7 +372,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
 
     tasks = [spec.id for spec in task_specs()] if arguments.tasks == ["all"] else arguments.tasks
     configs = [_config(arguments, task, algorithm) for task in tasks for algorithm in arguments.algorithms]
-    results = sweep(configs, arguments.seeds, progress())
+    results = sweep(configs, arguments.seeds, progress(), arguments.log)
     failed = sum(isinstance(result, Exception) for result in results)
     runs = len(configs) * len(arguments.seeds)
     done, before = len(results) - failed, runs - len(results)
@@ -396,8 +397,9 @@ def _report(arguments: argparse.Namespace) -> int:
 
     report = write_report(arguments.directories, arguments.out)
     print(report.text)
-    print(f"table:  {report.table}")
-    print(f"figure: {report.figure}")
+    print(f"page:    {report.page}")
+    print(f"tables:  {report.tables}")
+    print(f"figures: {report.figures}")
     return 0
 
 

@@ -127,4 +127,4 @@ def test_a_sweep_with_a_failing_run_has_status_1(tmp_path, capsys):
     output = capsys.readouterr()
     assert output.out.startswith("4 runs: 2 done, 0 finished before, 2 failed")
     assert main(["report", str(tmp_path), "--out", str(tmp_path / "report")]) == 0
-    assert (tmp_path / "report" / "table.md").is_file()
+    assert (tmp_path / "report" / "report.md").is_file()

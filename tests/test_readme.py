@@ -1,6 +1,7 @@
 """The README's code is run, so that it stays true."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,11 @@ def test_python_of_the_readme_runs(tmp_path, monkeypatch):
     names = {}
     exec(code.replace("300_000", "10_000"), names)
     assert len(names["rows"]) == len(names["result"].rows)
+
+
+def test_the_citation_names_this_version():
+    version = tomllib.loads((README.parent / "pyproject.toml").read_text())["project"]["version"]
+    assert f"\nversion: {version}\n" in (README.parent / "CITATION.cff").read_text()
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", README.read_text()))))

@@ -23,7 +23,7 @@ import numpy as np
 
 from esbench.counts import total
 from esbench.errors import InputError, StrategyError
-from esbench.experiment import compilation_cache, devices, provenance
+from esbench.experiment import compilation_cache, devices, provenance, sinks
 from esbench.experiment.config import RunConfig, resolve
 from esbench.experiment.prepare import Prepared, State, make_problem, prepare
 from esbench.experiment.progress import Progress, progress
@@ -101,6 +101,7 @@ def run(
     devices: int = 1,
     out: str | Path = "runs",
     max_seconds: float | None = None,
+    log: str | None = None,
 ) -> RunResult:
     """Runs `algorithm` on `task` once and writes its run directory: `esbench run` in Python.
 
@@ -108,31 +109,36 @@ def run(
     for what cannot be run.
     """
     config = resolve(task, algorithm, tier, steps, preset, settings, name, precision, devices, out)
-    return run_config(config, seed, max_seconds)
+    return run_config(config, seed, max_seconds, log=log)
 
 
-def run_config(config: RunConfig, seed: int, max_seconds: float | None = None, verbose: bool = False) -> RunResult:
+def run_config(
+    config: RunConfig, seed: int, max_seconds: float | None = None, verbose: bool = False, log: str | None = None
+) -> RunResult:
     """One run of a resolved configuration, compilation included.
 
-    verbose: say first what each parameter of the policy is perturbed by.
+    verbose: say first what each parameter of the policy is perturbed by. log: "tensorboard" or "wandb".
 
     On several devices, all processes that a scheduler started for it run it together; the first one writes and speaks.
     """
+    sinks.check(log)
     if config.sizes.get("devices", 1) == 1:
-        return _run_alone(config, seed, max_seconds, verbose, sys.stderr)
+        return _run_alone(config, seed, max_seconds, verbose, log, sys.stderr)
     devices.join()
     if max_seconds is not None and jax.process_count() > 1:
         raise InputError(f"--max-seconds {max_seconds}: expected one process, whose clock decides")
     if devices.is_first():
-        return _run_alone(config, seed, max_seconds, verbose, sys.stderr)
+        return _run_alone(config, seed, max_seconds, verbose, log, sys.stderr)
     with TemporaryDirectory() as scratch, open(os.devnull, "w") as silence:
-        return _run_alone(replace(config, out=Path(scratch)), seed, max_seconds, False, silence)
+        return _run_alone(replace(config, out=Path(scratch)), seed, max_seconds, False, None, silence)
 
 
-def _run_alone(config: RunConfig, seed: int, max_seconds: float | None, verbose: bool, stream: TextIO) -> RunResult:
+def _run_alone(
+    config: RunConfig, seed: int, max_seconds: float | None, verbose: bool, log: str | None, stream: TextIO
+) -> RunResult:
     RunDirectory.check_new(config.path(seed))
     reporter = progress(stream)
-    return run_seed(announce_and_prepare(config, reporter, verbose), seed, reporter, max_seconds)
+    return run_seed(announce_and_prepare(config, reporter, verbose), seed, reporter, max_seconds, log)
 
 
 def announce_and_prepare(config: RunConfig, reporter: Progress, verbose: bool = False) -> Prepared:
@@ -150,23 +156,33 @@ def announce_and_prepare(config: RunConfig, reporter: Progress, verbose: bool = 
     return prepare(config, problem, learner)
 
 
-def run_seed(prepared: Prepared, seed: int, reporter: Progress, max_seconds: float | None = None) -> RunResult:
+def run_seed(
+    prepared: Prepared, seed: int, reporter: Progress, max_seconds: float | None = None, log: str | None = None
+) -> RunResult:
     """One run with compiled programs. InputError, and nothing is lost, where the directory holds this run already.
 
-    max_seconds: stop after the first step past it, all clocks together; the run is left unfinished.
+    max_seconds: stop after the first step past it, all clocks together; the run is left unfinished. log: the sink that
+    rows are also sent to, once they are on disk.
     """
     config = prepared.config
     directory = RunDirectory.create(config.path(seed), manifest(prepared, seed))
+    sink = sinks.Guarded(log, directory, reporter.message)
     reporter.start(f"{config.label} seed {seed}", config.budget)
     try:
-        _train(prepared, seed, directory, reporter, max_seconds)
+        _train(prepared, seed, directory, reporter, sink, max_seconds)
     finally:
         reporter.stop()
+        sink.close()
     return RunResult(directory.path, directory.rows, directory.finished)
 
 
 def _train(
-    prepared: Prepared, seed: int, directory: RunDirectory, reporter: Progress, max_seconds: float | None
+    prepared: Prepared,
+    seed: int,
+    directory: RunDirectory,
+    reporter: Progress,
+    sink: sinks.Sink,
+    max_seconds: float | None,
 ) -> None:
     budget = prepared.config.budget
     clocks, counts, reached = Clocks(compile=prepared.compile_seconds), Counts(), 0
@@ -175,6 +191,8 @@ def _train(
 
     def write_row(training: dict[str, float | None]) -> None:
         row = _evaluate(prepared, seed, state, counts, reached, training, clocks, directory)
+        with clocks.measure("log"):
+            sink.row(row)
         reporter.row(row)
 
     write_row(dict.fromkeys(prepared.training))

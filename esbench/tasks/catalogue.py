@@ -131,6 +131,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         budgets=Budgets(lite=5_000_000),
         random=measured(1092.5, 8.5, 4000),
         reference=Anchor(20_000.0, "rules: about the score at which the 2048 tile is made, of 930 legal moves"),
+        score_scale="log2",
     ),
     TaskSpec(
         id="Knapsack-v1",
