@@ -397,9 +397,9 @@ def _report(arguments: argparse.Namespace) -> int:
 
     report = write_report(arguments.directories, arguments.out)
     print(report.text)
-    print(f"page:    {report.page}")
-    print(f"tables:  {report.tables}")
-    print(f"figures: {report.figures}")
+    print(f"table:  {report.table}")
+    print(f"figure: {report.figure}")
+    print(f"page:   {report.page}")
     return 0
 
 

@@ -41,7 +41,7 @@ def check_comparable(runs: Iterable[RunDirectory]) -> None:
     _check_versions(runs)
     for first, second in itertools.pairwise(runs):
         if run_identity(first) == run_identity(second):
-            raise InputError(f"{run_name(first)} is there twice: {first.path} and {second.path}")
+            raise InputError(f"{run_name(first)} is there twice: {first.path} and {second.path}; leave one of them out")
         one, other = first.manifest, second.manifest
         if (one.tier, one.task["id"]) != (other.tier, other.task["id"]):
             continue

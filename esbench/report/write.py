@@ -48,6 +48,16 @@ CAPTIONS = {
 _TOLD = ("scores", "aggregates", "pairs")
 
 
+def table_path(name: str, ending: str) -> str:
+    """Where a table lies in a report: the final returns beside the page, the others in a folder."""
+    return f"table.{ending}" if name == "scores" else f"tables/{name}.{ending}"
+
+
+def figure_path(name: str, ending: str) -> str:
+    """Where a figure lies in a report: the learning curves beside the page, the others in a folder."""
+    return f"curves.{ending}" if name == "curves" else f"figures/{name}.{ending}"
+
+
 class Contents:
     """What a report of some runs holds, made when asked for. The same rows give the same, wherever they lie.
 
@@ -98,7 +108,7 @@ class Contents:
         files = {"report.md": self._markdown()}
         for table in self.tables:
             for ending, write in (("md", markdown), ("tex", latex), ("csv", Table.to_csv)):
-                files[f"tables/{table.name}.{ending}"] = write(table)
+                files[table_path(table.name, ending)] = write(table)
         return files
 
     def told(self) -> str:
@@ -135,8 +145,8 @@ class Contents:
         images = {}
         for name, draw in self.figures.items():
             figure = draw()
-            files[f"figures/{name}.png"] = render(figure, "png")
-            files[f"figures/{name}.svg"] = images[name] = render(figure, "svg")
+            files[figure_path(name, "png")] = render(figure, "png")
+            files[figure_path(name, "svg")] = images[name] = render(figure, "svg")
         captioned = {name: (CAPTIONS[name], svg) for name, svg in images.items()}
         files["report.html"] = page(self.tiers, self.summary, self.tables, captioned).encode()
         return files | {f"ioh/{name}": text.encode() for name, text in ioh_files(self.tiers).items()}
@@ -145,18 +155,18 @@ class Contents:
         return "# esbench report\n\n" + "".join(f"- {sentence}\n" for sentence in self.summary)
 
     def _markdown(self) -> str:
-        drawn = "".join(f"- [{CAPTIONS[name]}](figures/{name}.svg)\n" for name in self.figures)
+        drawn = "".join(f"- [{CAPTIONS[name]}]({figure_path(name, 'svg')})\n" for name in self.figures)
         return "\n".join([self._sentences(), *(markdown(table) for table in self.tables), f"## Figures\n\n{drawn}"])
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was written. text: for a terminal. page, tables, figures: what to name to a reader."""
+    """What was written. text: for a terminal. table, figure, page: what to name to a reader."""
 
     text: str
+    table: Path
+    figure: Path
     page: Path
-    tables: Path
-    figures: Path
 
 
 def read_contents(directories: Sequence[str | os.PathLike[str]]) -> Contents:
@@ -168,7 +178,10 @@ def read_contents(directories: Sequence[str | os.PathLike[str]]) -> Contents:
 
 
 def write_report(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> Report:
-    """Writes report.html, report.md, tables/, figures/ and ioh/ into `out`, replacing an older report there.
+    """Writes a report into `out`, replacing an older one there.
+
+    table.{md,tex,csv} (final returns), curves.{png,svg}, report.html (the page), report.md (all tables), and the other
+    tables, the other figures and the export for IOHanalyzer in the folders tables, figures and ioh.
 
     Unfinished runs are named and left out. InputError, and nothing is written, where there is no finished run, where
     runs are mixed that cannot be compared, or where `out` cannot be written.
@@ -186,13 +199,12 @@ def write_report(directories: Sequence[str | os.PathLike[str]], out: str | os.Pa
             (out / name).write_bytes(content)
     except OSError as error:
         raise InputError(f"cannot write a report to {out}: {error.strerror}") from error
-    return Report(contents.told(), out / "report.html", out / "report.md", out / "figures")
+    return Report(contents.told(), out / "table.md", out / figure_path("curves", "png"), out / "report.html")
 
 
 def _older(out: Path) -> list[Path]:
     """Files of an earlier report that another may not have; nothing else is ever removed."""
-    figures = [out / "figures" / f"{name}.{ending}" for name in CAPTIONS for ending in ("png", "svg")]
-    tables = [out / "tables" / f"pairs.{ending}" for ending in ("md", "tex", "csv")]
-    tables += [out / "tables" / f"{name}.{ending}" for name in ("tasks", "targets") for ending in ("md", "tex", "csv")]
+    figures = [out / figure_path(name, ending) for name in CAPTIONS for ending in ("png", "svg")]
+    tables = [out / table_path(name, e) for name in ("pairs", "tasks", "targets") for e in ("md", "tex", "csv")]
     exported = (out / "ioh").rglob("IOHprofiler_*")
     return [path for path in [*figures, *tables, *exported] if path.is_file()]

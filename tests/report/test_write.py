@@ -7,7 +7,7 @@ import pytest
 from esbench.cli import main
 from esbench.errors import InputError
 from esbench.report.ioh import ioh_files
-from esbench.report.write import CAPTIONS, read_contents, write_report
+from esbench.report.write import CAPTIONS, figure_path, read_contents, write_report
 
 TABLES = ["scores", "aggregates", "pairs", "tasks", "equal_seconds", "targets", "speed", "cost", "coverage", "runs"]
 
@@ -42,17 +42,19 @@ def test_a_report_has_its_files(runs, tmp_path):
     assert set(written) - exported == {
         "report.md",
         "report.html",
-        *(f"tables/{name}.{ending}" for name in TABLES for ending in ("md", "tex", "csv")),
-        *(f"figures/{name}.{ending}" for name in CAPTIONS for ending in ("png", "svg")),
+        *(f"table.{ending}" for ending in ("md", "tex", "csv")),
+        *(f"curves.{ending}" for ending in ("png", "svg")),
+        *(f"tables/{name}.{ending}" for name in TABLES if name != "scores" for ending in ("md", "tex", "csv")),
+        *(f"figures/{name}.{ending}" for name in CAPTIONS if name != "curves" for ending in ("png", "svg")),
     }
-    assert written["figures/curves.png"].startswith(b"\x89PNG")
-    assert b"<svg" in written["figures/curves.svg"]
+    assert written["curves.png"].startswith(b"\x89PNG")
+    assert b"<svg" in written["curves.svg"]
     assert "128 fresh episodes" in report.text
     assert "Computed on 1 x a processor (cpu), matrix products in float32, jax 0.9.0;" in report.text
     for name in CAPTIONS:
-        image = written[f"figures/{name}.svg"] + written[f"figures/{name}.png"]
+        image = written[figure_path(name, "svg")] + written[figure_path(name, "png")]
         assert b"dc:date" not in image and b"Matplotlib v" not in image and b"Matplotlib version" not in image, name
-    assert report.page.exists() and report.tables.exists() and report.figures.is_dir()
+    assert report.page.exists() and report.table.exists() and report.figure.exists()
 
 
 def test_same_rows_same_bytes_wherever_they_lie(runs, tmp_path):
@@ -143,7 +145,7 @@ def test_another_tier_is_another_group(runs, add_run, make_row):
     texts = read_contents([runs]).texts()
     text = texts["report.md"]
     assert "- Tier lite: 1 of the 16 tasks, 2 algorithms, 2 seeds each.\n- Tier standard: 1 of the 16 tasks," in text
-    rows = texts["tables/scores.csv"].splitlines()
+    rows = texts["table.csv"].splitlines()
     assert [row.split(",")[0] for row in rows] == ["tier", "lite", "lite", "standard"]
 
 
@@ -171,7 +173,9 @@ def test_a_place_that_cannot_be_written_is_refused(runs, tmp_path):
 def test_the_page_and_the_markdown_are_complete_in_themselves(runs):
     files = read_contents([runs]).files()
     assert not re.search(r"(src|href)=\"(?!data:|#)", files["report.html"].decode())
-    assert set(re.findall(r"\]\((.*?)\)", files["report.md"].decode())) == {f"figures/{name}.svg" for name in CAPTIONS}
+    assert set(re.findall(r"\]\((.*?)\)", files["report.md"].decode())) == {
+        figure_path(name, "svg") for name in CAPTIONS
+    }
 
 
 def test_the_export_is_what_iohprofiler_reads(runs):

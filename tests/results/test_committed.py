@@ -14,7 +14,8 @@ SETS = sorted(path.name for path in RESULTS.iterdir() if next(path.rglob("run.js
 def differing(contents: Contents, report: Path) -> list[str]:
     """The names of the text tables in `report` that `contents` does not give, or lacks."""
     texts = contents.texts()
-    committed = {str(path.relative_to(report)) for path in [*report.glob("report.md"), *report.glob("tables/*")]}
+    files = [*report.glob("report.md"), *report.glob("table.*"), *report.glob("tables/*")]
+    committed = {str(path.relative_to(report)) for path in files}
     return sorted(
         name
         for name in texts.keys() | committed
@@ -43,7 +44,7 @@ def test_one_number_of_a_score_changes_the_tables_that_show_it(tmp_path):
     shutil.copytree(RESULTS / "bench" / "lite", tmp_path / "lite")
     edit(tmp_path / "lite" / "Knapsack-v1" / "ppo" / "seed-1" / "run.jsonl", -2, '"return_mean": ', '"return_mean": 1')
     wrong = differing(read_contents([tmp_path]), RESULTS / "bench" / "report")
-    assert {"tables/scores.md", "tables/scores.csv", "tables/scores.tex", "tables/runs.csv", "report.md"} <= set(wrong)
+    assert {"table.md", "table.csv", "table.tex", "tables/runs.csv", "report.md"} <= set(wrong)
     assert "tables/cost.md" not in wrong
 
 

@@ -14,7 +14,11 @@ TIE = " ≈"
 
 Comparisons = dict[tuple[str, str], Comparison]
 
-_NUMBERS = ("return_mean", "return_low", "return_high", "score_mean", "useful_steps", "sequential_steps", "overshoot")
+_SECONDS = ("train_seconds", "compile_seconds")
+_NUMBERS = (
+    *("return_mean", "return_low", "return_high", "score_mean"),
+    *("useful_steps", "sequential_steps", "overshoot", *_SECONDS),
+)
 _FRAME = ["tier", "task", "algorithm", "action_mode", "n", "budget", *_NUMBERS]
 
 
@@ -28,7 +32,7 @@ def scores_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> T
                 cell = tier.cell(task, algorithm)
                 name = {"tier": tier.name, "task": task, "algorithm": algorithm}
                 if cell is None:
-                    rows.append([*words(*name.values()), *missing(2), Shown("0", 0), *[Shown("")] * 6])
+                    rows.append([*words(*name.values()), *missing(2), Shown("0", 0), *[Shown("")] * 8])
                     numbers.append({**name, "n": 0})
                     continue
                 values = _numbers(cell, tier.budgets[task])
@@ -38,7 +42,7 @@ def scores_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> T
     frame = pd.DataFrame(numbers, columns=_FRAME).astype({"n": int, "budget": "Int64"} | dict.fromkeys(_NUMBERS, float))
     columns = (
         *("Tier", "Task", "Algorithm", "Return", "95% interval", "Seeds", "Score"),
-        *("Budget", "Useful steps", "Overshoot", "Sequential steps", "Acts"),
+        *("Budget", "Useful steps", "Overshoot", "Sequential steps", "Train s", "Compile s", "Acts"),
     )
     return Table("scores", "Final return", columns, 3, rows, frame, _notes(tiers))
 
@@ -71,6 +75,7 @@ def _numbers(cell: Cell, budget: int) -> dict:
         "score_mean": cell.scores.mean(),
         "useful_steps": cell.mean_of("useful_steps"),
         "sequential_steps": cell.mean_of("sequential_steps"),
+        **{clock: cell.mean_of(clock) for clock in _SECONDS},
         "overshoot": float(np.mean([run.steps_in_all / run.manifest.budget for run in cell.runs])) - 1,
     }
 
@@ -89,6 +94,7 @@ def _shown(values: dict, best: bool, mark: str) -> list[Shown]:
         number(values["useful_steps"], ",.0f"),
         number(values["overshoot"], ".1%"),
         number(values["sequential_steps"], ",.0f"),
+        *(number(values[clock], ".1f") for clock in _SECONDS),
         *words(values["action_mode"]),
     ]
 
@@ -103,5 +109,6 @@ def _notes(tiers: Sequence[Tier]) -> list[str]:
         "Score: (return - random) / (reference - random) with the task's fixed anchors, in log2 for Game2048; not "
         "clipped here.",
         "Budget and useful steps: environment steps of training, the steps at the score row. Overshoot: how far a run "
-        "went past its budget. Sequential steps: the critical path, the longest episode of every generation.",
+        "went past its budget. Sequential steps: the critical path, the longest episode of every generation. "
+        "Train s, compile s: means over seeds, compilation once for all seeds that one process ran.",
     ]
