@@ -1,6 +1,7 @@
 """Tasks by name: the 16 of the catalogue, installed plug-ins, and files of the user's own.
 
-Looking specs up imports neither jax nor any suite; making an environment does.
+Looking specs up imports neither jax nor any suite; making an environment does. Every task that is registered here is
+registered with Gymnasium too, as `esbench/<id>`.
 """
 
 import contextlib
@@ -14,6 +15,8 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
+
+import gymnasium
 
 from esbench.errors import InputError, unknown
 from esbench.plugins import load_object, names_a_file
@@ -39,10 +42,20 @@ _REGISTRY: dict[str, Task] = {}
 
 
 def register(task: Task) -> Task:
-    """Adds a task under its id; the same id twice is an error (ValueError)."""
+    """Adds a task under its id, with Gymnasium as `esbench/<id>`; the same id twice is an error (ValueError)."""
     if task.spec.id in _REGISTRY:
         raise ValueError(f"task {task.spec.id!r} is registered already")
     _REGISTRY[task.spec.id] = task
+    gymnasium.register(
+        id=f"esbench/{task.spec.id}",
+        entry_point="esbench.tasks.face.single:TaskEnv",
+        vector_entry_point="esbench.tasks.face.vector:TaskVectorEnv",
+        reward_threshold=task.spec.reward_threshold,
+        # The environment keeps its own time limit and its own order of calls: no wrapper is needed for either.
+        max_episode_steps=None,
+        order_enforce=False,
+        kwargs={"task": task.spec.id},
+    )
     return task
 
 
@@ -113,8 +126,6 @@ def _from_file(name: str) -> Task:
 
 def _derive(name: str, value: Any) -> Task:
     """The task of a class or function from the user's file, with a default spec."""
-    import gymnasium
-
     from esbench.tasks.environment import TimeLimit
 
     expected = f"{name}: expected a Task, or a class or function without arguments that gives an Environment"

@@ -37,6 +37,7 @@ class TaskSpec:
 
     The number after `-v` changes whenever rewards, observations or ends change. `max_episode_steps` is the cap at
     which an episode is truncated. `requires` is the pinned requirement of the suite. Anchors are None until known.
+    `reward_threshold` is the return at which the task's authors call it solved, None where they state none.
     """
 
     id: str
@@ -51,6 +52,7 @@ class TaskSpec:
     random: Anchor | None = None
     heuristic: Anchor | None = None
     reference: Anchor | None = None
+    reward_threshold: float | None = None
 
     def __post_init__(self):
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*-v\d+", self.id):
