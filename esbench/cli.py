@@ -27,6 +27,7 @@ examples:
   esbench run --task Ant-v0 --algorithm path/to/mine.py:MyStrategy --tier smoke
   esbench sweep --tasks CartPole-v1,Knapsack-v1 --algorithms eggroll,open_es,ppo --seeds 0:3
   esbench report runs --out report                           table and learning curves of all runs below runs/
+  esbench play runs/lite/CartPole-v1/eggroll/seed-0 --out cartpole.gif
   esbench speed --task CartPole-v1 --population 2048         steps a second on this machine
 """
 _RUN_EXAMPLES = """\
@@ -150,6 +151,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 
     tasks = command("tasks", _tasks, "list the tasks, or show one")
     tasks.add_argument("show", nargs="*", metavar="show TASK", help="everything about one task")
+    tasks.add_argument("--gallery", metavar="DIR", help="write a picture of each task, and of all together, to DIR")
     add_format(tasks)
 
     algorithms = command("algorithms", _algorithms, "list the algorithms and their settings")
@@ -181,6 +183,11 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     report = command("report", _report, "write the table and the learning curves of all runs below directories")
     report.add_argument("directories", nargs="+", metavar="DIR")
     report.add_argument("--out", default="report", metavar="DIR", help="where to write (default: report)")
+
+    play = command("play", _play, "film one episode of a run's deployed policy")
+    play.add_argument("run", metavar="RUN", help="the directory of a run")
+    play.add_argument("--out", required=True, metavar="FILE", help="FILE.gif or FILE.mp4")
+    play.add_argument("--seed", type=_whole, default=0, metavar="N", help="of the episode (default: 0)")
 
     new = command("new", _new, "write a file to start from, with its own test", _NEW_EXAMPLES)
     new.add_argument("kind", metavar="strategy", help="strategy: an evolution strategy of your own")
@@ -240,6 +247,8 @@ def _tasks(arguments: argparse.Namespace) -> int:
 
     form = _checked_format(arguments)
     match arguments.show:
+        case [] if arguments.gallery is not None:
+            return _gallery(arguments.gallery)
         case []:
             specs = task_specs()
             if form == "json":
@@ -267,6 +276,35 @@ def _tasks(arguments: argparse.Namespace) -> int:
                 f"tasks {' '.join(arguments.show)!r}: expected `esbench tasks` or `esbench tasks show TASK`"
             )
     return 0
+
+
+def _gallery(directory: str) -> int:
+    """Pictures of all tasks in the catalogue's order; a task that cannot be drawn is named, and the status is 1."""
+    from gymnasium.error import Error
+
+    from esbench.experiment import compilation_cache
+    from esbench.tasks import gallery
+    from esbench.tasks.registry import task_specs
+
+    compilation_cache.enable()
+    folder = Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write pictures to {directory}: {error.strerror}") from error
+    specs = task_specs()
+    pictures = []
+    for spec in specs:
+        try:
+            pictures.append((spec.id, gallery.snapshot(spec.id)))
+        except Error as error:
+            print(f"esbench: no picture of {spec.id}: {' '.join(str(error).split())}", file=sys.stderr)
+            continue
+        print(gallery.save(folder, *pictures[-1]), flush=True)
+    if pictures:
+        gallery.contact_sheet(pictures).save(folder / gallery.SHEET, optimize=True)
+        print(folder / gallery.SHEET)
+    return 0 if len(pictures) == len(specs) else 1
 
 
 def _print_card(spec: "TaskSpec") -> None:
@@ -365,6 +403,17 @@ def _sweep(arguments: argparse.Namespace) -> int:
     done, before = len(results) - failed, runs - len(results)
     print(f"{runs} runs: {done} done, {before} finished before, {failed} failed, {arguments.out}")
     return 1 if failed else 0
+
+
+def _play(arguments: argparse.Namespace) -> int:
+    from esbench.experiment import compilation_cache
+    from esbench.experiment.play import play
+
+    compilation_cache.enable()
+    played = play(Path(arguments.run), Path(arguments.out), arguments.seed)
+    every = "" if played.stride == 1 else f", one frame every {played.stride} steps"
+    print(f"{arguments.out}: return {played.episode_return:.6g} in {played.steps:,} steps{every}")
+    return 0
 
 
 def _new(arguments: argparse.Namespace) -> int:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 GROUP = "esbench.tasks"
 DEFAULT_CAP = 1000
+HOSTED = "gymnasium:"
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,17 @@ def register(task: Task) -> Task:
 
 
 def task(name: str) -> Task:
-    """The task of an id, of the catalogue or of an installed plug-in, or of `path/to/file.py:NAME`.
+    """The task of an id, of the catalogue or of an installed plug-in, of `path/to/file.py:NAME`, or of `gymnasium:ID`.
 
     NAME is a Task, or a class or function without arguments that gives an Environment: its id is then NAME-v0, its
-    suite "user", its cap the environment's attribute `max_episode_steps` or 1000, its budgets the defaults.
+    suite "user", its cap the environment's attribute `max_episode_steps` or 1000, its budgets the defaults. ID is an
+    environment registered with Gymnasium: its id is then gymnasium-ID, its suite "gymnasium".
     Raises InputError where there is no such task.
     """
     if names_a_file(name):
         return _from_file(name)
+    if name.startswith(HOSTED):
+        return _from_gymnasium(name.removeprefix(HOSTED))
     if name not in _REGISTRY:
         broken = _load_plugins()
         if name in broken:
@@ -122,6 +126,14 @@ def _from_file(name: str) -> Task:
     if found.spec.id in _REGISTRY:
         raise InputError(f"{name} has the id {found.spec.id}, which is taken: rename it")
     return found
+
+
+def _from_gymnasium(name: str) -> Task:
+    from esbench.tasks import hosted
+    from esbench.tasks.environment import TimeLimit
+
+    spec = hosted.describe(name)
+    return Task(spec, lambda: TimeLimit(hosted.Hosted(lambda: hosted.flat(name)), spec.max_episode_steps))
 
 
 def _derive(name: str, value: Any) -> Task:
