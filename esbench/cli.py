@@ -144,7 +144,13 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         sub.add_argument("--steps", type=_whole, metavar="N", help="budget in environment steps (default: the tier's)")
         sub.add_argument("--preset", metavar="P", help="smoke, lite, paper or FILE.toml (default: the tier's)")
         sub.add_argument(
-            "--set", action="extend", nargs="+", default=[], metavar="NAME=VALUE", help="settings (esbench algorithms)"
+            "--set",
+            action="extend",
+            nargs="+",
+            default=[],
+            metavar="NAME=VALUE",
+            help="settings of the algorithm (esbench algorithms), the policy (layer_size, n_layers, activation) "
+            "and the machine (lanes, narrow, block)",
         )
         sub.add_argument("--precision", default="float32", help="of matrix products (default: float32)")
         sub.add_argument("--out", default="runs", metavar="DIR", help="results root (default: runs)")

@@ -1,6 +1,6 @@
 """What an algorithm is given: an environment and a policy, without the task's name."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import gymnasium
@@ -10,25 +10,10 @@ from flax import struct
 
 from esbench.policies.networks import Params, Policy
 from esbench.policies.normalization import Moments
+from esbench.sizes import Sizes
 from esbench.tasks.environment import Environment, State, Transition
 
 ActionMode = Literal["sample", "greedy"]
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How a machine runs rollouts: chosen once per run, recorded in its manifest, reused on resume.
-
-    lanes: episodes stepped side by side. narrow: the second, smaller width for the last long episodes; 0 for none.
-    Both are rounded up to eights. block: steps between two looks for finished episodes. member_bytes: what the lanes'
-    own parameters may take; where members are large, as OpenES's are, lanes are fewer. 10 MiB fit a CPU's cache, in
-    which OpenES (3 x 256) runs four times as fast as with 64 lanes.
-    """
-
-    lanes: int = 64
-    narrow: int = 8
-    block: int = 8
-    member_bytes: int = 10 * 2**20
 
 
 class DeployedPolicy(struct.PyTreeNode):
@@ -45,7 +30,7 @@ class Problem:
 
     environment: Environment
     policy: Policy
-    sizes: Sizes = Sizes()
+    sizes: Sizes = field(default_factory=Sizes)
 
     @property
     def blank_observation(self) -> jax.Array:

@@ -16,8 +16,8 @@ from esbench.experiment.assembly import assemble
 from esbench.experiment.presets import find_preset
 from esbench.plugins import names_a_file
 from esbench.policies.networks import PolicySettings
-from esbench.problem import Sizes
 from esbench.results.run_directory import run_path
+from esbench.sizes import Sizes
 from esbench.tasks import registry
 from esbench.tasks.registry import Task
 from esbench.tasks.spec import TIERS
@@ -35,14 +35,16 @@ SMOKE_EPISODES = 16
 class RunConfig:
     """One algorithm on one task, apart from the seed.
 
-    budget: useful environment steps of training. preset: the name it was given by, or the file. name: the directory
-    of its runs. precision: of matrix products, as JAX names it. out: the results root.
+    sizes: those that were given, by name; the others are the machine's. budget: useful environment steps of training.
+    preset: the name it was given by, or the file. name: the directory of its runs. precision: of matrix products, as
+    JAX names it. out: the results root.
     """
 
     task: Task
     algorithm_name: str
     algorithm: Algorithm
     policy: PolicySettings
+    sizes: dict[str, int]
     tier: str
     budget: int
     preset: str
@@ -123,15 +125,16 @@ def resolve(
         raise unknown("precision", precision, PRECISIONS)
     found = registry.task(task)
     preset_name, values = find_preset(algorithm, preset, tier, found.spec.id)
-    built, policy = assemble(algorithm, {**values, **(settings or {})})
+    assembled = assemble(algorithm, {**values, **(settings or {})})
     budget = getattr(found.spec.budgets, tier) if steps is None else steps
     if budget < 1:
         raise InputError(f"budget of {budget} steps: expected at least 1")
     config = RunConfig(
         task=found,
         algorithm_name=algorithm,
-        algorithm=built,
-        policy=policy,
+        algorithm=assembled.algorithm,
+        policy=assembled.policy,
+        sizes=assembled.sizes,
         tier=tier,
         budget=budget,
         preset=preset_name,

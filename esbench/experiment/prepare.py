@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from esbench import sizes
 from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.experiment import compilation_cache
 from esbench.experiment.config import RunConfig
-from esbench.problem import ActionMode, DeployedPolicy, Problem, Sizes
+from esbench.problem import ActionMode, DeployedPolicy, Problem
 from esbench.rollout.evaluation import evaluate
 
 State = Any
@@ -30,7 +31,7 @@ class Prepared:
     """
 
     config: RunConfig
-    sizes: Sizes
+    sizes: sizes.Sizes
     init: Callable[[jax.Array], State]
     step: Callable[[State], tuple[State, StepMetrics]]
     evaluate: Callable[[State, jax.Array], tuple[DeployedPolicy, jax.Array, jax.Array]]
@@ -45,7 +46,7 @@ def make_problem(config: RunConfig) -> Problem:
     """The environment and the policy of a configuration; InputError where the task's suite is not installed."""
     environment = config.task.make()
     policy = config.policy.for_actions(environment.action_space)
-    return Problem(environment, policy, Sizes())  # ty: ignore[invalid-argument-type] Flax types init and apply loosely
+    return Problem(environment, policy, sizes.resolve(config.sizes))  # ty: ignore[invalid-argument-type] Flax types init and apply loosely
 
 
 def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:

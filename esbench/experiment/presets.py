@@ -120,10 +120,10 @@ def _preset(path: Path, name: str, table: dict[str, Any], algorithm: str, *own_t
 def _check(where: str, table: dict[str, Any], values: dict[str, Any], algorithm: str) -> None:
     """A table must build, and none of its values may be of another type than its setting."""
     try:
-        built, policy = assemble(algorithm, values)
+        built = assemble(algorithm, values)
     except InputError as error:
         raise InputError(f"{where} {error}") from error
-    settings = {**dataclasses.asdict(policy), **settings_of(built)}
+    settings = {**built.sizes, **dataclasses.asdict(built.policy), **settings_of(built.algorithm)}
     for name, value in table.items():
         setting = settings[name]
         # The one conversion: a whole number where a float is expected.

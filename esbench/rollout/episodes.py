@@ -17,7 +17,7 @@ from esbench.policies.networks import Carry
 from esbench.policies.normalization import Moments
 from esbench.population.interface import Population
 from esbench.problem import Problem
-from esbench.rollout.policy_rows import MemberStore
+from esbench.rollout.policy_rows import MIN_ROWS, MemberStore
 from esbench.tasks.environment import State
 
 
@@ -88,10 +88,9 @@ def run_episodes(
     jobs = population.size * episodes
     store = MemberStore.of(population)
     fitting = sizes.member_bytes // max(store.own_bytes, 1) // 8 * 8
-    width = _whole(min(sizes.lanes, jobs, max(fitting, 8)))
+    width = _whole(min(sizes.lanes, max(jobs // sizes.jobs_per_lane, MIN_ROWS), jobs, max(fitting, 8)))
     narrow = _whole(sizes.narrow) if _whole(sizes.narrow) < width else 0
-    # As many lanes are refilled at a time: a reset costs as much as what it resets, not as much as all lanes.
-    refill_width = _whole(width // 8)
+    refill_width = min(sizes.refill, width)
     greedy = jnp.broadcast_to(greedy, (population.size,))
 
     def start(job: jax.Array) -> _Lanes:
@@ -139,11 +138,11 @@ def run_episodes(
         return lanes, observations
 
     def refill(progress: _Progress) -> _Progress:
-        """Gives the next jobs to idle lanes, a few at a time."""
+        """Gives the next jobs to idle lanes, `refill_width` at a time: no reset is computed for nothing."""
 
         def wanted(carry):
             lanes, queued = carry
-            return (queued < jobs) & ~lanes.running.all()
+            return (queued < jobs) & ((~lanes.running).sum() >= jnp.minimum(refill_width, jobs - queued))
 
         def some(carry):
             lanes, queued = carry

@@ -13,9 +13,10 @@ from esbench.algorithms.open_es import OpenES
 from esbench.policies.distributions import Categorical, DiagonalGaussian, Distribution
 from esbench.policies.networks import Carry, Params, PolicySettings
 from esbench.population.repeated import Repeated
-from esbench.problem import Problem, Sizes
+from esbench.problem import Problem
 from esbench.rollout.episodes import run_episodes
 from esbench.rollout.objective import EpisodicReturn
+from esbench.sizes import Sizes
 from esbench.speed.timing import Program, Steps, compiled
 from esbench.tasks.environment import Environment
 

@@ -7,7 +7,7 @@ import jax
 
 from esbench.errors import InputError
 from esbench.experiment import compilation_cache, provenance
-from esbench.problem import Sizes
+from esbench.sizes import resolve
 from esbench.speed import generation, policy_alone
 from esbench.speed.timing import interleave
 from esbench.tasks import registry
@@ -75,7 +75,7 @@ def measure(
             }
             programs = policy_alone.programs(width, population, rank)
         else:
-            sizes = Sizes()
+            sizes = resolve({})
             settings |= asdict(sizes)
             programs = generation.programs(environment, sizes, width, population, rank)
         timings = interleave(programs, seconds)

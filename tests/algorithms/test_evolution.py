@@ -14,8 +14,9 @@ from esbench.errors import InputError
 from esbench.policies.networks import PolicySettings
 from esbench.population.low_rank import LowRank
 from esbench.population.objective import Evaluation
-from esbench.problem import Problem, Sizes
+from esbench.problem import Problem
 from esbench.settings import build
+from esbench.sizes import Sizes
 from tests.environments import Walk
 
 STRATEGIES = [pytest.param(EGGROLL(pop_size=512, rank=rank), id=f"eggroll-{rank}") for rank in (1, 4)]

@@ -4,6 +4,7 @@ import pytest
 
 from esbench.errors import InputError
 from esbench.experiment.config import default_name, resolve
+from esbench.sizes import resolve as resolve_sizes
 
 CARTPOLE = {"task": "CartPole-v1", "algorithm": "eggroll"}
 
@@ -26,6 +27,8 @@ CARTPOLE = {"task": "CartPole-v1", "algorithm": "eggroll"}
         ({"settings": {"rank": 0}}, r"rank = 0.*greater than or equal to 1"),
         ({"settings": {"sigma": "0"}}, r"sigma = '0'.*greater than 0"),
         ({"settings": {"sigma": "nan"}}, r"sigma = 'nan'"),
+        ({"settings": {"lanes": "0"}}, r"lanes = '0'.*greater than or equal to 1"),
+        ({"settings": {"blok": 2}}, r"did you mean 'block'\?"),
         ({"settings": {"activation": "gelu"}}, r"activation = 'gelu'.*'pqn'"),
         ({"settings": {"optimizer": "adamm"}}, r"adamm.*'adam'"),
         ({"name": "a/b"}, r"name 'a/b' cannot name a directory"),
@@ -54,6 +57,14 @@ def test_settings_replace_the_presets_and_text_is_read_as_the_settings_type():
     assert config.settings["rank_transform"] is False
     assert config.policy.layer_size == 32
     assert config.settings["pop_size"] == resolve(**CARTPOLE).settings["pop_size"]
+
+
+def test_sizes_are_set_like_settings_and_are_part_of_the_hash():
+    config = resolve(**CARTPOLE, settings={"lanes": "64", "narrow": 0})
+    assert config.sizes == {"lanes": 64, "narrow": 0}
+    own, default = resolve_sizes(config.sizes), resolve_sizes({})
+    assert (own.lanes, own.narrow, own.block) == (64, 0, default.block)
+    assert config.hash(own) != config.hash(default)
 
 
 @pytest.mark.parametrize(

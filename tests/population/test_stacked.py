@@ -6,8 +6,9 @@ import numpy as np
 
 from esbench.policies.networks import PolicySettings
 from esbench.population.stacked import Stacked
-from esbench.problem import Problem, Sizes
+from esbench.problem import Problem
 from esbench.rollout.episodes import run_episodes
+from esbench.sizes import Sizes
 from tests.environments import Walk
 
 

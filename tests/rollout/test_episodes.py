@@ -14,9 +14,10 @@ from esbench.policies.networks import PolicySettings
 from esbench.policies.normalization import Moments
 from esbench.population.gaussian import Gaussian
 from esbench.population.repeated import Repeated
-from esbench.problem import Problem, Sizes
+from esbench.problem import Problem
 from esbench.rollout.episodes import run_episodes
 from esbench.rollout.policy_rows import MemberStore
+from esbench.sizes import Sizes
 from tests.environments import Delay, Recall, Walk
 
 KEY = jax.random.key(7)
@@ -73,8 +74,8 @@ def one_lane_per_job(problem, members, episodes):
     ("rank", "sizes"),
     [
         (1, {"lanes": 64, "narrow": 8, "block": 8}),
-        (1, {"lanes": 24, "narrow": 0, "block": 1}),
-        (1, {"lanes": 500, "narrow": 64, "block": 5}),
+        (1, {"lanes": 24, "narrow": 0, "block": 1, "refill": 1}),
+        (1, {"lanes": 500, "jobs_per_lane": 1, "narrow": 64, "block": 5, "refill": 1000}),
         (None, {"lanes": 32, "narrow": 8, "block": 3}),
     ],
     ids=str,
@@ -105,6 +106,21 @@ def test_computed_steps_count_every_lane():
     useful, computed = int(result.lengths.sum()), int(result.computed_steps.sum())
     assert useful <= computed < 2 * useful
     assert result.computed_steps.shape == (24,) and not (result.computed_steps % 4).any()
+
+
+def test_lanes_are_fewer_where_jobs_are_few():
+    def lanes(episodes, **sizes):
+        task = problem(Delay(longest=20), narrow=0, **sizes)
+        members = Repeated(jax.eval_shape(task.init_params, KEY), size=1)
+        call = jax.eval_shape(
+            lambda members, key: run_episodes(task, members, key, episodes=episodes, greedy=jnp.bool_(False)),
+            members,
+            KEY,
+        )
+        return len(call.computed_steps)
+
+    assert [lanes(episodes) for episodes in (10, 64, 512, 800, 5000)] == [16, 64, 64, 104, 128]
+    assert lanes(300, jobs_per_lane=1, lanes=200) == 200
 
 
 def test_pairs_share_episodes_and_no_others_do():

@@ -14,9 +14,10 @@ from esbench.algorithms.eggroll import EGGROLL
 from esbench.algorithms.evolution import EvolutionLoop
 from esbench.keys import stream
 from esbench.policies.networks import PolicySettings
-from esbench.problem import Problem, Sizes
+from esbench.problem import Problem
 from esbench.rollout.objective import EpisodicReturn
 from esbench.rollout.policy_rows import MemberStore
+from esbench.sizes import Sizes
 from esbench.speed.timing import Steps, compiled, interleave
 from esbench.tasks.registry import task
 

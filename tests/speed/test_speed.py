@@ -11,7 +11,7 @@ import pytest
 
 from esbench.cli import main
 from esbench.errors import InputError
-from esbench.problem import Sizes
+from esbench.sizes import Sizes
 from esbench.speed.policy_alone import open_es_rows
 from esbench.speed.report import measure
 from esbench.speed.timing import MIN_ROUNDS, Program, Steps, compiled, interleave
