@@ -91,7 +91,7 @@ class RunConfig:
         episodes = _episodes(self.settings)
         worst = episodes * self.task.spec.max_episode_steps if episodes else 0
         lines = []
-        if self.task.spec.suite == "gymnasium":
+        if self.task.spec.suite == registry.HOSTED_SUITE:
             lines.append("stepped in Python on the host, one environment after the other: slower than a compiled task")
         if worst <= self.budget:
             return lines

@@ -1,5 +1,7 @@
 """Watching the deployed policy of a run: one episode on its task, as a film."""
 
+import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from esbench.problem import DeployedPolicy
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks import hosted
 from esbench.tasks.face.single import TaskEnv
+from esbench.tasks.registry import HOSTED_SUITE
 
 FORMATS = (".gif", ".mp4")
 FPS = 30
@@ -42,9 +45,9 @@ def play(run: Path, out: Path, seed: int = 0) -> Played:
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"--out {str(out)!r}: expected a file that ends in {' or '.join(FORMATS)}")
     if out.suffix.lower() == ".mp4":
-        _video_writer()
-    if not out.absolute().parent.is_dir():
-        raise InputError(f"--out {str(out)!r}: {out.absolute().parent} is not a directory")
+        _ffmpeg()
+    if out.is_dir() or not out.absolute().parent.is_dir():
+        raise InputError(f"--out {str(out)!r}: expected a file in a directory that is there")
     directory = RunDirectory.open(run)
     manifest, deployed = directory.manifest, directory.load_policy()
     try:
@@ -52,13 +55,21 @@ def play(run: Path, out: Path, seed: int = 0) -> Played:
         frames, played = _film(env, manifest.policy, deployed, seed)
     except gymnasium.error.Error as error:
         raise InputError(f"{run} cannot be played: {error}") from error
-    (_write_gif if out.suffix.lower() == ".gif" else _write_mp4)(out, frames)
+    try:
+        (_write_gif if out.suffix.lower() == ".gif" else _write_mp4)(out, frames)
+    except OSError as error:
+        raise InputError(f"--out {str(out)!r} cannot be written: {error.strerror or error}") from error
     return played
 
 
 def _environment(spec: dict[str, Any]) -> gymnasium.Env:
     """The task of a manifest's spec, to be drawn."""
-    if spec["suite"] == hosted.SUITE:
+    if spec["suite"] == HOSTED_SUITE:
+        # Without these, drawing off screen looks for loudspeakers and a display, and MuJoCo aborts where there is none.
+        os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
+        if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+            os.environ.setdefault("MUJOCO_GL", "egl")
         return hosted.flat(spec["source_id"], "rgb_array")
     return TaskEnv(spec["source_id"] if spec["suite"] == "user" else spec["id"], "rgb_array")
 
@@ -67,13 +78,13 @@ def _film(
     env: gymnasium.Env, policy_settings: dict[str, Any], deployed: DeployedPolicy, seed: int
 ) -> tuple[list[Image.Image], Played]:
     space: Any = env.action_space
-    policy = PolicySettings(**policy_settings).for_actions(space)
+    policy: Any = PolicySettings(**policy_settings).for_actions(space)
     key = stream(jax.random.key(seed), "action")
 
     @jax.jit
     def act(carry: Any, obs: jax.Array, step: jax.Array) -> tuple[Any, jax.Array]:
         seen = obs if deployed.statistics is None else deployed.statistics.normalize(obs)
-        carry, distribution = policy.apply(deployed.params, carry, seen)  # ty: ignore  Flax types apply loosely
+        carry, distribution = policy.apply(deployed.params, carry, seen)
         greedy = deployed.action_mode == "greedy"
         action = distribution.mode() if greedy else distribution.sample(jax.random.fold_in(key, step))
         return carry, jnp.clip(action, space.low, space.high) if isinstance(space, gymnasium.spaces.Box) else action
@@ -109,17 +120,20 @@ def _write_gif(path: Path, frames: list[Image.Image]) -> None:
 
 
 def _write_mp4(path: Path, frames: list[Image.Image]) -> None:
-    size = frames[0].size
-    writer = _video_writer().write_frames(str(path), size, fps=FPS, macro_block_size=2, ffmpeg_log_level="error")
-    writer.send(None)
-    for frame in frames:
-        writer.send(np.asarray(frame))
-    writer.close()
+    width, height = frames[0].size
+    pipe = f"-f rawvideo -pix_fmt rgb24 -s {width}x{height} -r {FPS} -i -".split()
+    film = ["-loglevel", "error", "-y", "-an", "-c:v", "libx264", "-pix_fmt", "yuv420p"]
+    with subprocess.Popen([_ffmpeg(), *pipe, *film, str(path)], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        for frame in frames:
+            process.stdin.write(frame.tobytes())
+    if process.returncode:
+        raise InputError(f"--out {str(path)!r}: ffmpeg could not write it")
 
 
-def _video_writer() -> Any:
+def _ffmpeg() -> str:
     try:
         import imageio_ffmpeg
     except ModuleNotFoundError as error:
         raise InputError("an .mp4 needs imageio-ffmpeg: pip install 'esbench[video]', or write a .gif") from error
-    return imageio_ffmpeg
+    return imageio_ffmpeg.get_ffmpeg_exe()

@@ -4,7 +4,6 @@ A compiled program asks the host once a step for all its lanes; the policies of 
 program. What the program holds of an episode is a number, its handle: the environment behind it lives here.
 """
 
-import re
 import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,10 +17,8 @@ from jax.experimental import io_callback
 
 from esbench.errors import InputError
 from esbench.tasks.environment import Transition
+from esbench.tasks.registry import DEFAULT_CAP, HOSTED_SUITE, hosted_id
 from esbench.tasks.spec import TaskSpec
-
-SUITE = "gymnasium"
-DEFAULT_CAP = 1000
 
 
 class Flat(gymnasium.Wrapper):
@@ -79,12 +76,11 @@ def flat(name: str, render_mode: str | None = None) -> Flat:
 
 
 def describe(name: str) -> TaskSpec:
-    """The spec of `gymnasium:<name>`. Its id is `gymnasium-<name>`, in letters that can name a directory."""
+    """The spec of `gymnasium:<name>`."""
     env = flat(name)
-    slug = re.sub(r"[^\w.-]+", "-", f"{SUITE}-{name}")
     return TaskSpec(
-        id=slug if re.search(r"-v\d+$", slug) else f"{slug}-v0",
-        suite=SUITE,
+        id=hosted_id(name),
+        suite=HOSTED_SUITE,
         source_id=name,
         max_episode_steps=env.get_wrapper_attr("_max_episode_steps"),
         action_kind="discrete" if isinstance(env.action_space, gymnasium.spaces.Discrete) else "continuous",

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import io
 import logging
+import re
 import warnings
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 GROUP = "esbench.tasks"
 DEFAULT_CAP = 1000
-HOSTED = "gymnasium:"
+HOSTED_SUITE = "gymnasium"
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def task(name: str) -> Task:
     """
     if names_a_file(name):
         return _from_file(name)
-    if name.startswith(HOSTED):
-        return _from_gymnasium(name.removeprefix(HOSTED))
+    if name.startswith(f"{HOSTED_SUITE}:"):
+        return _from_gymnasium(name.removeprefix(f"{HOSTED_SUITE}:"))
     if name not in _REGISTRY:
         broken = _load_plugins()
         if name in broken:
@@ -79,6 +80,12 @@ def task(name: str) -> Task:
         if name not in _REGISTRY:
             raise unknown("task", name, _REGISTRY)
     return _REGISTRY[name]
+
+
+def hosted_id(name: str) -> str:
+    """The id of the task `gymnasium:<name>`: `gymnasium-<name>`, in letters that can name a directory."""
+    slug = re.sub(r"[^\w.-]+", "-", f"{HOSTED_SUITE}-{name}")
+    return slug if re.search(r"-v\d+$", slug) else f"{slug}-v0"
 
 
 def task_specs() -> list[TaskSpec]:

@@ -159,7 +159,7 @@ def checked_actions(space: Space, actions: Any, batch: tuple[int, ...] = ()) -> 
     except ValueError:  # lists of different lengths
         value = np.asarray(None)
     discrete = isinstance(space, gymnasium.spaces.Discrete)
-    shape = (*batch, *space.shape)
+    shape = (*batch, *(space.shape or ()))
     if value.dtype.kind not in ("iu" if discrete else "iuf") or value.shape != shape:
         kind = "integers" if discrete else "numbers"
         raise InvalidAction(

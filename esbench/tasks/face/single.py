@@ -70,7 +70,7 @@ class TaskEnv(gymnasium.Env[np.ndarray, Any]):
             self._over = f"{'terminated' if terminated else 'was truncated'} at step {int(self._episode.steps)}"
         return np.array(obs), float(reward), bool(terminated), bool(truncated), {}
 
-    def render(self) -> np.ndarray:  # ty: ignore[invalid-method-override]
+    def render(self) -> np.ndarray:
         """The current state as a picture, uint8 (height, width, 3)."""
         check_rendering(self.render_mode)
         if self._episode is None:

@@ -67,7 +67,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         self._obs: jax.Array | None = None
         self._ended = np.zeros(self.num_envs, bool)
 
-    def reset(  # ty: ignore[invalid-method-override]
+    def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict]:
         """Fresh episodes, of all environments or of those in `options["reset_mask"]`, bool (num_envs,).

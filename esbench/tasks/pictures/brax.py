@@ -12,9 +12,10 @@ import subprocess
 import sys
 from typing import Any
 
-import mujoco
 import numpy as np
 from gymnasium.error import DependencyNotInstalled
+
+mujoco: Any = importlib.import_module("mujoco")  # its names are not known to type checkers
 
 HEIGHT, WIDTH = 400, 400
 
@@ -74,7 +75,7 @@ class Camera:
         self._renderer.update_scene(self._data, self._camera)
         return self._renderer.render()
 
-    def _own_camera(self) -> mujoco.MjvCamera:
+    def _own_camera(self) -> Any:
         """MuJoCo's free camera, nearer and lower."""
         camera = mujoco.MjvCamera()
         mujoco.mjv_defaultFreeCamera(self._model, camera)

@@ -53,4 +53,4 @@ class Brax:
         """Draws a state, uint8 (height, width, 3); what it takes to draw is loaded when first used."""
         from esbench.tasks.pictures.brax import Camera
 
-        return Camera(self._environment.sys)
+        return Camera(self._environment.sys)  # ty: ignore[missing-attribute]
