@@ -314,18 +314,14 @@ def _gallery(directory: str) -> int:
 
 
 def _print_card(spec: "TaskSpec") -> None:
-    rows = [
-        (spec.id, spec.description),
-        ("suite", f"{spec.suite} ({spec.source_id})" + (f", {spec.requires}" if spec.requires else "")),
-        ("in the paper", spec.paper_id or "-"),
-        ("actions", spec.action_kind),
-        ("cap", f"{spec.max_episode_steps:,} steps"),
-        ("budgets", ", ".join(f"{tier} {steps:,}" for tier, steps in spec.to_json()["budgets"].items())),
-    ]
-    for name in ("random", "heuristic", "reference"):
-        anchor = getattr(spec, name)
-        rows.append((name, f"{anchor.value:g} ({anchor.source})" if anchor else "-"))
-    _print_columns(rows)
+    import textwrap
+
+    from esbench.tasks import cards
+
+    lines = cards.lines(spec)
+    width = max(len(name) for name, _ in lines) + 2
+    for name, text in lines:
+        print(textwrap.fill(text, 110, initial_indent=name.ljust(width), subsequent_indent=" " * width))
 
 
 def _algorithms(arguments: argparse.Namespace) -> int:

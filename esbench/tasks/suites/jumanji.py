@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import gymnasium
 import jax
@@ -68,6 +69,9 @@ class Jumanji:
         """Draws a state, uint8 (height, width, 3); what it takes to draw is loaded when first used."""
         from esbench.tasks.pictures import jumanji as pictures
 
-        return {Game2048: pictures.game_2048, Knapsack: pictures.knapsack, Snake: pictures.snake}[
-            type(self._environment)
-        ]
+        draw: dict[Any, Callable[[State], np.ndarray]] = {
+            Game2048: pictures.game_2048,
+            Knapsack: pictures.knapsack,
+            Snake: pictures.snake,
+        }
+        return draw[type(self._environment)]
