@@ -33,6 +33,13 @@ def test_python_of_the_readme_runs(tmp_path, monkeypatch):
     assert len(names["rows"]) == len(names["result"].rows)
 
 
+def test_gymnasium_of_the_readme_runs():
+    names = {}
+    exec(next(block for block in python_blocks() if "gymnasium.make" in block), names)
+    assert names["envs"].num_envs == 1024
+    assert names["env"].action_space.shape == (8,)
+
+
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", README.read_text()))))
 def test_links_of_the_readme_lead_somewhere(link):
     assert (README.parent / link).exists()
