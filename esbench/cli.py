@@ -6,6 +6,7 @@ Everything heavy is imported by the command that needs it, so that `--help` and 
 import argparse
 import json
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,11 @@ examples:
 tiers: smoke (seconds, proves that it runs), lite (about a minute of training on two CPU cores),
 standard (5e7 steps), paper (5e8 steps).
 """
+_SET = """settings of the algorithm (esbench algorithms), of the policy (layer_size, n_layers, activation) and of
+the machine (lanes, narrow, block)"""
+_DEVICES = """devices that share each generation's episodes and update, of all processes that Slurm or Open MPI
+started; PPO shares its evaluations only (default: 1)"""
+_VERBOSE = "say how each parameter of the policy is perturbed, and show where a strategy's error came from"
 _SWEEP_EXAMPLES = """\
 examples:
   esbench sweep --tasks CartPole-v1,Pendulum-v1 --algorithms eggroll,open_es,ppo --seeds 0:5
@@ -143,15 +149,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         sub.add_argument("--tier", default="lite", help="smoke, lite, standard or paper (default: lite)")
         sub.add_argument("--steps", type=_whole, metavar="N", help="budget in environment steps (default: the tier's)")
         sub.add_argument("--preset", metavar="P", help="smoke, lite, paper or FILE.toml (default: the tier's)")
-        sub.add_argument(
-            "--set",
-            action="extend",
-            nargs="+",
-            default=[],
-            metavar="NAME=VALUE",
-            help="settings of the algorithm (esbench algorithms), the policy (layer_size, n_layers, activation) "
-            "and the machine (lanes, narrow, block)",
-        )
+        sub.add_argument("--set", action="extend", nargs="+", default=[], metavar="NAME=VALUE", help=_SET)
+        sub.add_argument("--devices", type=_whole, metavar="N", help=_DEVICES)
         sub.add_argument("--precision", default="float32", help="of matrix products (default: float32)")
         sub.add_argument("--out", default="runs", metavar="DIR", help="results root (default: runs)")
 
@@ -171,6 +170,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     run.add_argument("--name", metavar="LABEL", help="directory of the run (default: the algorithm's name)")
     run.add_argument("--resume", action="store_true", help="not available yet")
     run.add_argument("--max-seconds", type=_seconds, metavar="S", help="stop after the first step past it, unfinished")
+    run.add_argument("-v", "--verbose", action="store_true", help=_VERBOSE)
     run.add_argument("--dry-run", action="store_true", help="show what would run, and run nothing")
 
     sweep = command("sweep", _sweep, "run tasks x algorithms x seeds, one after another", _SWEEP_EXAMPLES)
@@ -219,6 +219,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line `argv`, the process's by default. The exit status: 0 done, 1 failed, 2 bad input."""
+    arguments = None
     try:
         arguments = _parse(sys.argv[1:] if argv is None else argv)
         return arguments.function(arguments)
@@ -226,6 +227,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except StrategyError as error:
+        if getattr(arguments, "verbose", False):
+            traceback.print_exception(error)
         print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except SystemExit as error:  # argparse, after --help
@@ -363,6 +366,7 @@ def _config(arguments: argparse.Namespace, task: str, algorithm: str, name: str 
         settings=_settings(arguments.set),
         name=name,
         precision=arguments.precision,
+        devices=arguments.devices,
         out=arguments.out,
     )
 
@@ -376,10 +380,12 @@ def _run(arguments: argparse.Namespace) -> int:
 
         _print_columns(plan(config, arguments.seed))
         return 0
+    from esbench.experiment import devices
     from esbench.experiment.run import run_config
 
-    result = run_config(config, arguments.seed, arguments.max_seconds)
-    print(_outcome(config.label, arguments.seed, result))
+    result = run_config(config, arguments.seed, arguments.max_seconds, arguments.verbose)
+    if devices.is_first():
+        print(_outcome(config.label, arguments.seed, result))
     return 0
 
 

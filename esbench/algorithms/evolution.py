@@ -112,5 +112,19 @@ class EvolutionLoop:
         """How the objective contracts each parameter: decides which are perturbed at low rank."""
         return None if population.rank is None else self.objective.layout(population.mean)
 
+    def describe(self) -> list[str]:
+        """How a generation perturbs each parameter, a line each; nothing for populations that are not Gaussian."""
+        state = jax.eval_shape(self.init, jax.random.key(0))
+        population, _ = jax.eval_shape(self.checked.ask, jax.random.key(0), state.strategy)
+        if not isinstance(population, Gaussian):
+            return []
+        contracted = replace(population, layout=self.layout(population)).contracted
+        lines = []
+        for (path, leaf), axes in zip(jax.tree_util.tree_leaves_with_path(population.mean), contracted, strict=True):
+            how = "densely" if axes is None else f"at rank {population.rank}, as a kernel that contracts axes {axes}"
+            name = jax.tree_util.keystr(path, simple=True, separator="/")
+            lines.append(f"{name} {leaf.shape}: perturbed {how}")
+        return lines
+
     def deployed(self, state: EvolutionState) -> DeployedPolicy:
         return self.objective.deploy(self.checked.deployed(state.strategy), state.objective)

@@ -30,7 +30,10 @@ class StepMetrics(struct.PyTreeNode):
 
 
 class Learner(Protocol):
-    """Pure functions over a state pytree. `step` is jitted by the runner, with the state donated."""
+    """Pure functions over a state pytree. `step` is jitted by the runner, with the state donated.
+
+    A learner may also have `describe() -> list[str]`: lines that `esbench run -v` prints before the run.
+    """
 
     def init(self, key: jax.Array) -> State: ...
     def step(self, state: State) -> tuple[State, StepMetrics]: ...

@@ -111,13 +111,15 @@ def resolve(
     settings: Mapping[str, Any] | None = None,
     name: str | None = None,
     precision: str = "float32",
+    devices: int | None = None,
     out: str | Path = "runs",
 ) -> RunConfig:
     """The configuration these options of `esbench run` describe.
 
     steps: the budget, where it is not the tier's. preset: a name or a FILE.toml, the tier's where None. settings:
-    values by name that replace the preset's, as text or as numbers. name: the directory of the runs, where it is not
-    the algorithm's. Raises InputError, one line, for everything that cannot be.
+    values by name that replace the preset's, as text or as numbers. devices: how many share a population's work.
+    name: the directory of the runs, where it is not the algorithm's.
+    Raises InputError, one line, for everything that cannot be.
     """
     if tier not in TIERS:
         raise unknown("tier", tier, TIERS)
@@ -125,7 +127,8 @@ def resolve(
         raise unknown("precision", precision, PRECISIONS)
     found = registry.task(task)
     preset_name, values = find_preset(algorithm, preset, tier, found.spec.id)
-    assembled = assemble(algorithm, {**values, **(settings or {})})
+    on = {} if devices is None else {"devices": devices}
+    assembled = assemble(algorithm, {**values, **(settings or {}), **on})
     budget = getattr(found.spec.budgets, tier) if steps is None else steps
     if budget < 1:
         raise InputError(f"budget of {budget} steps: expected at least 1")

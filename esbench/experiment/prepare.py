@@ -1,5 +1,6 @@
 """From a configuration to compiled programs: what the seeds of one algorithm on one task share."""
 
+import functools
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import numpy as np
 
 from esbench import sizes
 from esbench.algorithms.interface import Learner, StepMetrics
-from esbench.experiment import compilation_cache
+from esbench.experiment import compilation_cache, devices
 from esbench.experiment.config import RunConfig
 from esbench.problem import ActionMode, DeployedPolicy, Problem
 from esbench.rollout.evaluation import evaluate
@@ -43,10 +44,15 @@ class Prepared:
 
 
 def make_problem(config: RunConfig) -> Problem:
-    """The environment and the policy of a configuration; InputError where the task's suite is not installed."""
+    """The environment and the policy of a configuration.
+
+    InputError where the task's suite is not installed, or the devices are not there.
+    """
+    resolved = sizes.resolve(config.sizes)
+    devices.claim(resolved.devices)
     environment = config.task.make()
     policy = config.policy.for_actions(environment.action_space)
-    return Problem(environment, policy, sizes.resolve(config.sizes))  # ty: ignore[invalid-argument-type] Flax types init and apply loosely
+    return Problem(environment, policy, resolved)  # ty: ignore[invalid-argument-type] Flax types init and apply loosely
 
 
 def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
@@ -58,15 +64,21 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
         return deployed, *evaluate(problem, deployed, key, config.episodes)
 
     numbers = _numbers(config.algorithm)
-    with compilation_cache.watch() as use, jax.default_matmul_precision(config.precision):
+    everywhere = devices.replicated(problem.sizes.devices)
+    jit = functools.partial(jax.jit, in_shardings=everywhere, out_shardings=everywhere)
+    with (
+        compilation_cache.watch() as use,
+        jax.default_matmul_precision(config.precision),
+        devices.ambient(problem.sizes.devices),
+    ):
         start = time.perf_counter()
         if numbers is None:
-            init = jax.jit(learner.init).trace(key)
+            init = jit(learner.init).trace(key)
         else:
-            init = jax.jit(lambda algorithm, key: algorithm.bind(problem).init(key)).trace(numbers, key)
+            init = jit(lambda algorithm, key: algorithm.bind(problem).init(key)).trace(numbers, key)
         state = init.out_info
-        step = jax.jit(learner.step, donate_argnums=0).trace(state)
-        scoring = jax.jit(score).trace(state, key)
+        step = jit(learner.step, donate_argnums=0).trace(state)
+        scoring = jit(score).trace(state, key)
         programs = [traced.lower() for traced in (init, step, scoring)]
         # XLA compiles outside Python's lock, each program mostly on one core: side by side they take less time.
         with ThreadPoolExecutor(len(programs)) as pool:

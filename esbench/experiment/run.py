@@ -7,19 +7,23 @@ atomic rewrite of the file. So a run is finished exactly when it has a final row
 rows is always that of the last row that can be the score.
 """
 
+import os
+import sys
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TextIO
 
 import jax
 import numpy as np
 
 from esbench.counts import total
-from esbench.errors import StrategyError
-from esbench.experiment import compilation_cache, provenance
+from esbench.errors import InputError, StrategyError
+from esbench.experiment import compilation_cache, devices, provenance
 from esbench.experiment.config import RunConfig, resolve
 from esbench.experiment.prepare import Prepared, State, make_problem, prepare
 from esbench.experiment.progress import Progress, progress
@@ -94,6 +98,7 @@ def run(
     settings: dict[str, object] | None = None,
     name: str | None = None,
     precision: str = "float32",
+    devices: int = 1,
     out: str | Path = "runs",
     max_seconds: float | None = None,
 ) -> RunResult:
@@ -102,23 +107,45 @@ def run(
     The options are those of the command line; `settings` is `--set`. Raises InputError, before anything is written,
     for what cannot be run.
     """
-    return run_config(resolve(task, algorithm, tier, steps, preset, settings, name, precision, out), seed, max_seconds)
+    config = resolve(task, algorithm, tier, steps, preset, settings, name, precision, devices, out)
+    return run_config(config, seed, max_seconds)
 
 
-def run_config(config: RunConfig, seed: int, max_seconds: float | None = None) -> RunResult:
-    """One run of a resolved configuration, compilation included."""
+def run_config(config: RunConfig, seed: int, max_seconds: float | None = None, verbose: bool = False) -> RunResult:
+    """One run of a resolved configuration, compilation included.
+
+    verbose: say first what each parameter of the policy is perturbed by.
+
+    On several devices, all processes that a scheduler started for it run it together; the first one writes and speaks.
+    """
+    if config.sizes.get("devices", 1) == 1:
+        return _run_alone(config, seed, max_seconds, verbose, sys.stderr)
+    devices.join()
+    if max_seconds is not None and jax.process_count() > 1:
+        raise InputError(f"--max-seconds {max_seconds}: expected one process, whose clock decides")
+    if devices.is_first():
+        return _run_alone(config, seed, max_seconds, verbose, sys.stderr)
+    with TemporaryDirectory() as scratch, open(os.devnull, "w") as silence:
+        return _run_alone(replace(config, out=Path(scratch)), seed, max_seconds, False, silence)
+
+
+def _run_alone(config: RunConfig, seed: int, max_seconds: float | None, verbose: bool, stream: TextIO) -> RunResult:
     RunDirectory.check_new(config.path(seed))
-    reporter = progress()
-    return run_seed(announce_and_prepare(config, reporter), seed, reporter, max_seconds)
+    reporter = progress(stream)
+    return run_seed(announce_and_prepare(config, reporter, verbose), seed, reporter, max_seconds)
 
 
-def announce_and_prepare(config: RunConfig, reporter: Progress) -> Prepared:
+def announce_and_prepare(config: RunConfig, reporter: Progress, verbose: bool = False) -> Prepared:
     """The programs of a configuration, with a word to the reader before the wait; InputError comes before the word."""
     compilation_cache.enable()
     problem = make_problem(config)
     learner = config.algorithm.bind(problem)
     for warning in config.warnings():
         reporter.message(f"warning: {config.label}: {warning}")
+    describe = getattr(learner, "describe", None)
+    if verbose and callable(describe):
+        for line in describe():
+            reporter.message(line)
     reporter.message(f"{config.label}: compiling")
     return prepare(config, problem, learner)
 

@@ -1,5 +1,7 @@
 """Running statistics of observations: gathered in training, frozen with the policy, applied wherever it acts."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -35,6 +37,12 @@ class Moments(struct.PyTreeNode):
         delta = other.mean - self.mean
         deviations = self.deviations + other.deviations + delta**2 * self.count * share
         return Moments(count, self.mean + delta * share, deviations)
+
+    @classmethod
+    def merged(cls, parts: "Moments") -> "Moments":
+        """Of all samples together, whose moments `parts` holds along its leaves' first axis."""
+        each = [jax.tree.map(lambda leaf, i=i: leaf[i], parts) for i in range(len(parts.count))]
+        return functools.reduce(cls.merge, each)
 
     def normalize(self, x: jax.Array) -> jax.Array:
         """`x` minus the mean, over the standard deviation, clipped to +-10; unchanged while nothing was seen."""

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from esbench.policies.networks import Params
+from esbench.population.devices import device_count, summed
 from esbench.population.low_rank import Layout, LowRank, factor_sizes, outer
 from esbench.population.noise import LAWS, Law
 
@@ -83,18 +84,25 @@ class Gaussian(struct.PyTreeNode):
             raise ValueError(f"weights of shape {weights.shape}: expected one per member, {(self.size,)}")
         if self.antithetic:
             weights = weights[0::2] - weights[1::2]
-        chunk = min(len(weights), self._chunk())
-        chunks = -(-len(weights) // chunk)
-        weights = jnp.pad(weights, (0, chunks * chunk - len(weights))).reshape(chunks, chunk)
-        pairs = jnp.arange(chunks * chunk).reshape(chunks, chunk)
-        leaves, tree = jax.tree.flatten(self.mean)
+        devices = device_count()
+        chunk = min(-(-len(weights) // devices), self._chunk())
+        chunks = -(-len(weights) // (chunk * devices))  # of a device
+        weights = jnp.pad(weights, (0, devices * chunks * chunk - len(weights))).reshape(devices, chunks, chunk)
+        pairs = jnp.arange(weights.size).reshape(weights.shape)
+        total = summed(
+            lambda device, own, pairs, weights: own._share(pairs[device], weights[device]), self, pairs, weights
+        )
+        return jax.tree.unflatten(jax.tree.structure(self.mean), total)
+
+    def _share(self, pairs: jax.Array, weights: jax.Array) -> list[jax.Array]:
+        """The sum over pairs, int32 (chunks, chunk), of their weights, alike, times their noise; per leaf."""
 
         def add(total, chunk):
             pairs, weights = chunk
             return jax.tree.map(jnp.add, total, self._chunk_sum(jax.vmap(self._noise)(pairs), weights)), None
 
-        total, _ = jax.lax.scan(add, [jnp.zeros_like(leaf) for leaf in leaves], (pairs, weights))
-        return jax.tree.unflatten(tree, total)
+        total, _ = jax.lax.scan(add, [jnp.zeros_like(leaf) for leaf in jax.tree.leaves(self.mean)], (pairs, weights))
+        return total
 
     def _chunk_sum(self, noise: list[Any], weights: jax.Array) -> list[jax.Array]:
         total = []

@@ -2,7 +2,8 @@
 
 Members x episodes are jobs. A fixed number of lanes steps episodes side by side; a lane whose episode is over takes
 the next job, so a long episode does not hold up the others. When the queue is empty and few lanes are alive they move
-into a second, narrower set. Returns and lengths are those of each job run alone, to the bit.
+into a second, narrower set. Returns and lengths are those of each job run alone, to the bit. Where devices share the
+work each has a queue and lanes of its own.
 """
 
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from esbench.keys import stream
 from esbench.policies.distributions import Distribution
 from esbench.policies.networks import Carry
 from esbench.policies.normalization import Moments
+from esbench.population.devices import device_count, gathered
 from esbench.population.interface import Population
 from esbench.problem import Problem
 from esbench.rollout.policy_rows import MIN_ROWS, MemberStore
@@ -60,7 +62,7 @@ class _Lanes(NamedTuple):
 class _Progress(NamedTuple):
     lanes: _Lanes
     queued: jax.Array  # the next job of the queue
-    returns: jax.Array  # (jobs + 1,): the last entry swallows what is not finished
+    returns: jax.Array  # (share + 1,): the last entry swallows what is not finished
     lengths: jax.Array
     blocks: jax.Array
     observations: Moments | None
@@ -84,23 +86,68 @@ def run_episodes(
     Episode e of pair p has the key fold_in(fold_in(key, p), e); its step t draws from fold_in(s, t), where s is that
     key's stream `action` or `environment`.
     """
-    policy, sizes = problem.policy, problem.sizes
     jobs = population.size * episodes
+    share = -(-jobs // device_count())
+
+    def part(device, population, key, greedy, statistics) -> _Done:
+        queue = _Queue(first=device * share, jobs=jnp.clip(jobs - device * share, 0, share), share=share)
+        return _work(problem, population, key, queue, episodes, greedy, statistics, gather)
+
+    done: _Done = gathered(part, population, key, jnp.broadcast_to(greedy, (population.size,)), statistics)
+    shape = (population.size, episodes)
+    return Episodes(
+        returns=done.returns.reshape(-1)[:jobs].reshape(shape),
+        lengths=done.lengths.reshape(-1)[:jobs].reshape(shape),
+        computed_steps=done.computed_steps.reshape(-1),
+        observations=None if done.observations is None else Moments.merged(done.observations),
+    )
+
+
+class _Queue(NamedTuple):
+    """A device's jobs: `jobs` of them, int32 () and at most `share`, numbered from `first` on in the population."""
+
+    first: jax.Array
+    jobs: jax.Array
+    share: int
+
+
+class _Done(NamedTuple):
+    """What a device's jobs gave: returns and lengths (share,), computed steps (lanes,)."""
+
+    returns: jax.Array
+    lengths: jax.Array
+    computed_steps: jax.Array
+    observations: Moments | None
+
+
+def _work(
+    problem: Problem,
+    population: Population,
+    key: jax.Array,
+    queue: _Queue,
+    episodes: int,
+    greedy: jax.Array,
+    statistics: Moments | None,
+    gather: bool,
+) -> _Done:
+    """Works through a queue of jobs. A job's number here is its place in the queue."""
+    policy, sizes = problem.policy, problem.sizes
+    first, jobs, share = queue
     store = MemberStore.of(population)
     fitting = sizes.member_bytes // max(store.own_bytes, 1) // 8 * 8
-    width = _whole(min(sizes.lanes, max(jobs // sizes.jobs_per_lane, MIN_ROWS), jobs, max(fitting, 8)))
+    width = _whole(min(sizes.lanes, max(share // sizes.jobs_per_lane, MIN_ROWS), share, max(fitting, 8)))
     narrow = _whole(sizes.narrow) if _whole(sizes.narrow) < width else 0
     refill_width = min(sizes.refill, width)
-    greedy = jnp.broadcast_to(greedy, (population.size,))
 
     def start(job: jax.Array) -> _Lanes:
         """Fresh episodes of the jobs, int32 (rows,)."""
-        member = jnp.minimum(job // episodes, population.size - 1)
+        index = first + job
+        member = jnp.minimum(index // episodes, population.size - 1)
 
         def episode_key(member, episode):
             return jax.random.fold_in(jax.random.fold_in(key, population.pair(member)), episode)
 
-        keys = jax.vmap(episode_key)(member, job % episodes)
+        keys = jax.vmap(episode_key)(member, index % episodes)
         state, obs = jax.vmap(lambda key: problem.environment.reset(stream(key, "reset")))(keys)
         carry = jax.tree.map(lambda x: jnp.broadcast_to(x, (len(job), *jnp.shape(x))), policy.initial_carry())
         return _Lanes(
@@ -161,9 +208,9 @@ def run_episodes(
         lanes, observations = jax.lax.fori_loop(
             0, sizes.block, lambda _, carry: step(*carry), (progress.lanes, progress.observations)
         )
-        slot = jnp.where(lanes.running, jobs, lanes.job)
+        slot = jnp.where(lanes.running, share, lanes.job)
         return progress._replace(
-            lanes=lanes._replace(job=jnp.where(lanes.running, lanes.job, jobs)),
+            lanes=lanes._replace(job=jnp.where(lanes.running, lanes.job, share)),
             returns=progress.returns.at[slot].set(lanes.total),
             lengths=progress.lengths.at[slot].set(lanes.length),
             blocks=progress.blocks + 1,
@@ -171,12 +218,12 @@ def run_episodes(
         )
 
     blank = jax.eval_shape(start, jnp.zeros(1, int))
-    idle = _blank(blank, width)._replace(job=jnp.full(width, jobs), actor=_blank(blank.actor, store.rows(width)))
+    idle = _blank(blank, width)._replace(job=jnp.full(width, share), actor=_blank(blank.actor, store.rows(width)))
     progress = _Progress(
         lanes=idle,
         queued=jnp.int32(0),
-        returns=jnp.zeros(jobs + 1, jnp.float32),
-        lengths=jnp.zeros(jobs + 1, jnp.int32),
+        returns=jnp.zeros(share + 1, jnp.float32),
+        lengths=jnp.zeros(share + 1, jnp.int32),
         blocks=jnp.int32(0),
         observations=Moments.empty(problem.environment.observation_space.shape[0]) if gather else None,
     )
@@ -188,17 +235,11 @@ def run_episodes(
         alive = jnp.nonzero(progress.lanes.running, size=store.rows(narrow), fill_value=width)[0]
         moved = jax.tree.map(lambda x: x[jnp.minimum(alive, width - 1)], progress.lanes)
         lanes = jax.tree.map(lambda x: x[:narrow], moved)._replace(actor=moved.actor)
-        lanes = lanes._replace(running=alive[:narrow] < width, job=jnp.where(alive[:narrow] < width, lanes.job, jobs))
+        lanes = lanes._replace(running=alive[:narrow] < width, job=jnp.where(alive[:narrow] < width, lanes.job, share))
         progress = progress._replace(lanes=lanes, blocks=jnp.int32(0))
         progress = jax.lax.while_loop(lambda p: p.lanes.running.any(), block, progress)
         computed_steps = jnp.concatenate([computed_steps, jnp.full(narrow, progress.blocks * sizes.block)])
-    shape = (population.size, episodes)
-    return Episodes(
-        returns=progress.returns[:jobs].reshape(shape),
-        lengths=progress.lengths[:jobs].reshape(shape),
-        computed_steps=computed_steps,
-        observations=progress.observations,
-    )
+    return _Done(progress.returns[:share], progress.lengths[:share], computed_steps, progress.observations)
 
 
 def _whole(width: int) -> int:

@@ -15,9 +15,11 @@ BROKEN = HERE / "broken.py"
 ECHO = f"{HERE.parent / 'experiment' / 'tiny.py'}:ECHO"
 
 
-def run(strategy, out, task=ECHO):
+def run(strategy, out, *more, task=ECHO):
     small = ["--set", "n_layers=1", "layer_size=8", "pop_size=16"]
-    return main(["run", "--task", task, "--algorithm", f"{BROKEN}:{strategy}", "--tier", "smoke", "--out", out, *small])
+    return main(
+        ["run", "--task", task, "--algorithm", f"{BROKEN}:{strategy}", "--tier", "smoke", "--out", out, *more, *small]
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,11 @@ def test_a_wrong_answer_is_one_line_and_status_1_and_writes_nothing(strategy, me
 def test_the_line_of_the_file_that_raised_is_named(tmp_path, capsys):
     run("RaisesInAsk", str(tmp_path))
     (number,) = [n for n, text in enumerate(BROKEN.read_text().splitlines(), 1) if "no such layer" in text]
-    assert f"broken.py:{number}: RaisesInAsk.ask" in capsys.readouterr().err
+    plain = capsys.readouterr().err
+    assert f"broken.py:{number}: RaisesInAsk.ask" in plain and "Traceback" not in plain
+    run("RaisesInAsk", str(tmp_path), "-v")
+    verbose = capsys.readouterr().err
+    assert 'state.mean["no such layer"]' in verbose and verbose.splitlines()[-1] == plain.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

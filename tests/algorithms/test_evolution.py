@@ -186,6 +186,18 @@ def test_deployed_policy_carries_frozen_statistics_and_its_mode():
     assert plain.deployed(plain.init(jax.random.key(0))).statistics is None
 
 
+def test_a_strategy_says_what_is_perturbed_densely():
+    kernels, biases = "at rank 1, as a kernel that contracts axes (0,)", "densely"
+    assert EvolutionAlgorithm(EGGROLL(pop_size=8), Evolution()).bind(walk()).describe() == [
+        f"params/MLP_0/Dense_0/bias (8,): perturbed {biases}",
+        f"params/MLP_0/Dense_0/kernel (2, 8): perturbed {kernels}",
+        f"params/MLP_0/Dense_1/bias (2,): perturbed {biases}",
+        f"params/MLP_0/Dense_1/kernel (8, 2): perturbed {kernels}",
+        f"params/log_std (2,): perturbed {biases}",
+    ]
+    assert all("densely" in line for line in EvolutionAlgorithm(OpenES(), Evolution()).bind(walk()).describe())
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [

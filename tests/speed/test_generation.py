@@ -3,23 +3,15 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from esbench.algorithms.eggroll import EGGROLL
-from esbench.algorithms.evolution import EvolutionLoop
-from esbench.keys import stream
-from esbench.policies.networks import PolicySettings
-from esbench.problem import Problem
-from esbench.rollout.objective import EpisodicReturn
+from baselines.studies.lanes import CASES, asked, fresh, generation, measure
 from esbench.rollout.policy_rows import MemberStore
-from esbench.sizes import Sizes
 from esbench.speed.timing import Steps, compiled, interleave
-from esbench.tasks.registry import task
 
 pytestmark = pytest.mark.slow
 KEY = jax.random.key(0)
@@ -27,65 +19,16 @@ KEY = jax.random.key(0)
 
 def cartpole(population):
     """The loop of EGGROLL on CartPole-v1, as in training, and its fresh state."""
-    environment = task("CartPole-v1").make()
-    problem = Problem(environment, PolicySettings().for_actions(environment.action_space), Sizes())
-    objective = EpisodicReturn(problem, episodes=1, greedy=False, normalize_observations=False)
-    loop = EvolutionLoop(EGGROLL(pop_size=population), objective)
-    return loop, jax.jit(loop.init)(KEY)
+    return fresh("CartPole-v1", population)
 
 
-def asked(loop, state):
-    """The population that the loop's next step evaluates."""
-    key = jax.random.fold_in(state.key, state.generation)
-    population, _ = loop.strategy.ask(stream(key, "ask"), state.strategy)
-    return replace(population, layout=loop.layout(population))
-
-
-def generation(loop, state):
-    def step(state):
-        state, metrics = loop.step(state)
-        return Steps(metrics.useful_steps, metrics.computed_steps), state
-
-    return compiled("generation", step, state)
-
-
-def scanned_to_the_cap(loop, state, cap):
-    """The plain way: a lane for every member, all of them stepped `cap` times."""
-    problem, members = loop.objective.problem, asked(loop, state)
-
-    def run(members):
-        index = jnp.arange(members.size)
-        store = MemberStore.of(members)
-        own = store.derive(members, index)
-        keys = jax.vmap(lambda i: jax.random.fold_in(KEY, members.pair(i)))(index)
-        environment_state, obs = jax.vmap(problem.environment.reset)(keys)
-
-        def step(carry, t):
-            environment_state, obs, total, length, running = carry
-            _, distribution = store.apply(problem.policy, own, (), obs)
-            step_keys = jax.vmap(lambda key: jax.random.fold_in(key, t))(keys)
-            action = jax.vmap(lambda d, key: d.sample(key))(distribution, step_keys)
-            environment_state, after = jax.vmap(problem.step)(step_keys, environment_state, action)
-            total = total + jnp.where(running, after.reward, 0)
-            length = length + running
-            running = running & ~(after.terminated | after.truncated)
-            return (environment_state, after.obs, total, length, running), None
-
-        zeros = jnp.zeros(members.size)
-        start = (environment_state, obs, zeros, zeros.astype(jnp.int32), zeros == 0)
-        (_, _, total, length, _), _ = jax.lax.scan(step, start, jnp.arange(cap))
-        return Steps(length, jnp.full(members.size, cap)), total
-
-    return compiled("scanned", run, members)
-
-
-def test_refilled_lanes_are_three_times_as_fast_as_one_lane_a_member():
-    loop, state = cartpole(2048)
-    timings = interleave([generation(loop, state), scanned_to_the_cap(loop, state, cap=500)], seconds=60)
-    refilled, scanned = timings["generation"], timings["scanned"]
+@pytest.mark.parametrize(("case", "least"), zip(CASES, (3, 5, 5), strict=True), ids=str)
+def test_refilled_lanes_are_faster_than_one_lane_a_member(case, least):
+    timings = measure(case, seconds=30)
+    refilled, plain = timings["refilled"], timings["one lane a member"]
     assert refilled.useful / refilled.computed >= 0.65
-    assert scanned.useful / scanned.computed <= 0.15
-    assert np.median(scanned.seconds) >= 3 * np.median(refilled.seconds)
+    assert plain.useful / plain.computed <= 0.2
+    assert np.median(plain.seconds) >= least * np.median(refilled.seconds)
 
 
 def test_noise_shaping_and_update_are_a_small_part_of_a_generation():
@@ -114,13 +57,13 @@ def test_noise_shaping_and_update_are_a_small_part_of_a_generation():
     ]
     timings = interleave(programs, seconds=30)
     median = {name: np.median(timing.seconds) for name, timing in timings.items()}
-    assert median["noise"] + median["tell"] < 0.1 * median["generation"]
+    assert median["noise"] + median["tell"] < 0.1 * median["refilled"]
 
 
 def test_cost_of_a_member_does_not_grow_with_their_number():
     cost = {}
     for population in (1024, 65536):
-        timing = interleave([generation(*cartpole(population))], seconds=20)["generation"]
+        timing = interleave([generation(*cartpole(population))], seconds=20)["refilled"]
         cost[population] = np.median(timing.seconds) / population
     assert cost[65536] < 1.2 * cost[1024]
 
