@@ -156,7 +156,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 
     tasks = command("tasks", _tasks, "list the tasks, or show one")
     tasks.add_argument("show", nargs="*", metavar="show TASK", help="everything about one task")
-    tasks.add_argument("--gallery", metavar="DIR", help="write a picture of each task, and of all together, to DIR")
+    tasks.add_argument("--gallery", metavar="DIR", help="draw the tasks, or the one shown, as DIR/<task>.png")
     add_format(tasks)
 
     algorithms = command("algorithms", _algorithms, "list the algorithms and their settings")
@@ -257,7 +257,9 @@ def _tasks(arguments: argparse.Namespace) -> int:
     form = _checked_format(arguments)
     match arguments.show:
         case [] if arguments.gallery is not None:
-            return _gallery(arguments.gallery)
+            return _gallery([spec.id for spec in task_specs()], arguments.gallery)
+        case ["show", name] if arguments.gallery is not None:
+            return _gallery([task(name).spec.id], arguments.gallery)
         case []:
             specs = task_specs()
             if form == "json":
@@ -287,13 +289,12 @@ def _tasks(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _gallery(directory: str) -> int:
-    """Pictures of all tasks in the catalogue's order; a task that cannot be drawn is named, and the status is 1."""
+def _gallery(tasks: Sequence[str], directory: str) -> int:
+    """A picture of each task, and of all together; a task that cannot be drawn is named, and the status is 1."""
     from gymnasium.error import Error
 
     from esbench.experiment import compilation_cache
     from esbench.tasks import gallery
-    from esbench.tasks.registry import task_specs
 
     compilation_cache.enable()
     folder = Path(directory)
@@ -301,19 +302,17 @@ def _gallery(directory: str) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot write pictures to {directory}: {error.strerror}") from error
-    specs = task_specs()
     pictures = []
-    for spec in specs:
+    for name in tasks:
         try:
-            pictures.append((spec.id, gallery.snapshot(spec.id)))
+            pictures.append((name, gallery.snapshot(name)))
         except Error as error:
-            print(f"esbench: no picture of {spec.id}: {' '.join(str(error).split())}", file=sys.stderr)
+            print(f"esbench: no picture of {name}: {' '.join(str(error).split())}", file=sys.stderr)
             continue
         print(gallery.save(folder, *pictures[-1]), flush=True)
-    if pictures:
-        gallery.contact_sheet(pictures).save(folder / gallery.SHEET, optimize=True)
-        print(folder / gallery.SHEET)
-    return 0 if len(pictures) == len(specs) else 1
+    if len(tasks) > 1 and pictures:
+        print(gallery.save(folder, gallery.SHEET, gallery.contact_sheet(pictures)))
+    return 0 if len(pictures) == len(tasks) else 1
 
 
 def _print_card(spec: "TaskSpec") -> None:

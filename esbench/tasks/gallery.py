@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from esbench.tasks.face.single import TaskEnv
 
-SHEET = "tasks.png"
+SHEET = "tasks"
 STEPS = 30
 COLUMNS, SIDE, GAP, LABEL = 4, 240, 12, 24
 
@@ -27,8 +27,8 @@ def snapshot(task: str) -> np.ndarray:
     return picture
 
 
-def contact_sheet(pictures: Sequence[tuple[str, np.ndarray]]) -> Image.Image:
-    """All pictures, each with its name below, in rows of four."""
+def contact_sheet(pictures: Sequence[tuple[str, np.ndarray]]) -> np.ndarray:
+    """All pictures, each with its name below, in rows of four: uint8 (height, width, 3)."""
     rows = -(-len(pictures) // COLUMNS)
     columns = min(COLUMNS, len(pictures))
     sheet = Image.new("RGB", (columns * (SIDE + GAP) + GAP, rows * (SIDE + LABEL + GAP) + GAP), "white")
@@ -40,7 +40,7 @@ def contact_sheet(pictures: Sequence[tuple[str, np.ndarray]]) -> Image.Image:
         image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
         sheet.paste(image, (left + (SIDE - image.width) // 2, top + (SIDE - image.height) // 2))
         draw.text((left + SIDE / 2, top + SIDE + LABEL / 2), name, "black", font, anchor="mm")
-    return sheet
+    return np.asarray(sheet)
 
 
 def save(directory: Path, name: str, picture: np.ndarray) -> Path:

@@ -102,7 +102,7 @@ def test_enlarged():
 def test_contact_sheet():
     white = np.full((40, 60, 3), 255, np.uint8)
     black = np.zeros((400, 400, 3), np.uint8)
-    sheet = np.asarray(contact_sheet([("white", white), ("black", black)] * 3))
+    sheet = contact_sheet([("white", white), ("black", black)] * 3)
     assert sheet.shape == (2 * 276 + 12, 4 * 252 + 12, 3)
     assert (sheet[12:252, 264:504] == 0).all()
 
@@ -133,6 +133,12 @@ def test_no_opengl_is_an_exception_that_says_what_to_install(way):
     assert done.returncode == 0, done.stderr
     assert f"no OpenGL by {way} (MUJOCO_GL)" in done.stdout
     assert "apt install libegl1" in done.stdout
+
+
+def test_a_picture_of_one_task(tmp_path, capsys):
+    assert main(["tasks", "show", "Snake-v1", "--gallery", str(tmp_path / "pictures")]) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'pictures' / 'Snake-v1.png'}\n"
+    assert np.array_equal(Image.open(tmp_path / "pictures" / "Snake-v1.png"), snapshot("Snake-v1"))
 
 
 def test_a_gallery_that_cannot_be_written(tmp_path, capsys):

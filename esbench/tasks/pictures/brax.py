@@ -76,9 +76,9 @@ class Camera:
         return self._renderer.render()
 
     def _own_camera(self) -> Any:
-        """MuJoCo's free camera, nearer and lower."""
+        """A camera that stands still before the bodies. MuJoCo's own looks at the middle of the floor below them."""
         camera = mujoco.MjvCamera()
         mujoco.mjv_defaultFreeCamera(self._model, camera)
-        camera.distance *= 0.6
-        camera.elevation = -10
+        camera.lookat[:] = (0, 0, 0.3)
+        camera.distance, camera.elevation = 4, -30
         return camera
