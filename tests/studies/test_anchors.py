@@ -19,7 +19,7 @@ def test_the_catalogue_has_the_tables_values(spec):
         anchor, row = getattr(spec, policy), ROWS.get((spec.id, policy))
         assert (anchor is None) == (row is None)
         if anchor is not None and row is not None:
-            assert anchor.value == pytest.approx(float(row["mean"]), abs=0.1 * anchor.standard_error + 5e-5)
+            assert anchor.value == pytest.approx(float(row["mean"]), abs=0.1 * anchor.standard_error + 1e-4)
             assert anchor.standard_error == pytest.approx(float(row["standard_error"]), rel=0.1)
             assert anchor.source == f"{row['rule']}, {row['episodes']} episode{'s' * (row['episodes'] != '1')}, seed 0"
 
