@@ -28,6 +28,7 @@ examples:
   esbench run --task Ant-v0 --algorithm path/to/mine.py:MyStrategy --tier smoke
   esbench sweep --tasks CartPole-v1,Knapsack-v1 --algorithms eggroll,open_es,ppo --seeds 0:3
   esbench report runs --out report                           tables, figures and a page of all runs below runs/
+  esbench play runs/lite/CartPole-v1/eggroll/seed-0 --out cartpole.gif
   esbench speed --task CartPole-v1 --population 2048         steps a second on this machine
 """
 _RUN_EXAMPLES = """\
@@ -156,6 +157,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 
     tasks = command("tasks", _tasks, "list the tasks, or show one")
     tasks.add_argument("show", nargs="*", metavar="show TASK", help="everything about one task")
+    tasks.add_argument("--gallery", metavar="DIR", help="draw the tasks, or the one shown, as DIR/<task>.png")
     add_format(tasks)
 
     algorithms = command("algorithms", _algorithms, "list the algorithms and their settings")
@@ -188,6 +190,11 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     report = command("report", _report, "write tables, figures and a page of all runs below directories")
     report.add_argument("directories", nargs="+", metavar="DIR")
     report.add_argument("--out", default="report", metavar="DIR", help="where to write (default: report)")
+
+    play = command("play", _play, "film one episode of a run's deployed policy")
+    play.add_argument("run", metavar="RUN", help="the directory of a run")
+    play.add_argument("--out", required=True, metavar="FILE", help="FILE.gif or FILE.mp4")
+    play.add_argument("--seed", type=_whole, default=0, metavar="N", help="of the episode (default: 0)")
 
     new = command("new", _new, "write a file to start from, with its own test", _NEW_EXAMPLES)
     new.add_argument("kind", metavar="strategy", help="strategy: an evolution strategy of your own")
@@ -250,6 +257,10 @@ def _tasks(arguments: argparse.Namespace) -> int:
 
     form = _checked_format(arguments)
     match arguments.show:
+        case [] if arguments.gallery is not None:
+            return _gallery([spec.id for spec in task_specs()], arguments.gallery)
+        case ["show", name] if arguments.gallery is not None:
+            return _gallery([task(name).spec.id], arguments.gallery)
         case []:
             specs = task_specs()
             if form == "json":
@@ -279,19 +290,41 @@ def _tasks(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _gallery(tasks: Sequence[str], directory: str) -> int:
+    """A picture of each task, and of all together; a task that cannot be drawn is named, and the status is 1."""
+    from gymnasium.error import Error
+
+    from esbench.experiment import compilation_cache
+    from esbench.tasks import gallery
+
+    compilation_cache.enable()
+    folder = Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write pictures to {directory}: {error.strerror}") from error
+    pictures = []
+    for name in tasks:
+        try:
+            pictures.append((name, gallery.snapshot(name)))
+        except Error as error:
+            print(f"esbench: no picture of {name}: {' '.join(str(error).split())}", file=sys.stderr)
+            continue
+        print(gallery.save(folder, *pictures[-1]), flush=True)
+    if len(tasks) > 1 and pictures:
+        print(gallery.save(folder, gallery.SHEET, gallery.contact_sheet(pictures)))
+    return 0 if len(pictures) == len(tasks) else 1
+
+
 def _print_card(spec: "TaskSpec") -> None:
-    rows = [
-        (spec.id, spec.description),
-        ("suite", f"{spec.suite} ({spec.source_id})" + (f", {spec.requires}" if spec.requires else "")),
-        ("in the paper", spec.paper_id or "-"),
-        ("actions", spec.action_kind),
-        ("cap", f"{spec.max_episode_steps:,} steps"),
-        ("budgets", ", ".join(f"{tier} {steps:,}" for tier, steps in spec.to_json()["budgets"].items())),
-    ]
-    for name in ("random", "heuristic", "reference"):
-        anchor = getattr(spec, name)
-        rows.append((name, f"{anchor.value:g} ({anchor.source})" if anchor else "-"))
-    _print_columns(rows)
+    import textwrap
+
+    from esbench.tasks import cards
+
+    lines = cards.lines(spec)
+    width = max(len(name) for name, _ in lines) + 2
+    for name, text in lines:
+        print(textwrap.fill(text, 110, initial_indent=name.ljust(width), subsequent_indent=" " * width))
 
 
 def _algorithms(arguments: argparse.Namespace) -> int:
@@ -378,6 +411,17 @@ def _sweep(arguments: argparse.Namespace) -> int:
     done, before = len(results) - failed, runs - len(results)
     print(f"{runs} runs: {done} done, {before} finished before, {failed} failed, {arguments.out}")
     return 1 if failed else 0
+
+
+def _play(arguments: argparse.Namespace) -> int:
+    from esbench.experiment import compilation_cache
+    from esbench.experiment.play import play
+
+    compilation_cache.enable()
+    played = play(Path(arguments.run), Path(arguments.out), arguments.seed)
+    every = "" if played.stride == 1 else f", one frame every {played.stride} steps"
+    print(f"{arguments.out}: return {played.episode_return:.6g} in {played.steps:,} steps{every}")
+    return 0
 
 
 def _new(arguments: argparse.Namespace) -> int:

@@ -39,6 +39,13 @@ def test_the_citation_names_this_version():
     assert f"\nversion: {version}\n" in (README.parent / "CITATION.cff").read_text()
 
 
+def test_gymnasium_of_the_readme_runs():
+    names = {}
+    exec(next(block for block in python_blocks() if "gymnasium.make" in block), names)
+    assert names["envs"].num_envs == 1024
+    assert names["env"].action_space.shape == (8,)
+
+
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", README.read_text()))))
 def test_links_of_the_readme_lead_somewhere(link):
     assert (README.parent / link).exists()

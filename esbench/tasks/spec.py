@@ -39,6 +39,7 @@ class TaskSpec:
     The number after `-v` changes whenever rewards, observations or ends change. `max_episode_steps` is the cap at
     which an episode is truncated. `requires` is the pinned requirement of the suite. Anchors are None until known.
     `score_scale` is the scale on which scores are read between the anchors: "log2" where returns double.
+    `reward_threshold` is the return at which the task's authors call it solved, None where they state none.
     """
 
     id: str
@@ -54,6 +55,7 @@ class TaskSpec:
     heuristic: Anchor | None = None
     reference: Anchor | None = None
     score_scale: ScoreScale = "linear"
+    reward_threshold: float | None = None
 
     def __post_init__(self):
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*-v\d+", self.id):
