@@ -89,7 +89,7 @@ def test_what_is_missing_is_missing_and_not_zero(runs):
     assert row["n"] == 0
     assert row.drop(["tier", "n"]).isna().all()
     assert shown(table, "Knapsack-v1", "ppo")[3:6] == ["missing", "", "0"]
-    assert table.to_csv().splitlines()[-1] == "lite,Knapsack-v1,ppo,,0,,,,,,,,"
+    assert table.to_csv().splitlines()[-1] == "lite,Knapsack-v1,ppo,,0,,,,,,,,,,"
 
 
 def test_an_algorithm_without_a_task_has_no_aggregate(runs):
@@ -238,13 +238,13 @@ def test_markdown_of_known_rows(runs):
     assert text.startswith(
         "## Final return\n\n"
         "| Tier | Task        | Algorithm |   Return |   95% interval | Seeds |  Score "
-        "| Budget | Useful steps | Overshoot | Sequential steps |   Acts |\n"
+        "| Budget | Useful steps | Overshoot | Sequential steps | Train s | Compile s |   Acts |\n"
         "| ---- | ----------- | --------- | -------: | -------------: | ----: | -----: "
-        "| -----: | -----------: | --------: | ---------------: | -----: |\n"
+        "| -----: | -----------: | --------: | ---------------: | ------: | --------: | -----: |\n"
         "| lite | CartPole-v1 | eggroll   |   3.00 ≈ |  [-3.57, 9.57] |     3 | -0.040 "
-        "|  1,000 |        1,001 |      0.1% |                0 | sample |\n"
+        "|  1,000 |        1,001 |      0.1% |                0 |    11.0 |       1.5 | sample |\n"
         "| lite | CartPole-v1 | ppo       | **7.00** | none: one seed |     1 | -0.032 "
-        "|  1,000 |        1,001 |      0.1% |                0 | greedy |\n"
+        "|  1,000 |        1,001 |      0.1% |                0 |     4.0 |       1.5 | greedy |\n"
     )
 
 
@@ -261,5 +261,5 @@ def test_latex_is_a_booktabs_table(runs):
     ):
         assert part in text
     lines = [line for line in text.splitlines() if line.startswith("lite")]
-    assert all(line.count(" & ") == 11 and line.endswith(r" \\") for line in lines)
+    assert all(line.count(" & ") == 13 and line.endswith(r" \\") for line in lines)
     assert escape("a_b & 50% [x]") == r"a\_b \& 50\% {[}x{]}"
