@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from esbench.errors import InputError, StrategyError, unknown
+from esbench.errors import InputError, StorageError, StrategyError, unknown
 
 if TYPE_CHECKING:
     from esbench.experiment.config import RunConfig
@@ -43,6 +43,8 @@ _SET = """settings of the algorithm (esbench algorithms), of the policy (layer_s
 the machine (lanes, narrow, block)"""
 _DEVICES = """devices that share each generation's episodes and update, of all processes that Slurm or Open MPI
 started; PPO shares its evaluations only (default: 1)"""
+_MAX_SECONDS = "stop after the first step past it, to be resumed; status 75"
+_CHECKPOINT_SECONDS = "between two checkpoints (default: 60)"
 _VERBOSE = "say how each parameter of the policy is perturbed, and show where a strategy's error came from"
 _SWEEP_EXAMPLES = """\
 examples:
@@ -152,6 +154,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         sub.add_argument("--devices", type=_whole, metavar="N", help=_DEVICES)
         sub.add_argument("--precision", default="float32", help="of matrix products (default: float32)")
         sub.add_argument("--out", default="runs", metavar="DIR", help="results root (default: runs)")
+        sub.add_argument("--checkpoint-seconds", type=_seconds, default=60.0, metavar="S", help=_CHECKPOINT_SECONDS)
 
     tasks = command("tasks", _tasks, "list the tasks, or show one")
     tasks.add_argument("show", nargs="*", metavar="show TASK", help="everything about one task")
@@ -166,8 +169,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     run.add_argument("--seed", type=_whole, default=0, metavar="N", help="default: 0")
     add_settings(run)
     run.add_argument("--name", metavar="LABEL", help="directory of the run (default: the algorithm's name)")
-    run.add_argument("--resume", action="store_true", help="not available yet")
-    run.add_argument("--max-seconds", type=_seconds, metavar="S", help="stop after the first step past it, unfinished")
+    run.add_argument("--resume", action="store_true", help="go on with the run that is there and unfinished")
+    run.add_argument("--max-seconds", type=_seconds, metavar="S", help=_MAX_SECONDS)
     run.add_argument("-v", "--verbose", action="store_true", help=_VERBOSE)
     run.add_argument("--dry-run", action="store_true", help="show what would run, and run nothing")
 
@@ -211,7 +214,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line `argv`, the process's by default. The exit status: 0 done, 1 failed, 2 bad input."""
+    """Runs the command line `argv`, the process's by default. The exit status: 0 done, 1 failed, 2 bad input, 75
+    stopped before the end (run it again with --resume)."""
     arguments = None
     try:
         arguments = _parse(sys.argv[1:] if argv is None else argv)
@@ -219,7 +223,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except StrategyError as error:
+    except (StrategyError, StorageError) as error:
         if getattr(arguments, "verbose", False):
             traceback.print_exception(error)
         print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)
@@ -338,27 +342,34 @@ def _config(arguments: argparse.Namespace, task: str, algorithm: str, name: str 
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if arguments.resume:
-        raise InputError("--resume: resuming a run is not available yet; delete its directory to run it again")
     config = _config(arguments, arguments.task, arguments.algorithm, arguments.name)
     if arguments.dry_run:
         from esbench.experiment.dry_run import plan
 
         _print_columns(plan(config, arguments.seed))
         return 0
-    from esbench.experiment import devices
+    from esbench.experiment import devices, interrupt
     from esbench.experiment.run import run_config
 
-    result = run_config(config, arguments.seed, arguments.max_seconds, arguments.verbose)
+    result = run_config(
+        config,
+        arguments.seed,
+        arguments.max_seconds,
+        arguments.verbose,
+        arguments.resume,
+        arguments.checkpoint_seconds,
+    )
+    if interrupt.requested():
+        print("interrupted: what was finished is on disk", file=sys.stderr)
     if devices.is_first():
         print(_outcome(config.label, arguments.seed, result))
-    return 0
+    return 0 if result.finished else interrupt.STATUS
 
 
 def _outcome(label: str, seed: int, result: "RunResult") -> str:
     if result.score is None:
         last = result.rows[-1]
-        said = f"unfinished after {last.useful_steps:,} steps, return {last.return_mean:.6g}"
+        said = f"unfinished (go on with --resume), return {last.return_mean:.6g} at {last.useful_steps:,} steps"
     else:
         said = f"return {result.score.return_mean:.6g} at {result.score.useful_steps:,} steps"
     return f"{label} seed {seed}: {said}, {result.path}"
