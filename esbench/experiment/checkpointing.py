@@ -22,7 +22,6 @@ from esbench.results.run_directory import RunDirectory
 
 SECONDS = 60.0
 """Between two checkpoints, unless set."""
-_LARGEST_SHARE = 0.01
 _RESCUE_SECONDS = 20.0
 _SHOWN = 4
 
@@ -36,7 +35,7 @@ class Reached:
 
 
 class Saver:
-    """Saves what a run reached: every `seconds`, but for no more than a hundredth of the time, and when it is told to.
+    """Saves what a run reached, when `seconds` have passed since the last time, and when it is told to.
 
     latest: what the last finished step left, None where there is nothing to save (any more). It stays on the device;
     it can be read there while the next step runs.
@@ -47,23 +46,21 @@ class Saver:
         self._checkpoints = directory.checkpoints
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._cost, self._saved_at = 0.0, time.monotonic()
+        self._saved_at = time.monotonic()
 
     @property
     def due(self) -> bool:
-        wait = max(self._seconds, self._cost / _LARGEST_SHARE)
-        return self.latest is not None and time.monotonic() - self._saved_at >= wait
+        return time.monotonic() - self._saved_at >= self._seconds
 
     def save(self) -> None:
         """Saves `latest`, where it is not saved already. StorageError where that cannot be."""
         if not self._lock.acquire(timeout=_RESCUE_SECONDS):  # an interrupt, while another thread saves already
             return
         try:
-            if (latest := self.latest) is not None:
-                start = time.monotonic()
+            # Several processes would have to agree on the moment.
+            if (latest := self.latest) is not None and jax.process_count() == 1:
                 self._checkpoints.save(latest.position, to_host(latest.state))
                 self._saved_at = time.monotonic()
-                self._cost = self._saved_at - start
         finally:
             self._lock.release()
 

@@ -1,10 +1,11 @@
 """A run's checkpoints: the learner's state and the position in the run, written whole or not at all.
 
-The arrays and a JSON record lie in one Orbax checkpoint, whose directory gets its name when it is complete. Nothing is
-pickled. The newest two are kept: where one does not read back as it was written, the one before is still there.
+The arrays and a record, JSON as bytes, lie in one Orbax checkpoint, whose directory gets its name when it is complete.
+Nothing is pickled. The newest two are kept: where one does not read back as it was written, the one before is there.
 """
 
 import hashlib
+import json
 import logging
 import re
 import shutil
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from esbench.errors import StorageError
 
 KEPT = 2
+_RECORD = "record"
 
 
 class DamagedCheckpointError(ValueError):
@@ -69,16 +71,15 @@ class Checkpoints:
         if position.generation in numbers:
             return
         record = {"position": position.model_dump(), "arrays": _described(arrays)}
+        tree = {_RECORD: np.frombuffer(json.dumps(record).encode(), np.uint8)}
+        # Orbax refuses arrays without elements, and gives scalars back as Python's.
+        tree |= {str(i): np.atleast_1d(array) for i, array in enumerate(arrays) if array.size}
         # What a process left that was killed while it wrote.
         self._remove(*(set(self._children()) - {self.path / str(number) for number in numbers}))
         try:
             self.path.mkdir(exist_ok=True)
-            with _quiet(), ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as writer:
-                state = ocp.args.PyTreeSave(_stored(arrays))
-                writer.save(
-                    self.path / str(position.generation),
-                    ocp.args.Composite(state=state, record=ocp.args.JsonSave(record)),
-                )
+            with _quiet(), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as writer:
+                writer.save(self.path / str(position.generation), tree)
         except Exception as error:  # Orbax's are of many kinds
             self._remove(*(set(self._children()) - {self.path / str(number) for number in numbers}))
             raise StorageError.of(f"a checkpoint to {self.path}", error) from error
@@ -90,22 +91,17 @@ class Checkpoints:
 
         folder = self.path / str(number)
         try:
-            with _quiet(), ocp.Checkpointer(ocp.CompositeCheckpointHandler()) as reader:
-                record = reader.restore(folder, ocp.args.Composite(record=ocp.args.JsonRestore())).record
-                described = record["arrays"]
-                on_host = {str(i): ocp.RestoreArgs(restore_type=np.ndarray) for i in _stored_indices(described)}
-                state = {}
-                if on_host:
-                    how = ocp.args.PyTreeRestore(restore_args=on_host)
-                    state = reader.restore(folder, ocp.args.Composite(state=how)).state
+            with _quiet(), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+                tree = reader.restore(folder)
+            record = json.loads(tree[_RECORD].tobytes())
             arrays = [
-                state[str(i)] if str(i) in state else np.zeros(array["shape"], np.dtype(array["dtype"]))
-                for i, array in enumerate(described)
+                np.reshape(tree.get(str(i), ()), array["shape"]).astype(array["dtype"], copy=False)
+                for i, array in enumerate(record["arrays"])
             ]
             position = Position.model_validate(record["position"])
         except Exception as error:  # damage shows as an error of any kind
             raise DamagedCheckpointError(f"{folder}: {type(error).__name__}") from error
-        if _described(arrays) != described:
+        if _described(arrays) != record["arrays"]:
             raise DamagedCheckpointError(f"{folder}: its numbers are not those that were written")
         return position, arrays
 
@@ -130,15 +126,6 @@ def _described(arrays: Sequence[np.ndarray]) -> list[dict[str, Any]]:
         {"dtype": array.dtype.name, "shape": list(array.shape), "sha256": hashlib.sha256(array.tobytes()).hexdigest()}
         for array in arrays
     ]
-
-
-def _stored(arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """By number; Orbax refuses arrays without elements."""
-    return {str(i): array for i, array in enumerate(arrays) if array.size}
-
-
-def _stored_indices(described: list[dict[str, Any]]) -> list[int]:
-    return [i for i, array in enumerate(described) if 0 not in array["shape"]]
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """A run that was stopped goes on to the rows of one that never was."""
 
-import json
 import shutil
 import sys
 import warnings
@@ -12,9 +11,7 @@ import numpy as np
 import pytest
 
 import esbench
-from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.errors import InputError
-from esbench.experiment import provenance
 from esbench.experiment.config import resolve
 from esbench.experiment.progress import Lines
 from esbench.experiment.run import announce_and_prepare, resumable, run_seed
@@ -50,7 +47,7 @@ def one_step(prepared, **options):
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda name: name.rpartition("/")[2])
 def test_a_run_stopped_after_every_step_has_the_rows_and_the_policy_of_one_that_was_not(tiny, tmp_path, algorithm):
-    config = resolve(tiny("ECHO"), algorithm, tier="smoke", settings=ALGORITHMS[algorithm], steps=700, out=tmp_path)
+    config = resolve(tiny("ECHO"), algorithm, tier="smoke", settings=ALGORITHMS[algorithm], steps=400, out=tmp_path)
     prepared = announce_and_prepare(config, Lines(sys.stderr))
     whole = run_seed(prepared, 3, Lines(sys.stderr))
     parts = replace(prepared, config=replace(config, out=tmp_path / "parts"))
@@ -58,7 +55,7 @@ def test_a_run_stopped_after_every_step_has_the_rows_and_the_policy_of_one_that_
     while not (part := one_step(parts)).finished:
         sessions += 1
         assert RunDirectory.open(part.path).checkpoints.numbers()[0] == part.rows[-1].generation or sessions > 1
-    assert sessions == whole.rows[-1].generation > 5
+    assert sessions == whole.rows[-1].generation > 3
     assert without_clocks(part.rows) == without_clocks(whole.rows)
     assert RunDirectory.open(part.path).rows == part.rows
     expected = policies(whole.path)
@@ -77,13 +74,19 @@ def whole(prepared):
     return run_seed(prepared, 3, Lines(sys.stderr))
 
 
-@pytest.fixture
-def stopped(prepared, tmp_path):
-    """A run that was stopped after five of ten steps, with checkpoints of the last two."""
-    parts = replace(prepared, config=replace(prepared.config, out=tmp_path))
+@pytest.fixture(scope="module")
+def five_steps(prepared, tmp_path_factory):
+    parts = replace(prepared, config=replace(prepared.config, out=tmp_path_factory.mktemp("five")))
     for _ in range(5):
         one_step(parts)
-    return parts
+    return parts.config.out
+
+
+@pytest.fixture
+def stopped(prepared, five_steps, tmp_path):
+    """A run that was stopped after five of ten steps, with checkpoints of the last two."""
+    shutil.copytree(five_steps, tmp_path / "stopped")
+    return replace(prepared, config=replace(prepared.config, out=tmp_path / "stopped"))
 
 
 def directory(prepared):
@@ -111,19 +114,13 @@ def damage(folder, how):
         case "cut":
             for file in files:
                 file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-        case "record":
-            (file,) = folder.glob("record/metadata")
-            file.write_text(file.read_text().replace('"generation":5', '"generation":"x"').replace('": 5', '": "x"'))
-            record = json.loads(file.read_text())
-            record["arrays"][0]["sha256"] = "0" * 64
-            file.write_text(json.dumps(record))
         case "flipped":
             data = bytearray(files[-1].read_bytes())
             data[len(data) // 2] ^= 255
             files[-1].write_bytes(bytes(data))
 
 
-@pytest.mark.parametrize("how", ["empty", "cut", "record", "flipped"])
+@pytest.mark.parametrize("how", ["empty", "cut", "flipped"])
 def test_a_damaged_checkpoint_is_said_and_the_older_one_is_used(stopped, whole, capsys, how):
     damage(directory(stopped).path / "checkpoints" / "5", how)
     result = run_seed(stopped, 3, Lines(sys.stderr), resume=True)
@@ -182,7 +179,7 @@ def test_other_settings_are_refused_with_what_differs(stopped, echo, changes, me
         ('"id": "Echo-v0"', '"id": "Echo-v1"', "task.id was Echo-v1, is now Echo-v0"),
         ('"max_episode_steps": 10', '"max_episode_steps": 9', "task.max_episode_steps was 9, is now 10"),
         ('"jax": "', '"jax": "0.', "versions.jax was 0."),
-        ('"commit": ', '"commit": "1234", "commit2": ', "not a manifest"),
+        ('"commit": "', '"commit": "0', "commit was 0"),
     ],
 )
 def test_another_task_or_version_is_refused_with_what_differs(stopped, echo, old, new, message):
@@ -200,16 +197,6 @@ def test_other_code_is_refused(stopped, echo, tmp_path, tiny):
     with pytest.raises(InputError, match=r"cannot resume .*source code of esbench, of the algorithm or of the task"):
         esbench.run(**options, out=stopped.config.out, seed=3, resume=True)
     assert directory(stopped).checkpoints.numbers() == [5, 4]
-
-
-def test_code_is_the_source_of_esbench_and_of_plug_ins(tiny, monkeypatch, tmp_path):
-    eggroll, own = resolve("CartPole-v1", "eggroll"), resolve(tiny("ECHO"), tiny("RandomSearch"))
-    digests = {
-        provenance.code(config.algorithm, task.task) for config in (eggroll, own) for task in (eggroll, own)
-    }
-    # Either file alone or both: a file counts as often as it defines something.
-    assert len(digests) == 4 - 1
-    assert isinstance(eggroll.algorithm, EvolutionAlgorithm)
 
 
 def test_a_finished_run_and_a_missing_one_are_refused(whole, prepared, echo, tmp_path):
@@ -234,7 +221,7 @@ def test_sizes_are_those_of_the_manifest(stopped, echo):
     assert resumable(config, 3).sizes["lanes"] == 64
 
 
-def test_checkpoints_are_written_while_it_trains(prepared, tmp_path, monkeypatch):
+def test_checkpoints_are_written_while_it_trains(prepared, tmp_path):
     seen = []
     parts = replace(prepared, config=replace(prepared.config, out=tmp_path))
 
@@ -242,7 +229,6 @@ def test_checkpoints_are_written_while_it_trains(prepared, tmp_path, monkeypatch
         def step(self, useful_steps):
             seen.append(directory(parts).checkpoints.numbers())
 
-    monkeypatch.setattr("esbench.experiment.checkpointing._LARGEST_SHARE", 1e9)
     run_seed(parts, 3, Watching(sys.stderr), checkpoint_seconds=1e-9)
     assert seen[:4] == [[], [1], [2, 1], [3, 2]]
 
