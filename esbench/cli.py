@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 from esbench.errors import InputError, StorageError, StrategyError, unknown
 
 if TYPE_CHECKING:
-    from esbench.experiment.config import RunConfig
+    from esbench.experiment.jobs import Job
     from esbench.experiment.run import RunResult
     from esbench.tasks.spec import TaskSpec
 
 FORMATS = ("table", "json")
+ENGINES = ("local", "ray")
 
 _EXAMPLES = """\
 examples:
@@ -45,13 +46,19 @@ _DEVICES = """devices that share each generation's episodes and update, of all p
 started; PPO shares its evaluations only (default: 1)"""
 _MAX_SECONDS = "stop after the first step past it, to be resumed; status 75"
 _CHECKPOINT_SECONDS = "between two checkpoints (default: 60)"
+_JOBS = "runs at a time, each in a process of its own (default: one for each GPU, or one)"
+_RETRIES = "tries of a run that crashed without coming further (default: 3)"
 _VERBOSE = "say how each parameter of the policy is perturbed, and show where a strategy's error came from"
 _SWEEP_EXAMPLES = """\
 examples:
   esbench sweep --tasks CartPole-v1,Pendulum-v1 --algorithms eggroll,open_es,ppo --seeds 0:5
   esbench sweep --tasks all --algorithms eggroll --seeds 0 --tier smoke
 
-Finished runs are skipped, so the same command continues where it stopped.
+  esbench sweep --tasks all --algorithms eggroll,ppo --seeds 0:10 --jobs 2 --shard 1/4
+  esbench sweep --tasks all --algorithms eggroll,ppo --seeds 0:10 --status
+
+Finished runs are skipped and unfinished ones resumed, so the same command continues where it stopped. A run that fails
+does not stop the others; its directory has the error. Status 1: runs failed; 75: stopped, or another process has some.
 """
 _NEW_EXAMPLES = """\
 examples:
@@ -106,6 +113,19 @@ def _seconds(text: str) -> float:
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, more than 0")
+
+
+def _positive(text: str) -> int:
+    if (number := _whole(text)) >= 1:
+        return number
+    raise argparse.ArgumentTypeError(f"{text!r}: expected 1 or more")
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, of = text.partition("/")
+    if number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
+        return int(number), int(of)
+    raise argparse.ArgumentTypeError(f"{text!r}: expected I/N, such as 1/4, 2/4, 3/4, 4/4")
 
 
 def _names(text: str) -> list[str]:
@@ -174,11 +194,16 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     run.add_argument("-v", "--verbose", action="store_true", help=_VERBOSE)
     run.add_argument("--dry-run", action="store_true", help="show what would run, and run nothing")
 
-    sweep = command("sweep", _sweep, "run tasks x algorithms x seeds, one after another", _SWEEP_EXAMPLES)
+    sweep = command("sweep", _sweep, "run tasks x algorithms x seeds", _SWEEP_EXAMPLES)
     sweep.add_argument("--tasks", required=True, type=_names, metavar="T,T|all", help="ids, or all")
     sweep.add_argument("--algorithms", required=True, type=_names, metavar="A,A", help="names")
     sweep.add_argument("--seeds", required=True, type=_seeds, metavar="0:5", help="0:5 (0 to 4) or 0,3")
     add_settings(sweep)
+    sweep.add_argument("--engine", default="local", metavar="local|ray", help="where runs are run (default: local)")
+    sweep.add_argument("--jobs", type=_positive, metavar="N", help=_JOBS)
+    sweep.add_argument("--shard", type=_shard, metavar="I/N", help="the share I of N, 1/N to N/N, of the runs")
+    sweep.add_argument("--retries", type=_whole, default=3, metavar="N", help=_RETRIES)
+    sweep.add_argument("--status", action="store_true", help="show how the runs stand, and run nothing")
 
     speed = command("speed", _speed, "measure inference, EGGROLL and OpenES on this machine", _SPEED_EXAMPLES)
     speed.add_argument("--task", metavar="T", help="a task's id, or path/to/file.py:NAME (default: the policy alone)")
@@ -323,26 +348,23 @@ def _settings(pairs: list[str]) -> dict[str, str]:
     return settings
 
 
-def _config(arguments: argparse.Namespace, task: str, algorithm: str, name: str | None = None) -> "RunConfig":
-    """What the options that `run` and `sweep` share make of one task and algorithm."""
-    from esbench.experiment.config import resolve
-
-    return resolve(
-        task=task,
-        algorithm=algorithm,
-        tier=arguments.tier,
-        steps=arguments.steps,
-        preset=arguments.preset,
-        settings=_settings(arguments.set),
-        name=name,
-        precision=arguments.precision,
-        devices=arguments.devices,
-        out=arguments.out,
-    )
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options that `run` and `sweep` share, as `resolve` takes them."""
+    return {
+        "tier": arguments.tier,
+        "steps": arguments.steps,
+        "preset": arguments.preset,
+        "settings": _settings(arguments.set),
+        "precision": arguments.precision,
+        "devices": arguments.devices,
+        "out": arguments.out,
+    }
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    config = _config(arguments, arguments.task, arguments.algorithm, arguments.name)
+    from esbench.experiment.config import resolve
+
+    config = resolve(arguments.task, arguments.algorithm, name=arguments.name, **_options(arguments))
     if arguments.dry_run:
         from esbench.experiment.dry_run import plan
 
@@ -376,18 +398,54 @@ def _outcome(label: str, seed: int, result: "RunResult") -> str:
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from esbench.experiment.progress import progress
-    from esbench.experiment.sweep import sweep
+    import jax
+
+    from esbench.experiment import interrupt
+    from esbench.experiment.jobs import product, shard
+    from esbench.experiment.sweep import device_environments, sweep
+    from esbench.experiment.table import table
     from esbench.tasks.registry import task_specs
 
+    if arguments.engine not in ENGINES:
+        raise unknown("engine", arguments.engine, ENGINES)
+    # The runs are other processes'; this one must not take a GPU from them.
+    jax.config.update("jax_platforms", "cpu")
     tasks = [spec.id for spec in task_specs()] if arguments.tasks == ["all"] else arguments.tasks
-    configs = [_config(arguments, task, algorithm) for task in tasks for algorithm in arguments.algorithms]
-    results = sweep(configs, arguments.seeds, progress())
-    failed = sum(isinstance(result, Exception) for result in results)
-    runs = len(configs) * len(arguments.seeds)
-    done, before = len(results) - failed, runs - len(results)
-    print(f"{runs} runs: {done} done, {before} finished before, {failed} failed, {arguments.out}")
-    return 1 if failed else 0
+    jobs = product(tasks, arguments.algorithms, arguments.seeds, **_options(arguments))
+    if arguments.shard is not None:
+        jobs = shard(jobs, *arguments.shard)
+    if arguments.status:
+        return _print_status(jobs)
+    processes, environments = device_environments(arguments.jobs, arguments.devices or 1)
+    outcome = sweep(jobs, table(sys.stderr), processes, arguments.retries, arguments.checkpoint_seconds, environments)
+    said = f"{len(outcome.done)} done, {len(outcome.before)} finished before, {len(outcome.failed)} failed"
+    if outcome.elsewhere:
+        said += f", {len(outcome.elsewhere)} run by another process"
+    print(f"{len(jobs)} runs: {said}, {arguments.out}")
+    for job, error in outcome.failed.items():
+        print(f"failed: {job.path}: {error}")
+    if outcome.stopped:
+        print("interrupted: the same command goes on", file=sys.stderr)
+    return 1 if outcome.failed else 0 if outcome.complete else interrupt.STATUS
+
+
+def _print_status(jobs: "Sequence[Job]") -> int:
+    from esbench.experiment.jobs import STATUSES, last_error, status
+
+    counts: dict[str, dict[str, int]] = {}
+    errors = []
+    for job in jobs:
+        now = status(job)
+        for label in (job.config.label, "all"):
+            of = counts.setdefault(label, dict.fromkeys(STATUSES, 0))
+            of[now] += 1
+        if now == "failed":
+            errors.append(f"failed: {job.path}: {last_error(job)}")
+    ordered = {label: of for label, of in counts.items() if label != "all"} | {"all": counts.get("all", {})}
+    _print_columns([("", *STATUSES)] + [(label, *map(str, of.values())) for label, of in ordered.items()])
+    for line in errors:
+        print(line)
+    return 0
 
 
 def _new(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -18,7 +19,11 @@ class RunInUseError(InputError):
 
     @classmethod
     def of(cls, path: Path) -> "RunInUseError":
-        return cls(f"{path} is being run by another process: wait for it, or choose another --name")
+        try:
+            holder = (path / LOCK_FILE).read_text()
+        except OSError:
+            holder = ""
+        return cls(f"{path} is being run by {holder or 'another process'}: wait for it, or choose another --name")
 
 
 @contextmanager
@@ -67,6 +72,9 @@ def _acquire(path: Path) -> int | None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # The holder before may have removed the file between our two calls: then others lock another one.
         if os.path.samestat(os.fstat(descriptor), os.stat(path / LOCK_FILE)):
+            with suppress(OSError):  # only for people; a full disk shows later
+                os.truncate(descriptor, 0)
+                os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
             return descriptor
     except (BlockingIOError, FileNotFoundError):
         pass
