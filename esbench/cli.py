@@ -30,6 +30,7 @@ examples:
   esbench sweep --tasks CartPole-v1,Knapsack-v1 --algorithms eggroll,open_es,ppo --seeds 0:3
   esbench report runs --out report                           table and learning curves of all runs below runs/
   esbench speed --task CartPole-v1 --population 2048         steps a second on this machine
+  esbench doctor                                             what a bug report needs
 """
 _RUN_EXAMPLES = """\
 examples:
@@ -215,6 +216,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     report = command("report", _report, "write the table and the learning curves of all runs below directories")
     report.add_argument("directories", nargs="+", metavar="DIR")
     report.add_argument("--out", default="report", metavar="DIR", help="where to write (default: report)")
+
+    command("doctor", _doctor, "versions, devices, suites and a smoke run: what a bug report needs")
 
     new = command("new", _new, "write a file to start from, with its own test", _NEW_EXAMPLES)
     new.add_argument("kind", metavar="strategy", help="strategy: an evolution strategy of your own")
@@ -446,6 +449,15 @@ def _print_status(jobs: "Sequence[Job]") -> int:
     for line in errors:
         print(line)
     return 0
+
+
+def _doctor(_arguments: argparse.Namespace) -> int:
+    from esbench.doctor import examine
+
+    found = ""
+    for name, found in examine():
+        print(f"{name:18} {found}", flush=True)
+    return 0 if found.startswith("ok") else 1
 
 
 def _new(arguments: argparse.Namespace) -> int:

@@ -70,12 +70,12 @@ def killed_and_resumed(arguments, path, kills, settings, seconds):
         while not (path / ".lock").exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(seconds * generator.random())
+        assert process.poll() is None, process.communicate()
         process.kill()
         process.communicate()
         if (path / "run.jsonl").exists():
             rows(path)
-            if RunDirectory.open(path).finished:
-                return
+            assert not RunDirectory.open(path).finished
         if path.is_dir():
             (path / ".lock").unlink(missing_ok=True)  # what tells that the next one has begun
     done = subprocess.run(**command(*arguments, "--resume", "--set", *settings))
@@ -83,13 +83,13 @@ def killed_and_resumed(arguments, path, kills, settings, seconds):
 
 
 def test_a_run_killed_twice_has_the_rows_of_one_that_was_not(echo, tmp_path):
-    settings = ["n_layers=1", "layer_size=8", "slow=300"]
+    settings = ["n_layers=1", "layer_size=8", "slow=1000"]
     names = ("run", "--task", echo["task"], "--algorithm", echo["algorithm"], "--tier", "smoke")
     whole = subprocess.run(**command(*names, "--out", tmp_path / "whole", "--set", *settings))
     assert whole.returncode == 0, whole.stderr
     run = Path("smoke", "Echo-v0", "RandomSearch", "seed-0")
     often = (*names, "--out", tmp_path / "parts", "--checkpoint-seconds", 0.1)
-    killed_and_resumed(often, tmp_path / "parts" / run, 2, settings, seconds=2)
+    killed_and_resumed(often, tmp_path / "parts" / run, 2, settings, seconds=1)
     assert rows(tmp_path / "parts" / run) == rows(tmp_path / "whole" / run)
 
 
@@ -98,12 +98,12 @@ def test_a_run_killed_twice_has_the_rows_of_one_that_was_not(echo, tmp_path):
 def test_a_run_killed_twenty_times_has_the_rows_of_one_that_was_not(algorithm, tmp_path):
     settings = ["n_layers=1", "layer_size=16"]
     settings += ["num_envs=4", "num_steps=64"] if algorithm == "ppo" else ["pop_size=32"]
-    names = ("run", "--task", "CartPole-v1", "--algorithm", algorithm, "--tier", "smoke", "--steps", 1_000_000)
+    names = ("run", "--task", "CartPole-v1", "--algorithm", algorithm, "--tier", "smoke", "--steps", 5_000_000)
     whole = subprocess.run(**command(*names, "--out", tmp_path / "whole", "--set", *settings))
     assert whole.returncode == 0, whole.stderr
     run = Path("smoke", "CartPole-v1", algorithm, "seed-0")
     often = (*names, "--out", tmp_path / "parts", "--checkpoint-seconds", 0.2)
-    killed_and_resumed(often, tmp_path / "parts" / run, 20, settings, seconds=3)
+    killed_and_resumed(often, tmp_path / "parts" / run, 20, settings, seconds=1.5)
     assert rows(tmp_path / "parts" / run) == rows(tmp_path / "whole" / run)
 
 

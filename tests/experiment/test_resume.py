@@ -1,5 +1,9 @@
 """A run that was stopped goes on to the rows of one that never was."""
 
+import contextlib
+import io
+import re
+import resource
 import shutil
 import sys
 import warnings
@@ -11,7 +15,7 @@ import numpy as np
 import pytest
 
 import esbench
-from esbench.errors import InputError
+from esbench.errors import InputError, StorageError
 from esbench.experiment.config import resolve
 from esbench.experiment.progress import Lines
 from esbench.experiment.run import announce_and_prepare, resumable, run_seed
@@ -245,6 +249,45 @@ def test_an_interrupt_in_a_program_of_ones_own_saves_the_last_step(prepared, who
         run_seed(parts, 3, Interrupting(sys.stderr))
     assert directory(parts).checkpoints.numbers()[0] in (2, 3)
     assert without_clocks(run_seed(parts, 3, Lines(sys.stderr), resume=True).rows) == without_clocks(whole.rows)
+
+
+@contextlib.contextmanager
+def files_of_at_most(size):
+    """What a full disk does: a write fails, after a part of it was written."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(("size", "what"), [(None, "a row to"), (1500, "the policy to"), (0, "a checkpoint to")])
+def test_a_full_disk_ends_the_run_with_everything_before_intact(stopped, whole, size, what):
+    class Filling(Lines):
+        def step(self, useful_steps):
+            if useful_steps == 600:
+                fill()
+
+    if size is None:
+        size = (directory(stopped).path / "run.jsonl").stat().st_size + 100
+    with files_of_at_most(size) as fill, pytest.raises(StorageError, match=f"cannot write {what} .*File too large"):
+        # The row and its policy come before the checkpoint, unless none is due.
+        parts = replace(stopped, config=replace(stopped.config, budget=1000 if size else 10_000))
+        if not size:
+            pretend_budget(stopped, 10_000)
+        run_seed(parts, 3, Filling(io.StringIO()), resume=True, checkpoint_seconds=1e-9)
+    assert without_clocks(directory(stopped).rows) == without_clocks(whole.rows)[: len(directory(stopped).rows)]
+    assert len(directory(stopped).rows) == 6
+    assert directory(stopped).checkpoints.numbers() == [5, 4]
+    if not size:
+        pretend_budget(stopped, 1000)
+    result = run_seed(stopped, 3, Lines(sys.stderr), resume=True)
+    assert without_clocks(result.rows) == without_clocks(whole.rows)
+
+
+def pretend_budget(prepared, budget):
+    file = directory(prepared).path / "run.jsonl"
+    file.write_text(re.sub(r'"budget": \d+', f'"budget": {budget}', file.read_text(), count=1))
 
 
 def test_a_trained_policy_acts_as_it_was_scored(whole, stopped):
