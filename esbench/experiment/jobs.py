@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +40,21 @@ class Job:
     def programs(self) -> str:
         """The same for runs that share their compiled programs."""
         return json.dumps(self.options, sort_keys=True)
+
+
+@dataclass
+class Outcome:
+    """How the jobs of a sweep ended. failed: the error by job."""
+
+    before: list[Job] = field(default_factory=list)
+    done: list[Job] = field(default_factory=list)
+    failed: dict[Job, str] = field(default_factory=dict)
+    elsewhere: list[Job] = field(default_factory=list)
+    stopped: bool = False
+
+    @property
+    def complete(self) -> bool:
+        return not (self.failed or self.elsewhere or self.stopped)
 
 
 def product(tasks: Sequence[str], algorithms: Sequence[str], seeds: Sequence[int], **options: Any) -> list[Job]:

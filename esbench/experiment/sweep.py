@@ -13,14 +13,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import esbench
 from esbench.errors import InputError
 from esbench.experiment import interrupt
-from esbench.experiment.jobs import Job, forget_errors, record_error, status
+from esbench.experiment.jobs import Job, Outcome, forget_errors, record_error, status
 from esbench.experiment.table import Table
 from esbench.results.checkpoints import Checkpoints
 from esbench.results.records import Row
@@ -29,21 +28,6 @@ from esbench.results.run_directory import CHECKPOINTS
 RETRIES = 3
 _STOP_SECONDS = 25.0
 _TAIL_BYTES = 4000
-
-
-@dataclass
-class Outcome:
-    """How the jobs of a sweep ended. failed: the error by job."""
-
-    before: list[Job] = field(default_factory=list)
-    done: list[Job] = field(default_factory=list)
-    failed: dict[Job, str] = field(default_factory=dict)
-    elsewhere: list[Job] = field(default_factory=list)
-    stopped: bool = False
-
-    @property
-    def complete(self) -> bool:
-        return not (self.failed or self.elsewhere or self.stopped)
 
 
 def sweep(
@@ -70,6 +54,9 @@ def sweep(
     finally:
         pool.stop()
         table.end()
+    others, outcome.elsewhere = outcome.elsewhere, []
+    for job in others:
+        (outcome.before if status(job) == "finished" else outcome.elsewhere).append(job)
     return outcome
 
 

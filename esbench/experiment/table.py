@@ -2,14 +2,11 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
-from esbench.experiment.jobs import Job
+from esbench.experiment.jobs import Job, Outcome
 from esbench.experiment.progress import duration, pace
 from esbench.results.records import Row
-
-if TYPE_CHECKING:
-    from esbench.experiment.sweep import Outcome
 
 
 class Table:
@@ -23,7 +20,7 @@ class Table:
         self._pace: dict[int, str] = {}
         self._began = time.monotonic()
 
-    def begin(self, jobs: Sequence[Job], outcome: "Outcome") -> None:
+    def begin(self, jobs: Sequence[Job], outcome: Outcome) -> None:
         self._jobs, self._outcome, self._began = jobs, outcome, time.monotonic()
         if outcome.before:
             self.message(f"{len(outcome.before)} of {len(jobs)} runs are finished already")
@@ -66,7 +63,7 @@ class LiveTable(Table):
         super().__init__(stream)
         self._live = Live(console=Console(file=stream), get_renderable=self._draw, refresh_per_second=2)
 
-    def begin(self, jobs: Sequence[Job], outcome: "Outcome") -> None:
+    def begin(self, jobs: Sequence[Job], outcome: Outcome) -> None:
         super().begin(jobs, outcome)
         self._live.start()
 

@@ -143,3 +143,11 @@ class Dying(RandomSearch):
 
     def bind(self, problem: Problem):
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Hungry(RandomSearch):
+    """Wants more memory than there is."""
+
+    def bind(self, problem: Problem):
+        return np.zeros(10**15)
