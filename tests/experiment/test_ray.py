@@ -1,4 +1,4 @@
-"""A sweep on a Ray cluster of three nodes on this machine. Run with `pytest -m ray` where the extra ray is installed."""
+"""A sweep on a Ray cluster of three nodes on this machine: `pytest -m ray`, where the extra ray is installed."""
 
 import os
 import sys
