@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13 and make. Everything is installed into .venv, nothing outside this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench test test-slow lint lock
+.PHONY: help setup bench results test test-slow lint lock
 
 # The newest Python that works; PYTHON=... chooses another. Running it also sees through wrappers that only seem there.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
@@ -14,6 +14,8 @@ BENCH := --algorithms eggroll,open_es,ppo --seeds 0:3
 BENCH_STEPS_CARTPOLE ?= 400000
 BENCH_STEPS ?= 100000
 BENCH_OUT ?= runs/bench
+# The folders of committed runs: those that hold tiers.
+SETS := $(sort $(patsubst %/,%,$(dir $(wildcard $(foreach tier,smoke lite standard paper,results/*/$(tier))))))
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,10 +35,14 @@ bench: $(STAMP) ## EGGROLL, OpenES and PPO on three tasks, three seeds each: a t
 	$(BIN)/esbench sweep --tasks Knapsack-v1,DynamicObstacles-6x6-v0 $(BENCH) --steps $(BENCH_STEPS) --out $(BENCH_OUT)
 	$(BIN)/esbench report $(BENCH_OUT) --out $(BENCH_OUT)/report
 
+results: $(STAMP) ## results/ anew from its raw rows: tables, figures, pages and JSON Schema, the same bytes every time
+	$(BIN)/python -m esbench.results.schema results/schema
+	@for set in $(SETS); do echo "$$set/report"; $(BIN)/esbench report $$set --out $$set/report > /dev/null || exit 1; done
+
 test: $(STAMP) ## the tests, without the slow ones
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
 
-test-slow: $(STAMP) ## the slow tests: minutes of compilation and training each
+test-slow: $(STAMP) ## the slow tests: minutes of compilation and training each; the page is tested in Chromium
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m slow
 
 lint: $(STAMP) ## style, format and types

@@ -2,11 +2,13 @@
 
 `esbench.make("Ant-v0")` is a task's environment, `esbench.run(task=..., algorithm=...)` one run,
 `esbench.load_results("runs")` all rows below a directory as a pandas DataFrame, `esbench.load_policy(RUN)` the policy
-that a run trained.
+that a run trained. Importing esbench registers the tasks with Gymnasium: `gymnasium.make("esbench/Ant-v0")`.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from esbench.tasks import registry as _registry  # noqa: F401  (registers the tasks with Gymnasium)
 
 if TYPE_CHECKING:
     from esbench.errors import InputError

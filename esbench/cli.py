@@ -28,7 +28,8 @@ examples:
   esbench run --task CartPole-v1 --algorithm ppo --seed 1 --steps 200000 --set learning_rate=0.001
   esbench run --task Ant-v0 --algorithm path/to/mine.py:MyStrategy --tier smoke
   esbench sweep --tasks CartPole-v1,Knapsack-v1 --algorithms eggroll,open_es,ppo --seeds 0:3
-  esbench report runs --out report                           table and learning curves of all runs below runs/
+  esbench report runs --out report                           tables, figures and a page of all runs below runs/
+  esbench play runs/lite/CartPole-v1/eggroll/seed-0 --out cartpole.gif
   esbench speed --task CartPole-v1 --population 2048         steps a second on this machine
   esbench doctor                                             what a bug report needs
 """
@@ -175,10 +176,12 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         sub.add_argument("--devices", type=_whole, metavar="N", help=_DEVICES)
         sub.add_argument("--precision", default="float32", help="of matrix products (default: float32)")
         sub.add_argument("--out", default="runs", metavar="DIR", help="results root (default: runs)")
+        sub.add_argument("--log", metavar="tensorboard|wandb", help="send rows there too, off the training clock")
         sub.add_argument("--checkpoint-seconds", type=_seconds, default=60.0, metavar="S", help=_CHECKPOINT_SECONDS)
 
     tasks = command("tasks", _tasks, "list the tasks, or show one")
     tasks.add_argument("show", nargs="*", metavar="show TASK", help="everything about one task")
+    tasks.add_argument("--gallery", metavar="DIR", help="draw the tasks, or the one shown, as DIR/<task>.png")
     add_format(tasks)
 
     algorithms = command("algorithms", _algorithms, "list the algorithms and their settings")
@@ -213,9 +216,14 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     speed.add_argument("--rank", type=_whole, default=1, metavar="N", help="of EGGROLL's noise (default: 1)")
     add_format(speed)
 
-    report = command("report", _report, "write the table and the learning curves of all runs below directories")
+    report = command("report", _report, "write tables, figures and a page of all runs below directories")
     report.add_argument("directories", nargs="+", metavar="DIR")
     report.add_argument("--out", default="report", metavar="DIR", help="where to write (default: report)")
+
+    play = command("play", _play, "film one episode of a run's deployed policy")
+    play.add_argument("run", metavar="RUN", help="the directory of a run")
+    play.add_argument("--out", required=True, metavar="FILE", help="FILE.gif or FILE.mp4")
+    play.add_argument("--seed", type=_whole, default=0, metavar="N", help="of the episode (default: 0)")
 
     command("doctor", _doctor, "versions, devices, suites and a smoke run: what a bug report needs")
 
@@ -281,6 +289,10 @@ def _tasks(arguments: argparse.Namespace) -> int:
 
     form = _checked_format(arguments)
     match arguments.show:
+        case [] if arguments.gallery is not None:
+            return _gallery([spec.id for spec in task_specs()], arguments.gallery)
+        case ["show", name] if arguments.gallery is not None:
+            return _gallery([task(name).spec.id], arguments.gallery)
         case []:
             specs = task_specs()
             if form == "json":
@@ -310,19 +322,41 @@ def _tasks(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _gallery(tasks: Sequence[str], directory: str) -> int:
+    """A picture of each task, and of all together; a task that cannot be drawn is named, and the status is 1."""
+    from gymnasium.error import Error
+
+    from esbench.experiment import compilation_cache
+    from esbench.tasks import gallery
+
+    compilation_cache.enable()
+    folder = Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write pictures to {directory}: {error.strerror}") from error
+    pictures = []
+    for name in tasks:
+        try:
+            pictures.append((name, gallery.snapshot(name)))
+        except Error as error:
+            print(f"esbench: no picture of {name}: {' '.join(str(error).split())}", file=sys.stderr)
+            continue
+        print(gallery.save(folder, *pictures[-1]), flush=True)
+    if len(tasks) > 1 and pictures:
+        print(gallery.save(folder, gallery.SHEET, gallery.contact_sheet(pictures)))
+    return 0 if len(pictures) == len(tasks) else 1
+
+
 def _print_card(spec: "TaskSpec") -> None:
-    rows = [
-        (spec.id, spec.description),
-        ("suite", f"{spec.suite} ({spec.source_id})" + (f", {spec.requires}" if spec.requires else "")),
-        ("in the paper", spec.paper_id or "-"),
-        ("actions", spec.action_kind),
-        ("cap", f"{spec.max_episode_steps:,} steps"),
-        ("budgets", ", ".join(f"{tier} {steps:,}" for tier, steps in spec.to_json()["budgets"].items())),
-    ]
-    for name in ("random", "heuristic", "reference"):
-        anchor = getattr(spec, name)
-        rows.append((name, f"{anchor.value:g} ({anchor.source})" if anchor else "-"))
-    _print_columns(rows)
+    import textwrap
+
+    from esbench.tasks import cards
+
+    lines = cards.lines(spec)
+    width = max(len(name) for name, _ in lines) + 2
+    for name, text in lines:
+        print(textwrap.fill(text, 110, initial_indent=name.ljust(width), subsequent_indent=" " * width))
 
 
 def _algorithms(arguments: argparse.Namespace) -> int:
@@ -383,6 +417,7 @@ def _run(arguments: argparse.Namespace) -> int:
         arguments.verbose,
         arguments.resume,
         arguments.checkpoint_seconds,
+        arguments.log,
     )
     if interrupt.requested():
         print("interrupted: what was finished is on disk", file=sys.stderr)
@@ -403,7 +438,7 @@ def _outcome(label: str, seed: int, result: "RunResult") -> str:
 def _sweep(arguments: argparse.Namespace) -> int:
     import jax
 
-    from esbench.experiment import interrupt
+    from esbench.experiment import interrupt, sinks
     from esbench.experiment.jobs import product, shard
     from esbench.experiment.sweep import device_environments, sweep
     from esbench.experiment.table import table
@@ -411,6 +446,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
 
     if arguments.engine not in ENGINES:
         raise unknown("engine", arguments.engine, ENGINES)
+    sinks.check(arguments.log)
     # The runs are other processes'; this one must not take a GPU from them.
     jax.config.update("jax_platforms", "cpu")
     tasks = [spec.id for spec in task_specs()] if arguments.tasks == ["all"] else arguments.tasks
@@ -419,8 +455,15 @@ def _sweep(arguments: argparse.Namespace) -> int:
         jobs = shard(jobs, *arguments.shard)
     if arguments.status:
         return _print_status(jobs)
-    processes, environments = device_environments(arguments.jobs, arguments.devices or 1)
-    outcome = sweep(jobs, table(sys.stderr), processes, arguments.retries, arguments.checkpoint_seconds, environments)
+    own = {"checkpoint_seconds": arguments.checkpoint_seconds, "log": arguments.log}
+    if arguments.engine == "ray":
+        from esbench.experiment.ray_engine import sweep_on_ray
+
+        gpus = arguments.devices or 1
+        outcome = sweep_on_ray(jobs, table(sys.stderr), Path(arguments.out), arguments.retries, gpus, own)
+    else:
+        processes, environments = device_environments(arguments.jobs, arguments.devices or 1)
+        outcome = sweep(jobs, table(sys.stderr), processes, arguments.retries, environments, own)
     said = f"{len(outcome.done)} done, {len(outcome.before)} finished before, {len(outcome.failed)} failed"
     if outcome.elsewhere:
         said += f", {len(outcome.elsewhere)} run by another process"
@@ -460,6 +503,17 @@ def _doctor(_arguments: argparse.Namespace) -> int:
     return 0 if found.startswith("ok") else 1
 
 
+def _play(arguments: argparse.Namespace) -> int:
+    from esbench.experiment import compilation_cache
+    from esbench.experiment.play import play
+
+    compilation_cache.enable()
+    played = play(Path(arguments.run), Path(arguments.out), arguments.seed)
+    every = "" if played.stride == 1 else f", one frame every {played.stride} steps"
+    print(f"{arguments.out}: return {played.episode_return:.6g} in {played.steps:,} steps{every}")
+    return 0
+
+
 def _new(arguments: argparse.Namespace) -> int:
     from esbench.scaffold import new_strategy
 
@@ -479,6 +533,7 @@ def _report(arguments: argparse.Namespace) -> int:
     print(report.text)
     print(f"table:  {report.table}")
     print(f"figure: {report.figure}")
+    print(f"page:   {report.page}")
     return 0
 
 

@@ -82,6 +82,19 @@ def test_a_task_card(capsys):
     assert TaskSpec.from_json(json.loads(capsys.readouterr().out)).id == "Ant-v0"
 
 
+@pytest.mark.parametrize("spec", task_specs(), ids=lambda spec: spec.id)
+def test_every_task_has_a_card(spec, capsys):
+    """It says all of what a card is for, and the number of observations and actions that the environment has."""
+    assert main(["tasks", "show", spec.id]) == 0
+    card = capsys.readouterr().out
+    for name in ("observation", "action", "reward", "ends", "cap", "budgets", "random", "heuristic", "reference"):
+        assert f"\n{name} " in card
+    for name in ("measured by", "solved at", "source", "licence", "state", "in the paper", "differences"):
+        assert f"\n{name} " in card
+    assert str(spec.random.standard_error) in card
+    assert max(len(line) for line in card.splitlines()) <= 110
+
+
 def test_algorithms_with_their_settings(capsys):
     assert main(["algorithms", "--format", "json"]) == 0
     algorithms = {entry["name"]: entry for entry in json.loads(capsys.readouterr().out)}
@@ -127,4 +140,4 @@ def test_a_sweep_with_a_failing_run_has_status_1(tmp_path, capsys):
     output = capsys.readouterr()
     assert output.out.startswith("4 runs: 2 done, 0 finished before, 2 failed")
     assert main(["report", str(tmp_path), "--out", str(tmp_path / "report")]) == 0
-    assert (tmp_path / "report" / "table.md").is_file()
+    assert (tmp_path / "report" / "report.md").is_file()

@@ -1,6 +1,7 @@
 """The README's code is run, so that it stays true."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,18 @@ def test_python_of_the_readme_runs(tmp_path, monkeypatch):
     names = {}
     exec(code.replace("300_000", "10_000"), names)
     assert len(names["rows"]) == len(names["result"].rows)
+
+
+def test_the_citation_names_this_version():
+    version = tomllib.loads((README.parent / "pyproject.toml").read_text())["project"]["version"]
+    assert f"\nversion: {version}\n" in (README.parent / "CITATION.cff").read_text()
+
+
+def test_gymnasium_of_the_readme_runs():
+    names = {}
+    exec(next(block for block in python_blocks() if "gymnasium.make" in block), names)
+    assert names["envs"].num_envs == 1024
+    assert names["env"].action_space.shape == (8,)
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", README.read_text()))))

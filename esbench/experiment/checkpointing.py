@@ -19,6 +19,7 @@ from esbench.plugins import names_a_file
 from esbench.results.checkpoints import DamagedCheckpointError, Position
 from esbench.results.records import Manifest
 from esbench.results.run_directory import RunDirectory
+from esbench.tasks.hosted import Handle
 
 SECONDS = 60.0
 """Between two checkpoints, unless set."""
@@ -41,7 +42,9 @@ class Saver:
     it can be read there while the next step runs.
     """
 
-    def __init__(self, directory: RunDirectory, seconds: float):
+    def __init__(self, directory: RunDirectory, seconds: float, saves: bool = True):
+        """saves: whether the run's state can be saved at all."""
+        self._saves = saves
         self.latest: Reached | None = None
         self._checkpoints = directory.checkpoints
         self._seconds = seconds
@@ -57,8 +60,7 @@ class Saver:
         if not self._lock.acquire(timeout=_RESCUE_SECONDS):  # an interrupt, while another thread saves already
             return
         try:
-            # Several processes would have to agree on the moment.
-            if (latest := self.latest) is not None and jax.process_count() == 1:
+            if (latest := self.latest) is not None and self._saves:
                 self._checkpoints.save(latest.position, to_host(latest.state))
                 self._saved_at = time.monotonic()
         finally:
@@ -69,6 +71,12 @@ class Saver:
         with self._lock:
             self.latest = None
             self._checkpoints.clear()
+
+
+def can_be_saved(state: State) -> bool:
+    """Not where several processes would have to agree on the moment, nor where Python holds the episodes under way."""
+    nodes = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, Handle))
+    return jax.process_count() == 1 and not any(isinstance(node, Handle) for node in nodes)
 
 
 def to_host(state: State) -> list[np.ndarray]:

@@ -90,11 +90,15 @@ class RunConfig:
         """What is worth knowing before the run, one line each."""
         episodes = _episodes(self.settings)
         worst = episodes * self.task.spec.max_episode_steps if episodes else 0
+        lines = []
+        if self.task.spec.suite == registry.HOSTED_SUITE:
+            lines.append("stepped in Python on the host, one environment after the other: slower than a compiled task")
         if worst <= self.budget:
-            return []
+            return lines
         return [
+            *lines,
             f"a generation of {episodes:,} episodes takes up to {worst:,} steps where all last "
-            f"{self.task.spec.max_episode_steps:,}: more than the budget of {self.budget:,}"
+            f"{self.task.spec.max_episode_steps:,}: more than the budget of {self.budget:,}",
         ]
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gymnasium
+
 import esbench
 from esbench.algorithms.registry import settings_of
 from esbench.errors import InputError, unknown
 from esbench.experiment.assembly import assemble
-from esbench.tasks.registry import task_specs
+from esbench.tasks.registry import hosted_id, task_specs
 
 TIER_PRESETS = {"smoke": "smoke", "lite": "lite", "standard": "lite", "paper": "paper"}
 OWN_DEFAULTS = "defaults"
@@ -106,7 +108,8 @@ def _preset(path: Path, name: str, table: dict[str, Any], algorithm: str, *own_t
             tasks = dict(_tables(path, f"{prefix}tasks.", value))
         else:
             raise InputError(f"{path}: {unknown('table', prefix + key, [f'{prefix}default', f'{prefix}tasks'])}")
-    ids = {spec.id for spec in task_specs()} | set(own_tasks)
+    hosted = {hosted_id(name) for name in gymnasium.registry}
+    ids = {spec.id for spec in task_specs()} | hosted | set(own_tasks)
     for task in tasks:
         if task not in ids:
             raise InputError(f"{path}: {prefix}tasks: {unknown('task', task, ids)}")

@@ -67,7 +67,7 @@ def commit() -> tuple[str | None, bool | None]:
 
 
 # What only reads rows or speaks; another version of it leaves a run's rows as they are.
-_WITHOUT_ROWS = ("cli.py", "leaderboard", "report", "speed", "templates")
+_WITHOUT_ROWS = ("cli.py", "doctor.py", "leaderboard", "report", "speed", "templates")
 
 
 def code(algorithm: Algorithm, task: Task) -> str:

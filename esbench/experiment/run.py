@@ -25,7 +25,7 @@ import numpy as np
 
 from esbench.counts import total
 from esbench.errors import InputError, StrategyError
-from esbench.experiment import checkpointing, compilation_cache, devices, interrupt, provenance
+from esbench.experiment import checkpointing, compilation_cache, devices, interrupt, provenance, sinks
 from esbench.experiment.config import RunConfig, resolve
 from esbench.experiment.prepare import Prepared, make_problem, prepare
 from esbench.experiment.progress import Progress, progress
@@ -107,6 +107,7 @@ def run(
     max_seconds: float | None = None,
     resume: bool = False,
     checkpoint_seconds: float = checkpointing.SECONDS,
+    log: str | None = None,
 ) -> RunResult:
     """Runs `algorithm` on `task` once and writes its run directory: `esbench run` in Python.
 
@@ -114,7 +115,7 @@ def run(
     for what cannot be run. An interrupt (Ctrl-C) saves the last finished step, to be resumed, and is raised again.
     """
     config = resolve(task, algorithm, tier, steps, preset, settings, name, precision, devices, out)
-    return run_config(config, seed, max_seconds, resume=resume, checkpoint_seconds=checkpoint_seconds)
+    return run_config(config, seed, max_seconds, resume=resume, checkpoint_seconds=checkpoint_seconds, log=log)
 
 
 def run_config(
@@ -124,14 +125,16 @@ def run_config(
     verbose: bool = False,
     resume: bool = False,
     checkpoint_seconds: float = checkpointing.SECONDS,
+    log: str | None = None,
 ) -> RunResult:
     """One run of a resolved configuration, compilation included.
 
     verbose: say first what each parameter of the policy is perturbed by. resume: continue the run that is there, to
-    the rows it would have had; its sizes are those of its manifest.
+    the rows it would have had; its sizes are those of its manifest. log: "tensorboard" or "wandb".
 
     On several devices, all processes that a scheduler started for it run it together; the first one writes and speaks.
     """
+    sinks.check(log)
     if resume:
         config = resumable(config, seed)
     else:
@@ -148,7 +151,7 @@ def run_config(
                 alone = announce_and_prepare(replace(config, out=Path(scratch)), progress(silence))
                 return run_seed(alone, seed, progress(silence))
     prepared = announce_and_prepare(config, reporter, verbose)
-    return run_seed(prepared, seed, reporter, max_seconds, resume, checkpoint_seconds)
+    return run_seed(prepared, seed, reporter, max_seconds, resume, checkpoint_seconds, log)
 
 
 def resumable(config: RunConfig, seed: int) -> RunConfig:
@@ -197,12 +200,13 @@ def run_seed(
     max_seconds: float | None = None,
     resume: bool = False,
     checkpoint_seconds: float = checkpointing.SECONDS,
+    log: str | None = None,
 ) -> RunResult:
     """One run with compiled programs. InputError, and nothing is lost, where the directory holds this run already.
 
     max_seconds: stop after the first step past it, all clocks of this process together; the run is left to be resumed.
     resume: go on with the run that is there, if there is one; its sizes must be those of `prepared`.
-    checkpoint_seconds: between two checkpoints.
+    checkpoint_seconds: between two checkpoints. log: the sink that rows are also sent to, once they are on disk.
     """
     config = prepared.config
     path = config.path(seed)
@@ -214,11 +218,13 @@ def run_seed(
         else:
             directory = RunDirectory.create(path, manifest(prepared, seed))
         training = _Training(prepared, seed, directory, reporter, checkpoint_seconds)
+        sink = sinks.Guarded(log, directory, reporter.message)
         reporter.start(f"{config.label} seed {seed}", config.budget)
         try:
-            training.run(max_seconds)
+            training.run(sink, max_seconds)
         finally:
             reporter.stop()
+            sink.close()
     return RunResult(directory.path, directory.rows, directory.finished)
 
 
@@ -233,11 +239,14 @@ class _Training:
         self._budget = config.budget
         self._code = provenance.code(config.algorithm, config.task)
         self._clocks = Clocks(compile=prepared.compile_seconds)
-        self._saver = checkpointing.Saver(directory, checkpoint_seconds)
         self._counts, self._reached = Counts(), -1
         self._metrics: dict[str, float | None] = dict.fromkeys(prepared.training)
         with self._clocks.measure("train"):
             self._state = jax.block_until_ready(prepared.init(jax.random.key(seed)))
+        saves = checkpointing.can_be_saved(self._state)
+        if not saves:
+            reporter.message(f"warning: {config.label}: its state cannot be saved: resumed, it begins again")
+        self._saver = checkpointing.Saver(directory, checkpoint_seconds, saves)
         if directory.rows or directory.checkpoints.numbers():
             self._go_on()
 
@@ -257,16 +266,16 @@ class _Training:
         directory.replace(directory.rows[: at.rows])
         self._reporter.message(f"{directory.path}: resumed at {at.useful_steps:,} steps")
 
-    def run(self, max_seconds: float | None) -> None:
+    def run(self, sink: sinks.Sink, max_seconds: float | None) -> None:
         """Trains to the end of the budget, or until it is told to stop: then what was reached is saved."""
         start = time.monotonic() - self._prepared.compile_seconds
         self._mark()
         try:
             with interrupt.rescuing(self._saver.save):
-                self._write_due_row()
+                self._write_due_row(sink)
                 while self._counts.useful_steps < self._budget:
                     self._step()
-                    self._write_due_row()
+                    self._write_due_row(sink)
                     late = max_seconds is not None and time.monotonic() - start > max_seconds
                     stop = (interrupt.requested() or late) and self._counts.useful_steps < self._budget
                     if stop or self._saver.due:
@@ -308,12 +317,15 @@ class _Training:
         self._reporter.step(counts.useful_steps)
         self._mark()
 
-    def _write_due_row(self) -> None:
+    def _write_due_row(self, sink: sinks.Sink) -> None:
         """Writes a row where the budget's next share is reached; the first one before any step."""
         shares = min(self._counts.useful_steps * ROWS // self._budget, ROWS)
         if shares > self._reached:
             self._reached = shares
-            self._reporter.row(self._evaluate())
+            row = self._evaluate()
+            with self._clocks.measure("log"):
+                sink.row(row)
+            self._reporter.row(row)
             self._mark()
 
     def _evaluate(self) -> Row:

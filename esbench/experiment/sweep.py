@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -35,18 +35,18 @@ def sweep(
     table: Table,
     processes: int = 1,
     retries: int = RETRIES,
-    checkpoint_seconds: float = 60.0,
     environments: Sequence[dict[str, str]] = ({},),
+    options: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Runs `jobs`, `processes` at a time, each process one after another: finished ones stay as they are, unfinished
     ones go on.
 
     retries: how often a run that crashed is started again without having come further. environments: variables of the
-    processes, in turn.
+    processes, in turn. options: of `run_seed`, for every run.
     """
     outcome = Outcome(before=[job for job in jobs if status(job) == "finished"])
     pending = [job for job in jobs if job not in outcome.before]
-    pool = _Pool(pending, outcome, table, retries, checkpoint_seconds, environments)
+    pool = _Pool(pending, outcome, table, retries, environments, options or {})
     table.begin(jobs, outcome)
     try:
         with interrupt.rescuing(pool.stop):
@@ -92,9 +92,9 @@ class _Process:
         self._process.wait()
         events.put((self, {"event": "exit"}))
 
-    def start(self, job: Job, checkpoint_seconds: float) -> None:
+    def start(self, job: Job, options: Mapping[str, Any]) -> None:
         self.job, self.programs, self.compiling = job, job.programs, True
-        order = {"options": dict(job.options), "seed": job.seed, "checkpoint_seconds": checkpoint_seconds}
+        order = {"config": dict(job.options), "seed": job.seed, **options}
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # it has died; its exit says so
             self._process.stdin.write(json.dumps(order) + "\n")
@@ -137,11 +137,11 @@ class _Pool:
         outcome: Outcome,
         table: Table,
         retries: int,
-        checkpoint_seconds: float,
         environments: Sequence[dict[str, str]],
+        options: Mapping[str, Any],
     ):
         self._pending, self._outcome, self._table = pending, outcome, table
-        self._retries, self._checkpoint_seconds, self._environments = retries, checkpoint_seconds, environments
+        self._retries, self._environments, self._options = retries, environments, options
         self._events: queue.SimpleQueue[tuple[_Process, dict[str, Any]]] = queue.SimpleQueue()
         self._slots: dict[int, _Process] = {}
         self._crashes: Counter[Job] = Counter()
@@ -195,7 +195,7 @@ class _Pool:
             process = _Process(self._environments[slot % len(self._environments)], self._events)
             self._slots[slot] = process
         self._table.started(slot, job)
-        process.start(job, self._checkpoint_seconds)
+        process.start(job, self._options)
 
     def _handle(self, slot: int, process: _Process, event: dict[str, Any]) -> None:
         job = process.job

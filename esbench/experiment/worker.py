@@ -34,26 +34,28 @@ class Runner:
 
     def __init__(self, reporter: Progress):
         self._reporter = reporter
-        self._options: dict[str, Any] = {}
+        self._config: dict[str, Any] = {}
         self._sizes: Sizes | None = None
         self._prepared: Prepared | None = None
 
-    def run(self, options: dict[str, Any], seed: int, checkpoint_seconds: float) -> dict[str, Any]:
-        """One run, begun or gone on with. What came of it, by `outcome`: finished, stopped, finished before, in use,
-        failed (then `error`, one line, `details`, `final`: trying again is no use, and `compiling`: so is another
-        seed)."""
+    def run(self, config: dict[str, Any], seed: int, **options: Any) -> dict[str, Any]:
+        """One run, begun or gone on with. config: options of `resolve`. options: of `run_seed`.
+
+        What came of it, by `outcome`: finished, stopped, finished before, in use, failed (then `error`, one line,
+        `details`, `final`: trying again is no use, and `compiling`: so is another seed).
+        """
         compiling = True
         try:
-            config = resolve(**options)
-            if config.path(seed).is_dir():
-                config = resumable(config, seed)
-            sizes = resolve_sizes(config.sizes)
-            if self._prepared is None or (options, sizes) != (self._options, self._sizes):
+            resolved = resolve(**config)
+            if resolved.path(seed).is_dir():
+                resolved = resumable(resolved, seed)
+            sizes = resolve_sizes(resolved.sizes)
+            if self._prepared is None or (config, sizes) != (self._config, self._sizes):
                 self._prepared = None  # its memory is wanted
-                self._prepared = announce_and_prepare(config, self._reporter)
-                self._options, self._sizes = options, sizes
+                self._prepared = announce_and_prepare(resolved, self._reporter)
+                self._config, self._sizes = config, sizes
             compiling = False
-            result = run_seed(self._prepared, seed, self._reporter, resume=True, checkpoint_seconds=checkpoint_seconds)
+            result = run_seed(self._prepared, seed, self._reporter, resume=True, **options)
         except RunInUseError:
             return {"outcome": "in use"}
         except FinishedRunError:

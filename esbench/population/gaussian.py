@@ -64,10 +64,22 @@ class Gaussian(struct.PyTreeNode):
         return 1.0 - 2.0 * (index % 2) if self.antithetic else jnp.ones_like(index, jnp.float32)
 
     def member(self, index: jax.Array) -> Params:
+        return self._perturbed(index, self._noise(self.pair(index)))
+
+    def members(self, indices: jax.Array) -> Params:
+        """Members `indices`, int32 (rows,), of which each is the one before it or the next: `member` of all, but with
+        the noise of a pair derived once."""
+        pairs = len(indices) // 2 + 1 if self.antithetic else len(indices)
+        first = self.pair(indices[0])
+        noise = jax.vmap(self._noise)(first + jnp.arange(pairs))
+        own = jax.tree.map(lambda leaf: leaf[self.pair(indices) - first], noise)
+        return jax.vmap(self._perturbed, out_axes=self.axes)(indices, own)
+
+    def _perturbed(self, index: jax.Array, own_noise: list[Any]) -> Params:
         scale = self.sigma * self.sign(index)
         leaves, tree = jax.tree.flatten(self.mean)
         perturbed = []
-        for leaf, axes, noise in zip(leaves, self.contracted, self._noise(self.pair(index)), strict=True):
+        for leaf, axes, noise in zip(leaves, self.contracted, own_noise, strict=True):
             if axes is None:
                 perturbed.append(leaf + scale * noise)
             else:

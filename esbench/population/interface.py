@@ -12,6 +12,9 @@ class Population(Protocol):
 
     axes: a pytree prefix of a member with 0 where a leaf differs per member and None where all members share it;
     valid as `in_axes` and `out_axes` of jax.vmap. Nobody vmaps `member` without it: shared kernels would be copied.
+
+    A population whose members are cheaper to derive together also has `members(indices)`, int32 (rows,), each index
+    the one before it or the next: what `member` gives, along axis 0 where `axes` says so.
     """
 
     size: int

@@ -35,12 +35,13 @@ def run_name(run: RunDirectory) -> str:
 
 
 def check_comparable(runs: Iterable[RunDirectory]) -> None:
-    """InputError unless each run is there once, runs of one tier and task were of the same task, and the seeds of
-    one name had the same settings."""
+    """InputError unless each run is there once, runs of one tier and task were of the same task, the seeds of one
+    name had the same settings, and a tier has one version of every task."""
     runs = sorted(runs, key=run_identity)
+    _check_versions(runs)
     for first, second in itertools.pairwise(runs):
         if run_identity(first) == run_identity(second):
-            raise InputError(f"{run_name(first)} is there twice: {first.path} and {second.path}")
+            raise InputError(f"{run_name(first)} is there twice: {first.path} and {second.path}; leave one of them out")
         one, other = first.manifest, second.manifest
         if (one.tier, one.task["id"]) != (other.tier, other.task["id"]):
             continue
@@ -49,6 +50,18 @@ def check_comparable(runs: Iterable[RunDirectory]) -> None:
         if one.name == other.name:
             for field in _SAME_SETTINGS:
                 _check_equal(first, second, field, *_values(one, other, field))
+
+
+def _check_versions(runs: list[RunDirectory]) -> None:
+    """Another version of a task is another task: a mean over both would count it twice."""
+    seen: dict[tuple[str, str], RunDirectory] = {}
+    for run in runs:
+        name, version = run.manifest.task["id"].rsplit("-v", 1)
+        first = seen.setdefault((run.manifest.tier, name), run)
+        if first.manifest.task["id"].rsplit("-v", 1)[1] != version:
+            raise InputError(
+                f"{run_name(first)} and {run_name(run)} are of two versions of one task: report them apart"
+            )
 
 
 def _check_equal(first: RunDirectory, second: RunDirectory, what: str, one: Any, other: Any) -> None:

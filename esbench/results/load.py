@@ -12,7 +12,7 @@ from esbench.results.run_directory import ROWS_FILE, RunDirectory
 
 _IDENTITY = ("tier", "task", "algorithm", "seed")
 _ROW = tuple(name for name in Row.model_fields if name not in ("kind", "training"))
-_RUN = ("parameters", "budget", "action_mode", "status", "run")
+_RUN = ("parameters", "budget", "action_mode", "device", "status", "run")
 _COLUMNS = _IDENTITY + _ROW + _RUN
 
 
@@ -42,10 +42,10 @@ def load_results(*directories: str | os.PathLike[str]) -> pd.DataFrame:
     """One row per evaluation of every run below `directories`, in the order of `load_runs`.
 
     Columns: `tier, task, algorithm, seed` (`algorithm` is the run's name); the fields of a Row (counts and seconds
-    are totals since the start; `final` marks the score row); of the run, `parameters, budget, action_mode`, `status`
-    ("finished" or "unfinished") and `run` (its directory); then one float column per training metric, NaN where
-    there is no value. A metric with another column's name is prefixed with `training_`.
-    InputError as in `load_runs`.
+    are totals since the start; `final` marks the score row); of the run, `parameters, budget, action_mode, device`,
+    `status` ("finished" or "unfinished") and `run` (its directory); then one float column per training metric, NaN
+    where there is no value. A metric with another column's name is prefixed with `training_`.
+    A last line that was cut off is left out, with a warning. InputError as in `load_runs`, and where a run is damaged.
     """
     return results_of(load_runs(*directories))
 
@@ -66,6 +66,7 @@ def _columns(run: RunDirectory, row: Row) -> dict[str, Any]:
         "parameters": manifest.parameters,
         "budget": manifest.budget,
         "action_mode": manifest.action_mode,
+        "device": str(manifest.device),
         "status": status,
         "run": str(run.path),
         **{f"training_{name}" if name in _COLUMNS else name: value for name, value in row.training.items()},

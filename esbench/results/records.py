@@ -1,10 +1,14 @@
-"""What a run leaves behind, typed: one manifest, then one row per evaluation, as JSON lines."""
+"""What a run leaves behind, typed: one manifest, then one row per evaluation, as JSON lines.
+
+A change of these models is a new version of the format: `SCHEMA` is raised, `esbench.results.versions` learns to read
+the older one, and `make results` writes the JSON Schema of the new one beside the old.
+"""
 
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class _Record(BaseModel):
@@ -18,6 +22,17 @@ class Device(_Record):
     kind: str
     count: int
 
+    def __str__(self) -> str:
+        return f"{self.count} x {self.kind} ({self.platform})"
+
+
+class Tuning(_Record):
+    """What finding the settings cost before this run: settings tried, seeds of each, useful steps in all."""
+
+    trials: int
+    seeds: int
+    useful_steps: int
+
 
 class Manifest(_Record):
     """The first line of `run.jsonl`: everything that determines the rows, and where they were computed.
@@ -25,6 +40,7 @@ class Manifest(_Record):
     task: TaskSpec.to_json(). settings, policy: all settings, defaults included. sizes: the resolved sizes.
     action_mode: how the deployed policy acts when it is scored, fixed before training.
     config_hash: sha256 over task, algorithm, settings, policy, tier, budget, sizes, precision (not the seed).
+    tuning: None where it was not recorded, as for settings chosen by hand.
     """
 
     kind: Literal["manifest"] = "manifest"
@@ -49,6 +65,7 @@ class Manifest(_Record):
     compilation_cache: Literal["warm", "cold", "off"]
     config_hash: str
     started: str
+    tuning: Tuning | None = None
 
 
 class Row(_Record):

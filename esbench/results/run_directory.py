@@ -1,5 +1,6 @@
 """A run on disk: `run.jsonl` (the manifest's line, then one line per evaluation) and the deployed policy beside it."""
 
+import itertools
 import json
 import os
 import re
@@ -14,7 +15,8 @@ from pydantic import ValidationError
 from esbench.errors import InputError, StorageError
 from esbench.results.checkpoints import Checkpoints
 from esbench.results.policy_file import load_policy, save_policy
-from esbench.results.records import SCHEMA, Manifest, Row
+from esbench.results.records import Manifest, Row
+from esbench.results.versions import current
 
 if TYPE_CHECKING:  # a reader of rows needs no JAX
     from esbench.problem import DeployedPolicy
@@ -60,17 +62,20 @@ def run_path(out: str | os.PathLike[str], tier: str, task: str, name: str, seed:
 class RunDirectory:
     """One run's directory. Made by `create` (a new run) or `open` (one that is there).
 
-    path: the directory. manifest: the run's manifest. rows: the rows so far, in the order they were written.
+    path: the directory. manifest: the run's manifest. rows: the rows so far, in the order they were written. cut_off:
+    whether a last line that was cut off while being written was left out.
     """
 
     path: Path
     manifest: Manifest
     rows: list[Row]
+    cut_off: bool
 
-    def __init__(self, path: Path, manifest: Manifest, rows: list[Row], end: int):
+    def __init__(self, path: Path, manifest: Manifest, rows: list[Row], end: int, cut_off: bool = False):
         self.path = path
         self.manifest = manifest
         self.rows = rows
+        self.cut_off = cut_off
         self._end = end  # bytes of complete lines; the next line is written there
 
     @classmethod
@@ -128,7 +133,12 @@ class RunDirectory:
         finals = [number for number, row in enumerate(rows, start=2) if row.final]
         if len(finals) > 1:
             raise DamagedRunError(f"{file}, line {finals[1]}: a second final row (the first is line {finals[0]})")
-        return cls(path, manifest, rows, len(content) - len(rest))
+        for number, (earlier, row) in enumerate(itertools.pairwise(rows), start=3):
+            for name in ("useful_steps", "train_seconds"):
+                before, now = getattr(earlier, name), getattr(row, name)
+                if now < before:
+                    raise DamagedRunError(f"{file}, line {number}: {name} falls from {before} to {now}")
+        return cls(path, manifest, rows, len(content) - len(rest), cut_off=bool(rest))
 
     @property
     def finished(self) -> bool:
@@ -227,12 +237,13 @@ def _read(kind: type[_Record], line: bytes, file: Path, number: int) -> _Record:
         values = json.loads(line)
     except ValueError as error:
         raise DamagedRunError(f"{where}: not JSON ({error})") from error
-    if kind is Manifest and isinstance(values, dict) and values.get("schema_version", SCHEMA) != SCHEMA:
-        raise DamagedRunError(
-            f"{where}: written in version {values['schema_version']} of the format; this esbench reads {SCHEMA}"
-        )
+    if kind is Manifest and isinstance(values, dict) and values.get("kind") == "manifest":
+        try:
+            values = current(values)
+        except ValueError as error:
+            raise DamagedRunError(f"{where}: {error}") from error
     try:
-        return kind.model_validate(values)
+        return kind.model_validate(values, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

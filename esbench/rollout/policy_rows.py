@@ -40,8 +40,12 @@ class MemberStore(NamedTuple):
         return lanes if all(leaf is None for leaf in self.shared) else max(lanes, MIN_ROWS)
 
     def derive(self, population: Population, indices: jax.Array) -> list[jax.Array]:
-        """The leaves of members `indices`, int32 (rows,), that differ per member, each (rows, ...)."""
-        members = jax.vmap(population.member, out_axes=self.axes)(indices)
+        """The leaves of members `indices`, int32 (rows,), that differ per member, each (rows, ...).
+
+        As jobs in a queue have them: each is the member before it or the next.
+        """
+        together = getattr(population, "members", jax.vmap(population.member, out_axes=self.axes))
+        members = together(indices)
         return [own for own, shared in zip(jax.tree.leaves(members), self.shared, strict=True) if shared is None]
 
     def apply(self, policy: Policy, own: list[jax.Array], carry: Carry, obs: jax.Array) -> tuple[Carry, Distribution]:

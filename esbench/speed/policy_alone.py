@@ -52,7 +52,7 @@ def programs(width: int, population: int, rank: int) -> list[Program]:
         def steps(shared, own, observations) -> tuple[Steps, jax.Array]:
             def step(total, observation):
                 _, distribution = store._replace(shared=shared).apply(policy, own, (), observation)
-                return total + distribution.mode(), None
+                return total + jax.vmap(lambda row: row.mode())(distribution), None
 
             total, _ = jax.lax.scan(step, jnp.zeros(members.size, jnp.int32), observations)
             # The actions are an output, or nothing would have to be computed.

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, Protocol
 import gymnasium
 import jax
 import jax.numpy as jnp
+import numpy as np
+from gymnasium.error import UnsupportedMode
 
 State = Any
 
@@ -27,6 +29,8 @@ class Transition(NamedTuple):
 class Environment(Protocol):
     """A task's dynamics as pure functions of explicit state and typed PRNG keys.
 
+    An environment may also have `render(state)`, which gives a picture, uint8 (height, width, 3), and is not traced.
+
     Observations are one flat float32 vector (`observation_space` is a one-dimensional Box). Actions are an int32
     scalar for a Discrete space and a float32 vector inside the box for a Box. What happens after an episode's end is
     undefined but must not raise: callers reset.
@@ -45,6 +49,14 @@ class Environment(Protocol):
     def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Transition]:
         """One step. `key` is the only source of randomness beside what `state` holds."""
         ...
+
+
+def picture(environment: Environment, state: State) -> np.ndarray:
+    """What `environment.render(state)` draws, uint8 (height, width, 3); UnsupportedMode where it has no `render`."""
+    render = getattr(environment, "render", None)
+    if render is None:
+        raise UnsupportedMode(f"{type(environment).__name__} has no render(state) to make pictures with")
+    return render(state)
 
 
 class _Timed(NamedTuple):
@@ -83,3 +95,7 @@ class TimeLimit:
         steps = state.steps + 1
         truncated = transition.truncated | (steps >= self._max_episode_steps)
         return _strong((_Timed(inner, steps), transition._replace(truncated=truncated)))
+
+    def render(self, state: _Timed) -> np.ndarray:
+        """A picture of `state`, as `picture` makes it."""
+        return picture(self._environment, state.inner)

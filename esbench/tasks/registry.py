@@ -1,6 +1,7 @@
 """Tasks by name: the 16 of the catalogue, installed plug-ins, and files of the user's own.
 
-Looking specs up imports neither jax nor any suite; making an environment does.
+Looking specs up imports neither jax nor any suite; making an environment does. Every task that is registered here is
+registered with Gymnasium too, as `esbench/<id>`.
 """
 
 import contextlib
@@ -9,11 +10,14 @@ import importlib
 import inspect
 import io
 import logging
+import re
 import warnings
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
+
+import gymnasium
 
 from esbench.errors import InputError, unknown
 from esbench.plugins import load_object, names_a_file
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
 GROUP = "esbench.tasks"
 DEFAULT_CAP = 1000
+HOSTED_SUITE = "gymnasium"
 
 
 @dataclass(frozen=True)
@@ -39,22 +44,35 @@ _REGISTRY: dict[str, Task] = {}
 
 
 def register(task: Task) -> Task:
-    """Adds a task under its id; the same id twice is an error (ValueError)."""
+    """Adds a task under its id, with Gymnasium as `esbench/<id>`; the same id twice is an error (ValueError)."""
     if task.spec.id in _REGISTRY:
         raise ValueError(f"task {task.spec.id!r} is registered already")
     _REGISTRY[task.spec.id] = task
+    gymnasium.register(
+        id=f"esbench/{task.spec.id}",
+        entry_point="esbench.tasks.face.single:TaskEnv",
+        vector_entry_point="esbench.tasks.face.vector:TaskVectorEnv",
+        reward_threshold=task.spec.reward_threshold,
+        # The environment keeps its own time limit and its own order of calls: no wrapper is needed for either.
+        max_episode_steps=None,
+        order_enforce=False,
+        kwargs={"task": task.spec.id},
+    )
     return task
 
 
 def task(name: str) -> Task:
-    """The task of an id, of the catalogue or of an installed plug-in, or of `path/to/file.py:NAME`.
+    """The task of an id, of the catalogue or of an installed plug-in, of `path/to/file.py:NAME`, or of `gymnasium:ID`.
 
     NAME is a Task, or a class or function without arguments that gives an Environment: its id is then NAME-v0, its
-    suite "user", its cap the environment's attribute `max_episode_steps` or 1000, its budgets the defaults.
+    suite "user", its cap the environment's attribute `max_episode_steps` or 1000, its budgets the defaults. ID is an
+    environment registered with Gymnasium: its id is then gymnasium-ID, its suite "gymnasium".
     Raises InputError where there is no such task.
     """
     if names_a_file(name):
         return _from_file(name)
+    if name.startswith(f"{HOSTED_SUITE}:"):
+        return _from_gymnasium(name.removeprefix(f"{HOSTED_SUITE}:"))
     if name not in _REGISTRY:
         broken = _load_plugins()
         if name in broken:
@@ -62,6 +80,12 @@ def task(name: str) -> Task:
         if name not in _REGISTRY:
             raise unknown("task", name, _REGISTRY)
     return _REGISTRY[name]
+
+
+def hosted_id(name: str) -> str:
+    """The id of the task `gymnasium:<name>`: `gymnasium-<name>`, in letters that can name a directory."""
+    slug = re.sub(r"[^\w.-]+", "-", f"{HOSTED_SUITE}-{name}")
+    return slug if re.search(r"-v\d+$", slug) else f"{slug}-v0"
 
 
 def task_specs() -> list[TaskSpec]:
@@ -111,10 +135,16 @@ def _from_file(name: str) -> Task:
     return found
 
 
+def _from_gymnasium(name: str) -> Task:
+    from esbench.tasks import hosted
+    from esbench.tasks.environment import TimeLimit
+
+    spec = hosted.describe(name)
+    return Task(spec, lambda: TimeLimit(hosted.Hosted(lambda: hosted.flat(name)), spec.max_episode_steps))
+
+
 def _derive(name: str, value: Any) -> Task:
     """The task of a class or function from the user's file, with a default spec."""
-    import gymnasium
-
     from esbench.tasks.environment import TimeLimit
 
     expected = f"{name}: expected a Task, or a class or function without arguments that gives an Environment"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 Tier = Literal["smoke", "lite", "standard", "paper"]
+ScoreScale = Literal["linear", "log2"]
 TIERS: tuple[str, ...] = get_args(Tier)
 
 
@@ -37,6 +38,8 @@ class TaskSpec:
 
     The number after `-v` changes whenever rewards, observations or ends change. `max_episode_steps` is the cap at
     which an episode is truncated. `requires` is the pinned requirement of the suite. Anchors are None until known.
+    `score_scale` is the scale on which scores are read between the anchors: "log2" where returns double.
+    `reward_threshold` is the return at which the task's authors call it solved, None where they state none.
     """
 
     id: str
@@ -51,10 +54,18 @@ class TaskSpec:
     random: Anchor | None = None
     heuristic: Anchor | None = None
     reference: Anchor | None = None
+    score_scale: ScoreScale = "linear"
+    reward_threshold: float | None = None
 
     def __post_init__(self):
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*-v\d+", self.id):
             raise ValueError(f"task id {self.id!r} is not of the form Name-v0")
+        if self.score_scale not in get_args(ScoreScale):
+            raise ValueError(f"score scale {self.score_scale!r} is none of {', '.join(get_args(ScoreScale))}")
+        if self.score_scale == "log2" and any(
+            anchor is not None and anchor.value < 1 for anchor in (self.random, self.reference)
+        ):
+            raise ValueError(f"the anchors of {self.id} are below 1, where scores on a log2 scale begin")
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON types; `from_json` gives back an equal spec."""

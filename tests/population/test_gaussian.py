@@ -38,6 +38,17 @@ def test_noise_has_mean_zero_and_unit_variance(rank):
         assert np.abs(leaf.var(0) - 1).max() < 0.15
 
 
+@pytest.mark.parametrize("antithetic", [True, False])
+@pytest.mark.parametrize("rank", [None, 2])
+def test_members_derived_together_are_those_derived_alone(rank, antithetic):
+    members = population(rank, antithetic=antithetic)
+    alone = jax.jit(jax.vmap(members.member, out_axes=members.axes))
+    together = jax.jit(members.members)
+    for indices in (range(8), range(3, 11), [6, 6, 6, 7, 7, 7, 8, 8], [63] * 8):
+        rows = jnp.array(list(indices))
+        jax.tree.map(np.testing.assert_array_equal, together(rows), alone(rows))
+
+
 # Mean 0 and variance 1 always; E x^3 and E x^4.
 MOMENTS = {"normal": (0, 3), "uniform": (0, 9 / 5), "integer": (0, 1), "skewed": (2, 9)}
 

@@ -1,16 +1,27 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from esbench.report.curves import appearance, carry_forward, draw_curves, mean_and_range
-from esbench.results.load import load_results
+from esbench.report.cells import gather
+from esbench.report.figures.curves import draw_curves, mean_and_range
+from esbench.report.figures.style import appearance
+from esbench.results.load import load_runs
 from esbench.tasks.spec import Anchor
 
-KEY = ("lite", "CartPole-v1")
+
+def tiers(directory, spec=None):
+    """The tiers below a directory; every task with the anchors of `spec`, without any by default."""
+    anchors = {kind: getattr(spec, kind, None) for kind in ("random", "reference")}
+    return [
+        dataclasses.replace(tier, specs={task: dataclasses.replace(own, **anchors) for task, own in tier.specs.items()})
+        for tier in gather(load_runs(directory))
+    ]
 
 
 def curve(figure, panel, colour):
     """The staircase of one colour in one panel: its x and y."""
-    lines = [line for line in figure.axes[panel].lines if line.get_color() == colour and len(line.get_xdata()) > 1]
+    lines = [line for line in figure.axes[panel].lines if line.get_color() == colour and line.get_marker() == "None"]
     return lines[0].get_xdata(), lines[0].get_ydata()
 
 
@@ -25,13 +36,7 @@ def results(tmp_path, add_run, make_row):
             for i, (x, y) in enumerate(rows)
         ]
         add_run(tmp_path, *rows, seed=seed)
-    return load_results(tmp_path)
-
-
-def test_values_are_carried_forward():
-    times, values = np.array([0.0, 10.0, 20.0]), np.array([1.0, 2.0, 3.0])
-    at = np.array([-1.0, 0.0, 9.9, 10.0, 15.0, 20.0, 100.0])
-    np.testing.assert_array_equal(carry_forward(times, values, at), [1, 1, 1, 2, 2, 3, 3])
+    return tmp_path
 
 
 def test_mean_and_range_over_seeds():
@@ -50,18 +55,18 @@ def test_seeds_whose_clocks_start_apart():
     np.testing.assert_array_equal(mean, [2, 2, 4, 7])
 
 
-def test_seconds_are_on_a_log_axis_only_where_an_algorithm_is_much_slower(tmp_path, add_run, make_row, make_spec):
+def test_seconds_are_on_a_log_axis_only_where_an_algorithm_is_much_slower(tmp_path, add_run, make_row):
     for name, seconds in {"eggroll": 2.0, "ppo": 4.0}.items():
         add_run(tmp_path, make_row(), make_row(useful_steps=1000, train_seconds=seconds, final=True), name=name)
-    assert draw_curves(load_results(tmp_path), {KEY: make_spec()}).axes[1].get_xscale() == "linear"
+    assert draw_curves(tiers(tmp_path)).axes[1].get_xscale() == "linear"
     rows = [make_row(), make_row(useful_steps=1000, train_seconds=60.0, final=True)]
     add_run(tmp_path, *rows, name="open_es")
-    steps, seconds = draw_curves(load_results(tmp_path), {KEY: make_spec()}).axes
+    steps, seconds = draw_curves(tiers(tmp_path)).axes
     assert (steps.get_xscale(), seconds.get_xscale()) == ("linear", "log")
 
 
-def test_curves_end_with_the_score_carried_to_the_budget(results, make_spec):
-    figure = draw_curves(results, {KEY: make_spec()})
+def test_curves_end_with_the_score_carried_to_the_budget(results):
+    figure = draw_curves(tiers(results))
     colour = appearance(["eggroll"])["eggroll"].colour
     x, y = curve(figure, 0, colour)
     np.testing.assert_array_equal(x, [0, 500, 600, 1010])
@@ -71,8 +76,8 @@ def test_curves_end_with_the_score_carried_to_the_budget(results, make_spec):
     np.testing.assert_array_equal(y, [1, 6, 20, 25])
 
 
-def test_axes_say_what_they_show(results, make_spec):
-    steps, seconds = draw_curves(results, {KEY: make_spec()}).axes
+def test_axes_say_what_they_show(results):
+    steps, seconds = draw_curves(tiers(results)).axes
     assert steps.get_title() == "CartPole-v1"
     assert steps.get_xlabel() == "useful steps"
     assert seconds.get_xlabel() == "training time (s), without compilation"
@@ -89,37 +94,35 @@ def horizontal_lines(axes):
 
 def test_anchors_are_lines(results, make_spec):
     spec = make_spec(random=Anchor(1.0, "measured"), reference=Anchor(40.0, "rules"))
-    figure = draw_curves(results, {KEY: spec})
+    figure = draw_curves(tiers(results, spec))
     assert horizontal_lines(figure.axes[0]) == [1.0, 40.0]
     assert figure.axes[0].get_ylim()[1] > 40.0
     assert legend(figure) == ["eggroll", "lowest to highest seed", "random policy", "reference"]
 
 
 def test_an_anchor_far_away_is_put_into_words(results, make_spec):
-    figure = draw_curves(results, {KEY: make_spec(random=None, reference=Anchor(500.0, "rules"))})
+    figure = draw_curves(tiers(results, make_spec(random=None, reference=Anchor(500.0, "rules"))))
     assert horizontal_lines(figure.axes[0]) == []
     assert figure.axes[0].get_ylim()[1] < 50.0
     assert [text.get_text() for text in figure.axes[0].texts] == ["reference: 500"]
 
 
 def test_an_algorithm_that_a_task_lacks_is_named(tmp_path, results, add_run, make_row, make_spec):
-    spec = make_spec(id="Ant-v0", random=None, reference=None)
+    spec = make_spec(id="Ant-v0")
     for name in ("eggroll", "ppo"):
         add_run(tmp_path, make_row(), make_row(useful_steps=1000, final=True), task=spec.to_json(), name=name)
-    specs = {KEY: make_spec(random=None, reference=None), ("lite", "Ant-v0"): spec}
-    figure = draw_curves(load_results(tmp_path), specs)
+    figure = draw_curves(tiers(tmp_path))
     texts = {axes.get_title(): [text.get_text() for text in axes.texts] for axes in figure.axes if axes.get_title()}
     assert texts == {"Ant-v0": [], "CartPole-v1": ["missing: ppo"]}
 
 
 def test_many_panels_wrap_and_tiers_are_named(tmp_path, add_run, make_row, make_spec):
-    specs = {}
     for tier, tasks in {"lite": 3, "paper": 2}.items():
         for number in range(tasks):
-            specs[tier, f"Task{number}-v0"] = spec = make_spec(id=f"Task{number}-v0")
+            spec = make_spec(id=f"Task{number}-v0")
             rows = [make_row(), make_row(useful_steps=1000, train_seconds=1.0, final=True)]
             add_run(tmp_path, *rows, tier=tier, task=spec.to_json())
-    figure = draw_curves(load_results(tmp_path), specs)
+    figure = draw_curves(tiers(tmp_path))
     visible = [axes for axes in figure.axes if axes.get_visible()]
     assert len(visible) == 10
     assert [axes.get_title() for axes in visible if axes.get_title()] == [
@@ -135,3 +138,8 @@ def test_a_baseline_keeps_its_colour_whatever_else_is_shown():
     alone, together = appearance(["ppo"]), appearance(["variant", "ppo", "eggroll"])
     assert alone["ppo"] == together["ppo"]
     assert len(set(appearance([f"variant-{i}" for i in range(20)]).values())) == 23
+
+
+def test_the_baselines_differ_without_their_colours():
+    looks = list(appearance([]).values())
+    assert len({look.dash for look in looks}) == len({look.marker for look in looks}) == 3

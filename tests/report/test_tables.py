@@ -1,14 +1,23 @@
+"""The tables' numbers, from rows whose summaries are known."""
+
 import io
+import math
 
 import pandas as pd
 import pytest
 
-from esbench.report.tables import score_table, to_csv, to_markdown
-from esbench.results.load import load_results
+from esbench.report.latex import escape, latex
+from esbench.report.markdown import markdown
+from esbench.report.write import Contents
+from esbench.results.load import load_runs
+from esbench.results.records import Tuning
+
+RANDOM, REFERENCE = 22.32, 500.0  # CartPole's anchors in the catalogue
+T2 = 4.30265  # the 97.5% quantile of Student's t with 2 degrees of freedom
 
 
 @pytest.fixture
-def results(tmp_path, add_run, make_row, make_spec):
+def runs(tmp_path, add_run, make_row, make_spec):
     """CartPole with eggroll (3 seeds) and ppo (1), Knapsack with eggroll (2) and an unfinished ppo."""
     for seed, score in enumerate([1.0, 2.0, 6.0]):
         add_run(
@@ -17,86 +26,240 @@ def results(tmp_path, add_run, make_row, make_spec):
             make_row(useful_steps=1000 + seed, return_mean=score, train_seconds=10.0 + seed, final=True),
             seed=seed,
         )
-    add_run(tmp_path, make_row(return_mean=7.0, useful_steps=1001, final=True), name="ppo", action_mode="greedy")
+    add_run(
+        tmp_path,
+        make_row(return_mean=7.0, useful_steps=1001, train_seconds=4.0, final=True),
+        name="ppo",
+        action_mode="greedy",
+    )
     knapsack = {"task": make_spec(id="Knapsack-v1").to_json(), "budget": 2000}
     for seed in (0, 1):
         # The score row, then a row that overshot: 2500 steps of 2000.
-        rows = [make_row(useful_steps=1600, return_mean=1234.5 + seed, final=True), make_row(useful_steps=2500)]
+        rows = [
+            make_row(useful_steps=1600, return_mean=1234.5 + seed, train_seconds=1.0, final=True),
+            make_row(useful_steps=2500, train_seconds=2.0),
+        ]
         add_run(tmp_path, *rows, seed=seed, **knapsack)
     add_run(tmp_path, make_row(return_mean=99.0), name="ppo", **knapsack)
-    return load_results(tmp_path)
+    return tmp_path
 
 
-def test_numbers_of_the_score_rows(results):
-    table = score_table(results).set_index(["task", "algorithm"])
-    row = table.loc["CartPole-v1", "eggroll"]
-    assert row["n"] == 3
-    assert row["budget"] == 1000
+def tables(*directories):
+    return {table.name: table for table in Contents(load_runs(*directories)).tables}
+
+
+def frame(directory, name, *index):
+    return tables(directory)[name].frame.set_index(list(index))
+
+
+def shown(table, *words):
+    """The texts of the one row that begins with these words after its tier."""
+    (row,) = [row for row in table.rows if [cell.text for cell in row[1 : 1 + len(words)]] == list(words)]
+    return [cell.text for cell in row]
+
+
+def test_numbers_of_the_score_rows(runs):
+    row = frame(runs, "scores", "task", "algorithm").loc["CartPole-v1", "eggroll"]
+    assert (row["n"], row["budget"], row["action_mode"]) == (3, 1000, "sample")
     assert row["return_mean"] == pytest.approx(3.0)
-    half = 4.30265 * (7 / 3) ** 0.5  # the 97.5% quantile of Student's t with 2 degrees of freedom
-    assert row["return_low"] == pytest.approx(3.0 - half, rel=1e-5)
-    assert row["return_high"] == pytest.approx(3.0 + half, rel=1e-5)
+    half = T2 * (7 / 3) ** 0.5
+    assert (row["return_low"], row["return_high"]) == pytest.approx((3.0 - half, 3.0 + half), rel=1e-5)
+    assert row["score_mean"] == pytest.approx((3.0 - RANDOM) / (REFERENCE - RANDOM))
     assert row["useful_steps"] == pytest.approx(1001.0)
     assert row["overshoot"] == pytest.approx(0.001)
-    assert row["train_seconds"] == pytest.approx(11.0)
-    assert row["compile_seconds"] == pytest.approx(1.5)
 
 
-def test_steps_are_the_score_rows_and_overshoot_the_whole_runs(results):
-    row = score_table(results).set_index(["task", "algorithm"]).loc["Knapsack-v1", "eggroll"]
+def test_steps_are_the_score_rows_and_overshoot_the_whole_runs(runs):
+    row = frame(runs, "scores", "task", "algorithm").loc["Knapsack-v1", "eggroll"]
     assert row["return_mean"] == pytest.approx(1235.0)
     assert row["useful_steps"] == pytest.approx(1600.0)
     assert row["overshoot"] == pytest.approx(0.25)
 
 
-def test_one_seed_has_no_interval(results):
-    table = score_table(results)
-    row = table.set_index(["task", "algorithm"]).loc["CartPole-v1", "ppo"]
-    assert row["n"] == 1 and row["return_mean"] == 7.0 and row["action_mode"] == "greedy"
-    assert pd.isna(row["return_low"]) and pd.isna(row["return_high"])
-    line = next(line for line in to_markdown(table).splitlines() if "CartPole-v1" in line and "ppo" in line)
-    assert "none: one seed" in line
+def test_one_seed_has_no_interval_and_says_so(runs):
+    table = tables(runs)["scores"]
+    row = table.frame.set_index(["task", "algorithm"]).loc["CartPole-v1", "ppo"]
+    assert row["n"] == 1 and row["return_mean"] == 7.0 and math.isnan(row["return_low"])
+    assert "none: one seed" in shown(table, "CartPole-v1", "ppo")
 
 
-def test_what_is_missing_is_missing_and_not_zero(results):
-    table = score_table(results)
-    row = table.set_index(["task", "algorithm"]).loc["Knapsack-v1", "ppo"]
+def test_what_is_missing_is_missing_and_not_zero(runs):
+    table = tables(runs)["scores"]
+    row = table.frame.set_index(["task", "algorithm"]).loc["Knapsack-v1", "ppo"]
     assert row["n"] == 0
     assert row.drop(["tier", "n"]).isna().all()
-    line = next(line for line in to_markdown(table).splitlines() if "Knapsack-v1" in line and "ppo" in line)
-    assert [cell.strip() for cell in line.strip("|").split("|")][4:7] == ["missing", "", "0"]
-    assert to_csv(table).splitlines()[-1] == "lite,Knapsack-v1,ppo,,0,,,,,,,,"
+    assert shown(table, "Knapsack-v1", "ppo")[3:6] == ["missing", "", "0"]
+    assert table.to_csv().splitlines()[-1] == "lite,Knapsack-v1,ppo,,0,,,,,,,,"
+
+
+def test_an_algorithm_without_a_task_has_no_aggregate(runs):
+    table = tables(runs)["aggregates"]
+    assert shown(table, "ppo")[2:6] == ["-", "1 of 2", "-", "missing"]
+    assert table.frame.set_index("algorithm").loc["ppo"].drop(["tier", "tasks"]).isna().all()
+    assert table.frame.set_index("algorithm").loc["eggroll", "mean"] == pytest.approx(0.5)  # clipped: 0 and 1
+
+
+def test_a_task_that_nobody_finished_hides_no_aggregate(race, add_run, make_row, make_spec):
+    before = tables(race)["aggregates"].to_csv()
+    add_run(race, make_row(), task=make_spec(id="Ant-v0").to_json())
+    assert tables(race)["aggregates"].to_csv() == before
+
+
+def test_best_is_bold_and_what_cannot_be_told_apart_is_marked(runs):
+    cells = {(row[1].text, row[2].text): row[3] for row in tables(runs)["scores"].rows}
+    best, other = cells["CartPole-v1", "ppo"], cells["CartPole-v1", "eggroll"]
+    assert best.bold and not best.mark
+    assert not other.bold and "≈" in other.mark  # one shared seed: not tested
+    assert not cells["Knapsack-v1", "eggroll"].bold  # nothing to compare with
 
 
 def test_tiers_and_algorithms_are_told_apart_and_ordered(tmp_path, add_run, make_row):
     for tier in ("paper", "lite"):
         for name in ("variant", "ppo", "open_es", "another"):
             add_run(tmp_path, make_row(final=True), tier=tier, name=name)
-    table = score_table(load_results(tmp_path))
+    table = tables(tmp_path)["scores"].frame
     assert table["tier"].tolist() == ["lite"] * 4 + ["paper"] * 4
     assert table["algorithm"].tolist() == ["open_es", "ppo", "another", "variant"] * 2
     assert (table["n"] == 1).all()
 
 
-def test_csv_keeps_all_digits(results):
-    table = score_table(results)
-    again = pd.read_csv(io.StringIO(to_csv(table)), float_precision="round_trip")
-    for name in ("return_mean", "return_low", "return_high", "overshoot", "train_seconds"):
-        pd.testing.assert_series_equal(again[name], table[name], check_exact=True)
+@pytest.fixture
+def race(tmp_path, add_run, make_row):
+    """Two algorithms, three seeds: slow scores 490 in 100 s, quick 300 in 10 s; at 10 s slow has 100."""
+    for seed in range(3):
+        for name, unit, end in (("eggroll", 1.0, 300.0), ("open_es", 10.0, 490.0)):
+            points = [(0, 0.0, 20.0), (100, 1.0, 100.0), (500, 5.0, 250.0), (1000, 10.0, end)]
+            rows = [
+                make_row(
+                    useful_steps=steps,
+                    computed_steps=2 * steps,
+                    sequential_steps=steps // 10,
+                    train_seconds=unit * seconds,
+                    return_mean=value + seed,
+                    final=steps == 1000,
+                )
+                for steps, seconds, value in points
+            ]
+            add_run(tmp_path, *rows, name=name, seed=seed)
+    return tmp_path
 
 
-def test_markdown_of_known_rows(results):
-    assert to_markdown(score_table(results)) == (
-        "| Tier | Task        | Algorithm | Acts   |  Return |   95% interval | Seeds | Budget | Useful steps "
-        "| Overshoot | Train s | Compile s |\n"
-        "| ---- | ----------- | --------- | ------ | ------: | -------------: | ----: | -----: | -----------: "
-        "| --------: | ------: | --------: |\n"
-        "| lite | CartPole-v1 | eggroll   | sample |    3.00 |  [-3.57, 9.57] |     3 |  1,000 |        1,001 "
-        "|      0.1% |    11.0 |       1.5 |\n"
-        "| lite | CartPole-v1 | ppo       | greedy |    7.00 | none: one seed |     1 |  1,000 |        1,001 "
-        "|      0.1% |     0.0 |       1.5 |\n"
-        "| lite | Knapsack-v1 | eggroll   | sample |    1235 |   [1229, 1241] |     2 |  2,000 |        1,600 "
-        "|     25.0% |     0.0 |       1.5 |\n"
-        "| lite | Knapsack-v1 | ppo       |        | missing |                |     0 |        |              "
-        "|           |         |           |\n"
+def test_equal_seconds_are_those_of_the_quickest_run(race):
+    table = frame(race, "equal_seconds", "algorithm")
+    assert table["train_seconds"].tolist() == [10.0, 10.0]
+    assert table["return_at_steps"].tolist() == [301.0, 491.0]
+    assert table["return_at_seconds"].tolist() == [301.0, 101.0]
+    assert table["sequential_steps"].tolist() == [100.0, 100.0]
+
+
+def test_targets_not_reached_are_censored(race):
+    table = frame(race, "targets", "algorithm", "target")
+    half = table.loc["eggroll", 0.5]  # 261.2: reached at the end, by seed 2 and the others alike
+    assert (half["reached"], half["n"], half["median_steps"], half["median_seconds"]) == (3, 3, 1000, 10.0)
+    never = table.loc["eggroll", 0.75]
+    assert (never["reached"], never["n"], never["longest_steps"]) == (0, 3, 1000)
+    assert math.isinf(never["median_steps"]) and math.isinf(never["expected_seconds"])
+    assert shown(tables(race)["targets"], "CartPole-v1", "eggroll", "0.75")[4:] == ["0 of 3", "> 1,000", "> 10"]
+
+
+def test_speed_and_useful_share(race):
+    row = frame(race, "speed", "algorithm").loc["open_es"]
+    assert (row["useful_steps_per_second"], row["useful_share"], row["train_seconds"]) == (10.0, 0.5, 100.0)
+
+
+def test_pairs_are_compared_on_shared_seeds(race):
+    row = tables(race)["tasks"].frame.iloc[0]
+    assert (row["first"], row["second"], row["seeds"], row["difference"]) == ("eggroll", "open_es", 3, -190.0)
+    assert (row["verdict"], row["p"], row["first_not_worse"], row["second_not_worse"]) == ("loss", 0.0, False, True)
+    row = tables(race)["pairs"].frame.iloc[0]
+    assert (row["win"], row["tie"], row["loss"], row["untested"], row["improvement"]) == (0, 0, 1, 0, 0.0)
+
+
+def test_unlike_ranks_are_marked(race):
+    """open_es leads at equal steps, eggroll at equal seconds."""
+    row = {row[1].text: row for row in tables(race)["aggregates"].rows}["eggroll"]
+    table = tables(race)["aggregates"]
+    cells = dict(zip(table.columns, row, strict=True))
+    assert cells["Rank"].text == "2" and cells["At equal seconds"].mark and not cells["IQM"].mark
+
+
+def test_seconds_of_unlike_hardware_are_not_compared(race, add_run, make_row, make_manifest):
+    device = make_manifest().device.model_copy(update={"kind": "another processor"})
+    rows = [make_row(), make_row(useful_steps=1000, train_seconds=2.0, return_mean=50.0, final=True)]
+    add_run(race, *rows, name="ppo", device=device)
+    table = frame(race, "equal_seconds", "algorithm")
+    assert table["train_seconds"].tolist() == [10.0, 10.0, 2.0]
+    aggregates = tables(race)["aggregates"]
+    assert all(row[-1].text == "-" for row in aggregates.rows)
+    assert "several kinds of hardware" in " ".join(aggregates.notes)
+
+
+def test_a_longer_run_is_read_at_the_common_budget(race, add_run, make_row):
+    rows = [
+        make_row(useful_steps=steps, train_seconds=steps / 100, return_mean=value, final=steps == 4000)
+        for steps, value in ((0, 20.0), (1010, 200.0), (1030, 210.0), (4000, 499.0))
+    ]
+    add_run(race, *rows, name="ppo", budget=4000)
+    contents = Contents(load_runs(race))
+    assert contents.tables[0].frame.set_index("algorithm").loc["ppo", "return_mean"] == 200.0
+    assert (
+        "CartPole-v1 (lite) is read at 1,000 steps, the smallest budget; longer runs: ppo (4,000)." in contents.summary
     )
+
+
+def test_tuning_is_shown_where_it_was_recorded(race, add_run, make_row):
+    tuning = Tuning(trials=20, seeds=2, useful_steps=40_000)
+    add_run(race, make_row(useful_steps=1000, final=True), name="ppo", tuning=tuning)
+    table = tables(race)["cost"]
+    assert shown(table, "CartPole-v1", "ppo")[4:] == ["133,890", "20", "2", "40,000"]
+    assert shown(table, "CartPole-v1", "eggroll")[5:] == ["not recorded", "-", "-"]
+
+
+def test_every_run_is_named_by_the_hash_of_its_rows(race):
+    table = tables(race)["runs"].frame
+    assert table["sha256"].nunique() == len(table) == 6
+    file = race / "lite" / "CartPole-v1" / "eggroll" / "seed-1" / "run.jsonl"
+    file.write_text(file.read_text().replace('"return_std": 5.0', '"return_std": 5.5', 1))
+    changed = tables(race)["runs"].frame
+    assert (changed["sha256"] != table["sha256"]).sum() == 1
+
+
+def test_csv_reads_back(race):
+    for table in tables(race).values():
+        again = pd.read_csv(io.StringIO(table.to_csv()))
+        assert list(again.columns) == list(table.frame.columns) and len(again) == len(table.frame)
+        for name in again.select_dtypes("float"):
+            numbers = pd.to_numeric(table.frame[name], errors="coerce").astype(float)
+            assert again[name].tolist() == pytest.approx(numbers.tolist(), rel=1e-9, nan_ok=True)
+
+
+def test_markdown_of_known_rows(runs):
+    text = markdown(tables(runs)["scores"])
+    assert text.startswith(
+        "## Final return\n\n"
+        "| Tier | Task        | Algorithm |   Return |   95% interval | Seeds |  Score "
+        "| Budget | Useful steps | Overshoot | Sequential steps |   Acts |\n"
+        "| ---- | ----------- | --------- | -------: | -------------: | ----: | -----: "
+        "| -----: | -----------: | --------: | ---------------: | -----: |\n"
+        "| lite | CartPole-v1 | eggroll   |   3.00 ≈ |  [-3.57, 9.57] |     3 | -0.040 "
+        "|  1,000 |        1,001 |      0.1% |                0 | sample |\n"
+        "| lite | CartPole-v1 | ppo       | **7.00** | none: one seed |     1 | -0.032 "
+        "|  1,000 |        1,001 |      0.1% |                0 | greedy |\n"
+    )
+
+
+def test_latex_is_a_booktabs_table(runs):
+    text = latex(tables(runs)["scores"])
+    for part in (
+        r"\toprule",
+        r"\midrule",
+        r"\bottomrule",
+        r"\textbf{7.00}",
+        r"0.1\%",
+        r"$\approx$",
+        r"{[}-3.57, 9.57{]}",
+    ):
+        assert part in text
+    lines = [line for line in text.splitlines() if line.startswith("lite")]
+    assert all(line.count(" & ") == 11 and line.endswith(r" \\") for line in lines)
+    assert escape("a_b & 50% [x]") == r"a\_b \& 50\% {[}x{]}"

@@ -1,11 +1,15 @@
+import json
+import re
 import shutil
 
 import pytest
 
+from esbench.cli import main
 from esbench.errors import InputError
-from esbench.report.write import write_report
+from esbench.report.ioh import ioh_files
+from esbench.report.write import CAPTIONS, figure_path, read_contents, write_report
 
-FILES = ["curves.png", "curves.svg", "table.csv", "table.md"]
+TABLES = ["scores", "aggregates", "pairs", "tasks", "equal_seconds", "targets", "speed", "cost", "coverage", "runs"]
 
 
 @pytest.fixture
@@ -19,7 +23,8 @@ def runs(tmp_path, add_run, make_row):
 
 
 def contents(directory):
-    return {path.name: path.read_bytes() for path in sorted(directory.iterdir())}
+    files = (path for path in directory.rglob("*") if path.is_file())
+    return {str(path.relative_to(directory)): path.read_bytes() for path in sorted(files)}
 
 
 def refused(runs, tmp_path, match):
@@ -33,41 +38,67 @@ def refused(runs, tmp_path, match):
 def test_a_report_has_its_files(runs, tmp_path):
     report = write_report([runs], tmp_path / "report")
     written = contents(tmp_path / "report")
-    assert list(written) == FILES
+    exported = {name for name in written if name.startswith("ioh/")}
+    assert set(written) - exported == {
+        "report.md",
+        "report.html",
+        *(f"table.{ending}" for ending in ("md", "tex", "csv")),
+        *(f"curves.{ending}" for ending in ("png", "svg")),
+        *(f"tables/{name}.{ending}" for name in TABLES if name != "scores" for ending in ("md", "tex", "csv")),
+        *(f"figures/{name}.{ending}" for name in CAPTIONS if name != "curves" for ending in ("png", "svg")),
+    }
     assert written["curves.png"].startswith(b"\x89PNG")
     assert b"<svg" in written["curves.svg"]
-    assert report.text.encode() == written["table.md"]
-    assert report.table == tmp_path / "report" / "table.md"
-    assert report.figure == tmp_path / "report" / "curves.png"
     assert "128 fresh episodes" in report.text
-    assert "Computed on 1 x a processor (cpu), matrix products in float32; compilation cache cold." in report.text
+    assert "Computed on 1 x a processor (cpu), matrix products in float32, jax 0.9.0;" in report.text
+    for name in CAPTIONS:
+        image = written[figure_path(name, "svg")] + written[figure_path(name, "png")]
+        assert b"dc:date" not in image and b"Matplotlib v" not in image and b"Matplotlib version" not in image, name
+    assert report.page.exists() and report.table.exists() and report.figure.exists()
 
 
 def test_same_rows_same_bytes_wherever_they_lie(runs, tmp_path):
-    write_report([runs], tmp_path / "first")
+    first = read_contents([runs]).files()
     for name in ("ppo", "eggroll"):
         shutil.copytree(runs / "lite" / "CartPole-v1" / name, tmp_path / f"moved-{name}" / name)
-    write_report([tmp_path / "moved-ppo", tmp_path / "moved-eggroll"], tmp_path / "second")
-    write_report([runs, runs / "lite"], tmp_path / "second")
-    assert contents(tmp_path / "first") == contents(tmp_path / "second")
+    assert first == read_contents([tmp_path / "moved-ppo", tmp_path / "moved-eggroll"]).files()
+    assert read_contents([runs]).texts() == read_contents([runs, runs / "lite"]).texts()
 
 
-def test_bytes_hold_no_date_and_no_version(runs, tmp_path):
-    write_report([runs], tmp_path / "report")
-    written = contents(tmp_path / "report")
-    assert b"dc:date" not in written["curves.svg"]
-    for name in ("curves.svg", "curves.png"):
-        assert b"Matplotlib v" not in written[name] and b"Matplotlib version" not in written[name]
-
-
-def test_unfinished_runs_are_named_and_left_out(runs, tmp_path, add_run, make_row):
-    write_report([runs], tmp_path / "before")
+def test_unfinished_runs_are_named_and_left_out(runs, add_run, make_row):
+    before = read_contents([runs]).files()
     add_run(runs, make_row(return_mean=-999.0), make_row(return_mean=-999.0), seed=3)
-    text = write_report([runs], tmp_path / "after").text
-    before, after = contents(tmp_path / "before"), contents(tmp_path / "after")
+    after = read_contents([runs]).files()
+    text = after["report.md"].decode()
     assert "Left out because unfinished: lite/CartPole-v1/eggroll/seed-3 (2 rows)." in text
-    for name in ("table.csv", "curves.png", "curves.svg"):
-        assert before[name] == after[name]
+    for name in before:
+        assert (before[name] == after[name]) == (name not in _NAME_UNFINISHED), name
+
+
+_NAME_UNFINISHED = {"report.md", "report.html", *(f"tables/runs.{ending}" for ending in ("md", "tex", "csv"))}
+
+
+def test_a_line_that_was_cut_off_is_reported(runs):
+    file = runs / "lite" / "CartPole-v1" / "ppo" / "seed-9" / "run.jsonl"
+    file.write_bytes(file.read_bytes() + b'{"kind": "row", "gen')
+    text = read_contents([runs]).told()
+    assert "A last line that was cut off while being written was left out: lite/CartPole-v1/ppo/seed-9." in text
+
+
+def test_damage_is_named_by_file_and_line_and_nothing_is_written(runs, tmp_path):
+    file = runs / "lite" / "CartPole-v1" / "ppo" / "seed-9" / "run.jsonl"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([lines[0], lines[1].replace("20.0", "twenty"), lines[2]]) + "\n")
+    refused(runs, tmp_path, f"{re.escape(str(file))}, line 2: not JSON")
+
+
+def test_bad_input_is_one_line_and_status_2(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    for directory in (tmp_path / "empty", tmp_path / "none"):
+        assert main(["report", str(directory), "--out", str(tmp_path / "report")]) == 2
+        out, error = capsys.readouterr()
+        assert out == "" and error.count("\n") == 1 and str(directory) in error
+    assert not (tmp_path / "report").exists()
 
 
 def test_nothing_finished_is_nothing_to_report(tmp_path, add_run, make_row):
@@ -103,14 +134,59 @@ def test_runs_of_different_tasks_under_one_name_are_refused(runs, tmp_path, add_
     refused(runs, tmp_path, "task's max_episode_steps is 500 and 200|task's max_episode_steps is 200 and 500")
 
 
-def test_another_tier_is_another_group(runs, tmp_path, add_run, make_row):
+def test_two_versions_of_a_task_are_refused(runs, tmp_path, add_run, make_row, make_spec):
+    add_run(runs, make_row(final=True), task=make_spec(id="CartPole-v2").to_json())
+    refused(runs, tmp_path, "CartPole-v1/eggroll/seed-9 and lite/CartPole-v2/.* two versions of one task")
+
+
+def test_another_tier_is_another_group(runs, add_run, make_row):
     rows = [make_row(), make_row(useful_steps=5000, train_seconds=9.0, final=True)]
     add_run(runs, *rows, tier="standard", budget=5000)
-    lines = write_report([runs], tmp_path / "report").text.splitlines()
-    assert [line.split()[1] for line in lines[2:5]] == ["lite", "lite", "standard"]
+    texts = read_contents([runs]).texts()
+    text = texts["report.md"]
+    assert "- Tier lite: 1 of the 16 tasks, 2 algorithms, 2 seeds each.\n- Tier standard: 1 of the 16 tasks," in text
+    rows = texts["table.csv"].splitlines()
+    assert [row.split(",")[0] for row in rows] == ["tier", "lite", "lite", "standard"]
+
+
+def test_an_older_report_leaves_nothing_behind(runs, tmp_path, add_run, make_row):
+    out = tmp_path / "report"
+    write_report([runs], out)
+    (out / "figures" / "mine.png").write_bytes(b"kept")
+    alone = tmp_path / "alone"
+    add_run(alone, make_row(), make_row(useful_steps=1000, final=True), name="ppo")
+    write_report([alone], out)
+    left = contents(out)
+    assert left.pop("figures/mine.png") == b"kept"
+    assert left == read_contents([alone]).files()
+    assert "figures/wins.svg" not in left and b"figures/wins.svg" not in left["report.md"]
+    assert not any("eggroll" in name for name in left)
 
 
 def test_a_place_that_cannot_be_written_is_refused(runs, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot write a report to"):
         write_report([runs], tmp_path / "file" / "report")
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_the_page_and_the_markdown_are_complete_in_themselves(runs):
+    files = read_contents([runs]).files()
+    assert not re.search(r"(src|href)=\"(?!data:|#)", files["report.html"].decode())
+    assert set(re.findall(r"\]\((.*?)\)", files["report.md"].decode())) == {
+        figure_path(name, "svg") for name in CAPTIONS
+    }
+
+
+def test_the_export_is_what_iohprofiler_reads(runs):
+    """One index a task and algorithm, and the data file it names: blocks of a heading and rising evaluations."""
+    files = ioh_files(read_contents([runs]).tiers)
+    index = json.loads(files["lite/ppo/IOHprofiler_f1_CartPole-v1.json"])
+    assert (index["version"], index["function_name"], index["maximization"]) == ("0.3.5", "CartPole-v1", True)
+    (scenario,) = index["scenarios"]
+    assert scenario["runs"] == [
+        {"instance": seed, "evals": 1000, "best": {"evals": 1000, "y": 100.0 + seed, "x": []}} for seed in (9, 10)
+    ]
+    assert files["lite/ppo/" + scenario["path"]] == (
+        "evaluations raw_y\n1 20\n1000 109\nevaluations raw_y\n1 20\n1000 110\n"
+    )

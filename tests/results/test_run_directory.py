@@ -176,7 +176,7 @@ def test_a_last_line_cut_off_is_left_out_with_a_warning(run, make_row):
         file.write_bytes(whole[:-cut])
         with pytest.warns(UserWarning, match=r"run\.jsonl, line 3: cut off"):
             again = RunDirectory.open(run.path)
-        assert again.rows == run.rows[:1]
+        assert again.rows == run.rows[:1] and again.cut_off
     again.append(make_row(generation=1))
     assert file.read_bytes() == whole
 
@@ -200,11 +200,16 @@ def damage(lines, how):
             return [lines[0], lines[1].replace(b'"episodes"', b'"epochs"'), lines[2]]
         case "wrong type":
             return [lines[0], lines[1].replace(b'"episodes": 128', b'"episodes": "many"'), lines[2]]
+        case "a number in quotes":
+            return [lines[0], lines[1].replace(b'"episodes": 128', b'"episodes": "128"'), lines[2]]
         case "not a number":
             return [lines[0], lines[1].replace(b'"return_mean": 20.0', b'"return_mean": NaN'), lines[2]]
 
 
-@pytest.mark.parametrize("how", ["not JSON", "not text", "empty line", "unknown key", "wrong type", "not a number"])
+@pytest.mark.parametrize(
+    "how",
+    ["not JSON", "not text", "empty line", "unknown key", "wrong type", "a number in quotes", "not a number"],
+)
 def test_damage_in_the_middle_is_an_error_that_names_the_line(run, make_row, how):
     run.append(make_row())
     run.append(make_row(final=True))
@@ -214,6 +219,14 @@ def test_damage_in_the_middle_is_an_error_that_names_the_line(run, make_row, how
         RunDirectory.open(run.path)
     assert f"{file}, line 2" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["useful_steps", "train_seconds"])
+def test_totals_that_fall_are_damage(run, make_row, name):
+    for value in (0, 5, 4):
+        run.append(make_row(**{name: value}))
+    with pytest.raises(DamagedRunError, match=f"line 4: {name} falls from 5"):
+        RunDirectory.open(run.path)
 
 
 def test_records_out_of_place_are_damage(run, make_row):
@@ -236,9 +249,21 @@ def test_a_file_without_its_manifest_is_an_error(run, rest):
 
 def test_another_version_of_the_format_is_named(run):
     file = run.path / "run.jsonl"
-    file.write_text(file.read_text().replace('"schema_version": 1', '"schema_version": 2'))
-    with pytest.raises(DamagedRunError, match="version 2 of the format; this esbench reads 1"):
-        RunDirectory.open(run.path)
+    text = file.read_text()
+    for version in ("3", "0", '"2"', "true"):
+        file.write_text(text.replace('"schema_version": 2', f'"schema_version": {version}'))
+        with pytest.raises(
+            DamagedRunError, match=r"line 1: written in version .* of the format; this esbench reads 1 to 2"
+        ):
+            RunDirectory.open(run.path)
+
+
+def test_version_1_is_read(run, make_manifest):
+    file = run.path / "run.jsonl"
+    values = json.loads(file.read_text()) | {"schema_version": 1}
+    del values["tuning"]
+    file.write_text(json.dumps(values) + "\n")
+    assert RunDirectory.open(run.path).manifest == make_manifest()
 
 
 def test_a_directory_without_a_run_is_an_error(tmp_path):
@@ -249,7 +274,7 @@ def test_a_directory_without_a_run_is_an_error(tmp_path):
 def test_rows_are_plain_json_lines(run, make_row):
     run.append(make_row(return_mean=0.1, training={"loss": None}))
     manifest, row = (run.path / "run.jsonl").read_text().splitlines()
-    assert manifest.startswith('{"kind": "manifest", "schema_version": 1, "task": {"id": "CartPole-v1"')
+    assert manifest.startswith('{"kind": "manifest", "schema_version": 2, "task": {"id": "CartPole-v1"')
     assert '"return_mean": 0.1' in row
     assert row.endswith('"training": {"loss": null}}')
     assert set(Row.model_fields) == set(json.loads(row))

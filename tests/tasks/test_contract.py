@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from esbench.tasks.cards import CARDS
 from esbench.tasks.registry import task, task_specs
 from tests.tasks.episodes import EPISODES
 
@@ -40,6 +41,13 @@ class TestByShape:
             assert len(env.action_space.shape) == 1
             assert np.isfinite(env.action_space.low).all()
             assert np.isfinite(env.action_space.high).all()
+
+    def test_the_card_has_its_sizes(self, environment, name):
+        env, card = environment(name), CARDS[name]
+        assert int(card.observation.split()[0].rstrip(":")) == env.observation_space.shape[0]
+        discrete = isinstance(env.action_space, gymnasium.spaces.Discrete)
+        size = int(env.action_space.n) if discrete else env.action_space.shape[0]
+        assert int(card.action.split()[0].rstrip(":")) == size
 
     def test_reset_and_step_under_vmap_and_scan(self, environment, name):
         """Types come out as promised, and a state of a step is in no way different from one of a reset."""

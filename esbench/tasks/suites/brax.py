@@ -1,5 +1,8 @@
 """Tasks of brax: rigid-body locomotion and balance, on the `generalized` physics."""
 
+import functools
+from collections.abc import Callable
+
 import brax.envs
 import gymnasium
 import jax
@@ -44,3 +47,10 @@ class Brax:
         after = self._environment.step(before, action)
         obs: jax.Array = after.obs  # ty: ignore[invalid-assignment]
         return after.pipeline_state, Transition(obs, after.reward, after.done > 0.5, jnp.bool_(False))
+
+    @functools.cached_property
+    def render(self) -> Callable[[State], np.ndarray]:
+        """Draws a state, uint8 (height, width, 3); what it takes to draw is loaded when first used."""
+        from esbench.tasks.pictures.brax import Camera
+
+        return Camera(self._environment.sys)  # ty: ignore[missing-attribute]

@@ -1,5 +1,8 @@
 """Tasks of craftax: an open world of crafting and survival, seen as symbols."""
 
+import functools
+from collections.abc import Callable
+
 import gymnasium
 import jax
 import jax.numpy as jnp
@@ -21,6 +24,7 @@ class Craftax:
     """A craftax environment without its time limit, which it would merge with death and victory."""
 
     def __init__(self, name: str):
+        self._name = name
         self._environment = make_craftax_env_from_name(name, auto_reset=False)
         self._params = self._environment.default_params.replace(max_timesteps=np.iinfo(np.int32).max)
         size = self._environment.observation_space(self._params).shape[0]
@@ -34,3 +38,10 @@ class Craftax:
     def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Transition]:
         obs, state, reward, terminated, _ = self._environment.step_env(key, state, action, self._params)
         return state, Transition(obs, reward, terminated, jnp.bool_(False))
+
+    @functools.cached_property
+    def render(self) -> Callable[[State], np.ndarray]:
+        """Draws a state, uint8 (height, width, 3); what it takes to draw is loaded when first used."""
+        from esbench.tasks.pictures.craftax import World
+
+        return World(self._name)

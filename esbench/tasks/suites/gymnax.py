@@ -1,5 +1,8 @@
 """Tasks of gymnax: classic control."""
 
+import functools
+from collections.abc import Callable
+
 import gymnasium
 import gymnax
 import jax
@@ -28,6 +31,7 @@ class Gymnax:
     """A gymnax environment, which keeps its time limit apart from `step_env`."""
 
     def __init__(self, name: str):
+        self._name = name
         self._environment, self._params = gymnax.make(name)
         bound = np.asarray(OBSERVATION_BOUNDS[name], np.float32)
         self.observation_space = gymnasium.spaces.Box(-bound, bound, dtype=np.float32)
@@ -40,3 +44,10 @@ class Gymnax:
     def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Transition]:
         obs, state, reward, terminated, _ = self._environment.step_env(key, state, action, self._params)
         return state, Transition(obs, reward, terminated, jnp.bool_(False))
+
+    @functools.cached_property
+    def render(self) -> Callable[[State], np.ndarray]:
+        """Draws a state, uint8 (height, width, 3); what it takes to draw is loaded when first used."""
+        from esbench.tasks.pictures.gymnax import ClassicControl
+
+        return ClassicControl(self._name)

@@ -1,6 +1,8 @@
 """Tasks of jumanji: 2048, Knapsack and Snake. Action masks are part of the observation and are not applied."""
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import gymnasium
 import jax
@@ -61,3 +63,15 @@ class Jumanji:
         obs = self._flatten(timestep.observation)
         reward, terminated = jnp.asarray(timestep.reward), jnp.asarray(timestep.last())
         return state, Transition(obs, reward, terminated, jnp.bool_(False))
+
+    @functools.cached_property
+    def render(self) -> Callable[[State], np.ndarray]:
+        """Draws a state, uint8 (height, width, 3); what it takes to draw is loaded when first used."""
+        from esbench.tasks.pictures import jumanji as pictures
+
+        draw: dict[Any, Callable[[State], np.ndarray]] = {
+            Game2048: pictures.game_2048,
+            Knapsack: pictures.knapsack,
+            Snake: pictures.snake,
+        }
+        return draw[type(self._environment)]

@@ -4,6 +4,9 @@ A level has one start and deterministic dynamics: reset is the same for every ke
 plays the same episode.
 """
 
+import functools
+from collections.abc import Callable
+
 import gymnasium
 import jax
 import jax.numpy as jnp
@@ -28,6 +31,7 @@ class Kinetix:
 
     def __init__(self, level: str):
         start, static_params, params = load_from_json_file(level)
+        self._static_params = static_params
         self._params = params.replace(max_timesteps=np.iinfo(np.int32).max)
         self._environment = make_kinetix_env(
             ActionType.CONTINUOUS,
@@ -49,3 +53,10 @@ class Kinetix:
     def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Transition]:
         obs, state, reward, terminated, _ = self._environment.step_env(key, state, action, self._params)
         return state, Transition(obs, reward, terminated, jnp.bool_(False))
+
+    @functools.cached_property
+    def render(self) -> Callable[[State], np.ndarray]:
+        """Draws a state, uint8 (height, width, 3); what it takes to draw is loaded when first used."""
+        from esbench.tasks.pictures.kinetix import Level
+
+        return Level(self._params, self._static_params)

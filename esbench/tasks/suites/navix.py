@@ -1,5 +1,8 @@
 """Tasks of navix: grid worlds in the manner of MiniGrid, seen as the full grid of (tag, colour, state) triples."""
 
+import functools
+from collections.abc import Callable
+
 import gymnasium
 import jax
 import jax.numpy as jnp
@@ -48,3 +51,10 @@ class Navix:
         terminated = environment.termination_fn(before, action, after)
         obs = self._observe(after)
         return after.replace(events=None), Transition(obs, reward, terminated, jnp.bool_(False))
+
+    @functools.cached_property
+    def render(self) -> Callable[[State], np.ndarray]:
+        """Draws a state, uint8 (height, width, 3); what it takes to draw is loaded when first used."""
+        from esbench.tasks.pictures.navix import draw
+
+        return draw

@@ -1,0 +1,196 @@
+"""The statistics of one tier: aggregates of the algorithms, comparisons of their pairs."""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from esbench.report.cells import Tier
+from esbench.report.statistics.aggregate import aggregate, probability_of_improvement
+from esbench.report.statistics.comparison import (
+    Paired,
+    Verdict,
+    holm,
+    mean_difference,
+    non_inferior,
+    paired,
+    rank_ranges,
+    verdict,
+)
+from esbench.report.statistics.intervals import LEVEL, Estimate
+
+SEED = 0
+
+
+def _generator() -> np.random.Generator:
+    """A new one for every estimate, so that none depends on which others are made."""
+    return np.random.default_rng(SEED)
+
+
+@dataclass(frozen=True)
+class TaskComparison:
+    """Two algorithms on one task, first less second, on the seeds they share.
+
+    returns, scores: differences of returns and of scores, the latter NaN where the task has no anchors. adjusted_p:
+    Holm's of the returns', over the tasks of the pair. first_not_worse, second_not_worse: non-inferiority of either in
+    scores, None where it cannot be said.
+    """
+
+    task: str
+    returns: Paired
+    scores: Paired
+    adjusted_p: float
+    verdict: Verdict
+    first_not_worse: bool | None
+    second_not_worse: bool | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two algorithms on the tasks that both have. difference and improvement: over those with anchors, of scores."""
+
+    first: str
+    second: str
+    tasks: list[TaskComparison]
+    scored: int
+    difference: Estimate
+    improvement: Estimate
+
+    def count(self, verdict: Verdict) -> int:
+        return sum(task.verdict == verdict for task in self.tasks)
+
+
+def compare(tier: Tier, first: str, second: str) -> Comparison | None:
+    """None where no task has scores of both."""
+    shared = [task for task in tier.tasks if tier.cell(task, first) and tier.cell(task, second)]
+    if not shared:
+        return None
+    returns = {task: paired(_differences(tier, task, first, second, "returns")) for task in shared}
+    adjusted = holm([returns[task].p_value for task in shared])
+    scored = [task for task in shared if task in tier.scored_tasks]
+    differences = {task: _differences(tier, task, first, second, "scores") for task in shared}
+    tasks = [
+        TaskComparison(
+            task,
+            returns[task],
+            paired(differences[task]),
+            float(p),
+            verdict(returns[task].difference.value, p),
+            non_inferior(differences[task]) if task in scored else None,
+            non_inferior(-differences[task]) if task in scored else None,
+        )
+        for task, p in zip(shared, adjusted, strict=True)
+    ]
+    ones = [tier.cells[task, first].scores for task in scored]
+    others = [tier.cells[task, second].scores for task in scored]
+    clipped = [_differences(tier, task, first, second, "scores", clip=True) for task in scored]
+    return Comparison(
+        first,
+        second,
+        tasks,
+        len(scored),
+        mean_difference(clipped, _generator()),
+        probability_of_improvement(ones, others, _generator()) if scored else Estimate(math.nan),
+    )
+
+
+def _differences(tier: Tier, task: str, first: str, second: str, of: str, clip: bool = False) -> np.ndarray:
+    """First less second on every seed that both have, by ascending seed."""
+    one, other = (
+        {run.seed: value for run, value in zip(cell.runs, getattr(cell, of), strict=True)}
+        for cell in (tier.cells[task, first], tier.cells[task, second])
+    )
+    seeds = [seed for seed in one if seed in other]
+    values = np.array([[one[seed], other[seed]] for seed in seeds]).reshape(-1, 2)
+    if clip:
+        values = np.clip(values, 0, 1)
+    return values[:, 0] - values[:, 1]
+
+
+def compare_all(tier: Tier) -> dict[tuple[str, str], Comparison]:
+    """Every pair of the tier's algorithms that has a task in common."""
+    pairs = {pair: compare(tier, *pair) for pair in itertools.combinations(tier.algorithms, 2)}
+    return {pair: comparison for pair, comparison in pairs.items() if comparison is not None}
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """An algorithm over all tasks with anchors.
+
+    estimates: by name. "mean" is the ranking score; "iqm", "median", "optimality_gap"; "improvement" (over the other
+    algorithms' mean), "area" (the ranking score's mean over training), "equal_seconds" (the ranking score at equal
+    training seconds; absent where the tier was computed on several kinds of hardware). ranks: those it may have.
+    otherwise: the names by which it would rank differently.
+    """
+
+    algorithm: str
+    seeds: range
+    estimates: dict[str, Estimate]
+    ranks: range
+    otherwise: frozenset[str]
+
+
+def aggregates(tier: Tier, comparisons: dict[tuple[str, str], Comparison]) -> list[Aggregate]:
+    """Of the algorithms that have every task, by falling ranking score. Others have no aggregate: a mean over other
+    tasks is another number."""
+    names = tier.complete
+    estimates = {name: _estimates(tier, name) for name in names}
+    pairs = {pair: comparisons[pair] for pair in itertools.combinations(names, 2)}
+    if len(names) > 1:
+        for name in names:
+            chances = [
+                pair.improvement.value if pair.first == name else 1 - pair.improvement.value
+                for pair in pairs.values()
+                if name in (pair.first, pair.second)
+            ]
+            estimates[name]["improvement"] = Estimate(float(np.mean(chances)))
+    means = {name: estimates[name]["mean"].value for name in names}
+    # Bonferroni: the ranges hold together, over all pairs, at the stated level.
+    level = 1 - (1 - LEVEL) / max(len(pairs), 1)
+    separated = {pair: _difference(tier, *pair, level) for pair in pairs}
+    ranks = rank_ranges(means, separated)
+    order = sorted(names, key=lambda name: -means[name])
+    return [
+        Aggregate(
+            name,
+            _seeds(tier, name),
+            estimates[name],
+            ranks[name],
+            frozenset(
+                statistic
+                for statistic in estimates[name]
+                if _rank(name, statistic, estimates) != _rank(name, "mean", estimates)
+            ),
+        )
+        for name in order
+    ]
+
+
+def _estimates(tier: Tier, name: str) -> dict[str, Estimate]:
+    cells = tier.row(name)
+    estimates = aggregate([cell.scores for cell in cells.values()], _generator())
+    areas = [cell.areas(tier.budgets[task]) for task, cell in cells.items()]
+    estimates["area"] = aggregate(areas, _generator())["mean"]
+    if len(tier.hardware) == 1:
+        (hardware,) = tier.hardware
+        early = [cell.at_seconds(tier.seconds(task, hardware), scores=True) for task, cell in cells.items()]
+        estimates["equal_seconds"] = aggregate(early, _generator())["mean"]
+    return estimates
+
+
+def _difference(tier: Tier, first: str, second: str, level: float) -> Estimate:
+    differences = [_differences(tier, task, first, second, "scores", clip=True) for task in tier.scored_tasks]
+    return mean_difference(differences, _generator(), level=level)
+
+
+def _rank(name: str, statistic: str, estimates: dict[str, dict[str, Estimate]]) -> int:
+    """1 + how many algorithms are better by a statistic; differences below rounding are none."""
+    sign = -1 if statistic == "optimality_gap" else 1
+    own = estimates[name][statistic].value
+    return 1 + sum(sign * (other[statistic].value - own) > 1e-9 for other in estimates.values())
+
+
+def _seeds(tier: Tier, name: str) -> range:
+    counts = [len(cell.runs) for cell in tier.row(name).values()]
+    return range(min(counts), max(counts) + 1)

@@ -1,0 +1,37 @@
+"""Scores over all tasks with their intervals."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from esbench.report.analysis import Aggregate
+from esbench.report.figures.style import appearance, drawing
+from esbench.report.tables.aggregates import STATISTICS
+
+_DRAWN = ("mean", "iqm", "median", "optimality_gap")
+
+
+def draw_aggregates(tiers: Sequence[tuple[str, Sequence[Aggregate]]]) -> Figure:
+    """One row of panels per tier, (name, its aggregates); one panel per number, one line per algorithm, best on top."""
+    looks = appearance(aggregate.algorithm for _, of_tier in tiers for aggregate in of_tier)
+    most = max(len(of_tier) for _, of_tier in tiers)
+    with drawing():
+        figure = Figure(figsize=(10, (0.7 + 0.34 * most) * len(tiers) + 0.5), layout="constrained")
+        grid = figure.subplots(len(tiers), len(_DRAWN), squeeze=False, sharey="row")
+        for row, (tier, of_tier) in zip(grid, tiers, strict=True):
+            names = [aggregate.algorithm for aggregate in of_tier]
+            for axes, statistic in zip(row, _DRAWN, strict=True):
+                for height, aggregate in enumerate(of_tier):
+                    look, estimate = looks[aggregate.algorithm], aggregate.estimates[statistic]
+                    if estimate.has_interval:
+                        axes.plot([estimate.low, estimate.high], [height] * 2, color=look.colour, linewidth=2)
+                    axes.plot(estimate.value, height, color=look.colour, marker=look.marker, markersize=6.5)
+                axes.set_title(STATISTICS[statistic])
+                axes.set_xlabel("lower is better" if statistic == "optimality_gap" else "higher is better")
+                axes.set_ylim(len(names) - 0.5, -0.5)
+                axes.set_yticks(range(len(names)), names)
+                axes.margins(x=0.08)
+                axes.grid(True, axis="x")
+            row[0].set_ylabel(tier)
+        figure.supxlabel("score: 0 is the random policy, 1 the reference; 95% intervals over seeds", fontsize=8.5)
+    return figure

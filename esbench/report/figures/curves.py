@@ -1,0 +1,140 @@
+"""Learning curves: return against useful steps and against training seconds, mean and range over seeds."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import EngFormatter, MaxNLocator, StrMethodFormatter
+
+from esbench.report.cells import Tier
+from esbench.report.figures.style import GREY, Look, appearance, drawing, legend_line
+from esbench.report.statistics.runtime import carry_forward
+from esbench.tasks.spec import Anchor, TaskSpec
+
+TASKS_PER_BAND = 4
+# Where markers stand, as shares of the axis: a line is also known where colours are not.
+_MARKED = np.array([0.25, 0.5, 0.75])
+_AXES = {"useful_steps": "useful steps", "train_seconds": "training time (s), without compilation"}
+_ANCHORS = {"random": ("random policy", (0, (1, 4))), "reference": ("reference", (0, (10, 4)))}
+
+
+def mean_and_range(curves: Sequence[tuple[np.ndarray, np.ndarray]], end: float) -> tuple[np.ndarray, ...]:
+    """Over seeds: `(x, mean, lowest, highest)` at every x of any seed and at `end`; values are carried forward.
+
+    curves: per seed its x (ascending) and its values.
+    """
+    x = np.unique(np.concatenate([*(times for times, _ in curves), [end]]))
+    values = np.stack([carry_forward(times, value, x) for times, value in curves])
+    return x, values.mean(0), values.min(0), values.max(0)
+
+
+def draw_curves(tiers: Sequence[Tier]) -> Figure:
+    """One pair of panels per tier and task: return against useful steps above, against training seconds below."""
+    panels = [(tier, task) for tier in tiers for task in tier.tasks]
+    looks = appearance(name for tier in tiers for name in tier.algorithms)
+    columns = min(len(panels), TASKS_PER_BAND)
+    bands = -(-len(panels) // TASKS_PER_BAND)
+    with drawing():
+        width = max(3.0 * columns, 4.5)
+        figure = Figure(figsize=(width, 4.4 * bands + 0.5), layout="constrained")
+        grid = figure.subplots(2 * bands, columns, squeeze=False)
+        for i, (tier, task) in enumerate(panels):
+            band, column = divmod(i, columns)
+            pair = grid[2 * band : 2 * band + 2, column]
+            for axes, quantity in zip(pair, _AXES, strict=True):
+                _draw_panel(axes, tier, task, quantity, looks)
+            pair[0].set_title(f"{task} ({tier.name})" if len(tiers) > 1 else task)
+            if column == 0:
+                for axes in pair:
+                    axes.set_ylabel("mean return")
+        for i in range(len(panels), columns * bands):
+            for axes in grid[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]:
+                axes.set_visible(False)
+        drawn = {name for tier in tiers for _, name in tier.cells}
+        handles: list[Artist] = [legend_line(name, look) for name, look in looks.items() if name in drawn]
+        handles.append(Patch(color=GREY, alpha=0.25, linewidth=0, label="lowest to highest seed"))
+        handles += [
+            Line2D([], [], color=GREY, linestyle=dash, linewidth=0.9, label=label)
+            for kind, (label, dash) in _ANCHORS.items()
+            if any(getattr(tier.specs[task], kind) for tier, task in panels)
+        ]
+        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), int(width / 1.45)))
+    return figure
+
+
+def _draw_panel(axes: Axes, tier: Tier, task: str, quantity: str, looks: dict[str, Look]) -> None:
+    ends, lacking = [], []
+    for algorithm in tier.algorithms:
+        cell = tier.cell(task, algorithm)
+        if cell is None:
+            lacking.append(algorithm)
+            continue
+        curves = [(getattr(run, quantity), run.returns) for run in cell.runs]
+        end = max(x[-1] for x, _ in curves)
+        if quantity == "useful_steps":
+            end = max(end, float(tier.budgets[task]))
+        x, mean, low, high = mean_and_range(curves, end)
+        look = looks[algorithm]
+        ends.append(end)
+        axes.plot(x, mean, color=look.colour, linestyle=look.dash, drawstyle="steps-post", linewidth=1.6)
+        marked = np.append(carry_forward(x, np.arange(len(x)), end * _MARKED), len(x) - 1)
+        axes.plot(x[marked], mean[marked], look.marker, markersize=4.5, color=look.colour, clip_on=False)
+        axes.fill_between(x, low, high, step="post", color=look.colour, alpha=0.18, linewidth=0)
+    remarks = _draw_anchors(axes, tier.specs[task])
+    if lacking:
+        remarks.append(f"missing: {', '.join(lacking)}")
+    if remarks:
+        box = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "boxstyle": "square,pad=0.15"}
+        axes.annotate(
+            "\n".join(remarks),
+            (0.98, 0.1),
+            xycoords="axes fraction",
+            ha="right",
+            va="bottom",
+            color=GREY,
+            fontsize=7.5,
+            bbox=box,
+        )
+    axes.set_xlabel(_AXES[quantity])
+    if quantity == "useful_steps":
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    else:
+        _scale_seconds(axes, ends)
+    axes.grid(True)
+
+
+def _scale_seconds(axes: Axes, ends: list[float]) -> None:
+    """A logarithmic axis where one algorithm takes so much longer that the others would be a vertical line."""
+    shortest, longest = min(ends), max(ends)
+    if 0 < shortest < longest / 8:
+        axes.set_xscale("log")
+        axes.set_xlim(left=shortest / 50)
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    else:
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def _draw_anchors(axes: Axes, spec: TaskSpec) -> list[str]:
+    """Draws thin lines at the anchors. One that would leave the curves less than half of the height is put into
+    words instead: what is returned."""
+    remarks = []
+    for kind, (label, dash) in _ANCHORS.items():
+        anchor: Anchor | None = getattr(spec, kind)
+        if anchor is None:
+            continue
+        low, high = axes.get_ylim()
+        below, above = min(low, anchor.value), max(high, anchor.value)
+        if above - below > 2 * (high - low):
+            remarks.append(f"{label}: {anchor.value:g}")
+            continue
+        axes.axhline(anchor.value, color=GREY, linestyle=dash, linewidth=0.9, zorder=1)
+        margin = 0.03 * (above - below)
+        axes.set_ylim(below - margin * (anchor.value <= low), above + margin * (anchor.value >= high))
+    return remarks

@@ -1,0 +1,75 @@
+"""How figures look, and how they become the same bytes for the same rows."""
+
+import io
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+import matplotlib
+import matplotlib.style
+import seaborn
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from esbench.report.grouping import BASELINES, algorithm_order
+
+GREY = "0.35"
+Dash = Literal["-", "--", "-.", ":"]
+_STYLE = {
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+    "font.size": 8.5,
+    "axes.titlesize": 9.5,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "grid.color": "0.9",
+    "grid.linewidth": 0.6,
+    # Element ids of an SVG are random without it.
+    "svg.hashsalt": "esbench",
+}
+_DASHES: tuple[Dash, ...] = ("-", "--", "-.", ":")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+
+class Look(NamedTuple):
+    """How an algorithm is drawn."""
+
+    colour: tuple[float, float, float]
+    dash: Dash
+    marker: str
+
+
+def appearance(algorithms: Iterable[str]) -> dict[str, Look]:
+    """The look of every algorithm, the baselines included. A baseline has its own whether or not the others are there;
+    colours are told apart with every common kind of colour vision, dashes and markers also in grey."""
+    palette = seaborn.color_palette("colorblind")
+    names = [*BASELINES, *(name for name in algorithm_order(algorithms) if name not in BASELINES)]
+    return {
+        name: Look(palette[i % len(palette)], _DASHES[i % len(_DASHES)], _MARKERS[i % len(_MARKERS)])
+        for i, name in enumerate(names)
+    }
+
+
+def legend_line(name: str, look: Look) -> Line2D:
+    return Line2D(
+        [], [], color=look.colour, linestyle=look.dash, marker=look.marker, markersize=4.5, linewidth=1.8, label=name
+    )
+
+
+@contextmanager
+def drawing() -> Generator[None, None, None]:
+    """Matplotlib's defaults and this project's style, whatever the user has set."""
+    with matplotlib.style.context(["default", _STYLE]):
+        yield
+
+
+def render(figure: Figure, file_format: str) -> bytes:
+    """The figure as "png" or "svg": the same bytes for the same figure, without dates or program versions."""
+    dateless: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+    buffer = io.BytesIO()
+    with drawing():
+        figure.savefig(buffer, format=file_format, metadata=dateless[file_format])
+    return buffer.getvalue()

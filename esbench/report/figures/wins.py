@@ -1,0 +1,67 @@
+"""Two algorithms head to head: wins, ties and losses, and by how much on every task."""
+
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from esbench.report.analysis import Comparison
+from esbench.report.cells import Tier
+from esbench.report.figures.style import GREY, drawing
+from esbench.report.statistics.comparison import Verdict
+
+# Light to dark also in grey; the words stand on the bar.
+_VERDICTS: dict[Verdict, str] = {"win": "#0b4f8a", "tie": "#dcdcdc", "loss": "#de8f05", "untested": "#f6f6f6"}
+_MARKERS = {"win": "^", "tie": "o", "loss": "v", "untested": "x"}
+
+
+def headline_pair(tier: Tier, pairs: dict[tuple[str, str], Comparison]) -> Comparison | None:
+    """EGGROLL against OpenES where both are there, else the first pair that is."""
+    return pairs.get(("eggroll", "open_es")) or next(iter(pairs.values()), None)
+
+
+def draw_wins(comparisons: Sequence[tuple[Tier, Comparison]]) -> Figure:
+    """Per tier a bar of counts, and below it every task's paired difference in score with its 95% interval."""
+    tasks = max(len(pair.tasks) for _, pair in comparisons)
+    with drawing():
+        figure = Figure(figsize=(6.2 * len(comparisons), 1.9 + 0.24 * tasks), layout="constrained")
+        grid = figure.subplots(2, len(comparisons), squeeze=False, height_ratios=[1, 0.5 + 0.3 * tasks])
+        for (top, below), (tier, pair) in zip(grid.T, comparisons, strict=True):
+            _draw_counts(top, tier, pair)
+            _draw_tasks(below, pair)
+    return figure
+
+
+def _draw_counts(axes: Axes, tier: Tier, pair: Comparison) -> None:
+    start = 0
+    for verdict, colour in _VERDICTS.items():
+        count = pair.count(verdict)
+        if not count:
+            continue
+        axes.barh(0, count, left=start, color=colour, edgecolor=GREY, linewidth=0.6)
+        dark = verdict == "win"
+        axes.text(
+            start + count / 2, 0, f"{verdict} {count}", ha="center", va="center", color="white" if dark else "black"
+        )
+        start += count
+    axes.set_title(f"{pair.first} against {pair.second}, {tier.name}: {len(pair.tasks)} tasks")
+    axes.set(xlim=(0, max(start, 1)), ylim=(-0.5, 0.5))
+    axes.axis("off")
+
+
+def _draw_tasks(axes: Axes, pair: Comparison) -> None:
+    ordered = sorted(
+        (task for task in pair.tasks if not math.isnan(task.scores.difference.value)),
+        key=lambda task: -task.scores.difference.value,
+    )
+    for height, task in enumerate(ordered):
+        value, low, high = task.scores.difference
+        colour = GREY if task.verdict in ("tie", "untested") else _VERDICTS[task.verdict]
+        axes.plot([low, high], [height] * 2, color=colour, linewidth=1.6)
+        axes.plot(value, height, color=colour, marker=_MARKERS[task.verdict], markersize=6)
+    axes.axvline(0, color=GREY, linewidth=0.9, linestyle=":")
+    axes.set_yticks(range(len(ordered)), [task.task for task in ordered])
+    axes.set_ylim(len(ordered) - 0.5, -0.5)
+    axes.set_xlabel(f"{pair.first} less {pair.second}, difference in score, paired by seed")
+    axes.grid(True, axis="x")

@@ -1,0 +1,65 @@
+"""One HTML page with every table and figure: no network, no library, a file that can be sent."""
+
+import base64
+from collections.abc import Mapping, Sequence
+
+import jinja2
+
+from esbench.report.cells import Tier
+from esbench.report.table import Table
+
+# Of which column of a table each filter reads.
+FILTERS = {"Tier": "tier", "Task": "task", "Algorithm": "algorithm", "First": "algorithm", "Second": "algorithm"}
+
+
+def page(
+    tiers: Sequence[Tier], sentences: Sequence[str], tables: Sequence[Table], figures: Mapping[str, tuple[str, bytes]]
+) -> str:
+    """The page. figures: by name (caption, SVG)."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("esbench.report", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    choices = {
+        "tier": [tier.name for tier in tiers],
+        "task": list(dict.fromkeys(task for tier in tiers for task in tier.tasks)),
+        "algorithm": list(dict.fromkeys(name for tier in tiers for name in tier.algorithms)),
+    }
+    return environment.get_template("page.html").render(
+        sentences=sentences,
+        choices=choices,
+        one_tier=len(tiers) == 1,
+        filters=FILTERS,
+        tables=tables,
+        figures={
+            name: (caption, base64.b64encode(svg).decode(), _width(svg)) for name, (caption, svg) in figures.items()
+        },
+        strips=_strips(tiers),
+    )
+
+
+def _strips(tiers: Sequence[Tier]) -> dict[tuple[str, str, str], list[tuple[int, str, float]]]:
+    """Per (tier, task, algorithm) its seeds as (seed, return, position in [0, 1] between all runs of the task)."""
+    strips = {}
+    for tier in tiers:
+        for task in tier.tasks:
+            cells = {name: cell for name in tier.algorithms if (cell := tier.cell(task, name)) is not None}
+            every = [value for cell in cells.values() for value in cell.returns]
+            for name, cell in cells.items():
+                low, span = min(every), (max(every) - min(every)) or 1.0
+                strips[tier.name, task, name] = [
+                    (run.seed, f"{value:.4g}", float((value - low) / span))
+                    for run, value in zip(cell.runs, cell.returns, strict=True)
+                ]
+    return strips
+
+
+def _width(svg: bytes) -> int:
+    """The natural width in CSS pixels; Matplotlib writes it in points."""
+    text = svg[:2000].decode()
+    start = text.index('width="') + len('width="')
+    return round(float(text[start : text.index("pt", start)]) * 4 / 3)

@@ -1,0 +1,77 @@
+"""A table as it is shown, in every format, and as numbers."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from esbench.report.statistics.intervals import Estimate
+
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One cell of a table. text: as read. key: what it is sorted by. bold: the best. mark: stands behind the text."""
+
+    text: str
+    key: float | str | None = None
+    bold: bool = False
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """name: of its files. columns: headings, the first `words` of which stand above words, the others above numbers.
+
+    rows: what is shown. frame: the numbers of the same rows, with all their digits. notes: whole sentences.
+    """
+
+    name: str
+    title: str
+    columns: Sequence[str]
+    words: int
+    rows: Sequence[Sequence[Shown]]
+    frame: pd.DataFrame
+    notes: Sequence[str]
+
+    def to_csv(self) -> str:
+        """The numbers, missing ones empty. Ten digits: the last ones of sums differ between processors."""
+        return self.frame.to_csv(index=False, lineterminator="\n", float_format="%.10g")
+
+
+def words(*texts: str) -> list[Shown]:
+    return [Shown(text, text) for text in texts]
+
+
+def missing(columns: int) -> list[Shown]:
+    """What was not measured, over so many columns: said once, and never a zero."""
+    return [Shown(MISSING), *[Shown("")] * (columns - 1)]
+
+
+def number(value: float, form: str) -> Shown:
+    return Shown("-") if math.isnan(value) else Shown(format(value, form), value)
+
+
+def decimals(value: float) -> int:
+    """Decimals that leave about four significant digits of a return."""
+    size = abs(value)
+    return 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 3
+
+
+def estimate(value: Estimate, places: int | None = None, bold: bool = False, mark: str = "") -> list[Shown]:
+    """The value and, in a cell of its own, its interval; "none" where there is no interval."""
+    if math.isnan(value.value):
+        return [Shown("-"), Shown("-")]
+    places = decimals(value.value) if places is None else places
+    interval = f"[{value.low:.{places}f}, {value.high:.{places}f}]" if value.has_interval else "none"
+    return [Shown(f"{value.value:.{places}f}", value.value, bold, mark), Shown(interval, value.low)]
+
+
+def with_interval(value: Estimate, places: int = 3, bold: bool = False, mark: str = "") -> Shown:
+    """The value and its interval in one cell."""
+    if math.isnan(value.value):
+        return Shown("-")
+    interval = f" [{value.low:.{places}f}, {value.high:.{places}f}]" if value.has_interval else ""
+    return Shown(f"{value.value:.{places}f}{interval}", value.value, bold, mark)

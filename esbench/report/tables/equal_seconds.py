@@ -1,0 +1,76 @@
+"""Returns at equal training seconds, beside those at equal useful steps."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from esbench.report.cells import Tier
+from esbench.report.statistics.intervals import Estimate, student_t_interval
+from esbench.report.table import Shown, Table, decimals, number, with_interval, words
+
+
+def equal_seconds_table(tiers: Sequence[Tier]) -> Table:
+    """One row per tier, task, kind of hardware and algorithm; seconds of unlike hardware are not compared."""
+    rows, numbers = [], []
+    for tier in tiers:
+        for task in tier.tasks:
+            of_task = {name: cell for name in tier.algorithms if (cell := tier.cell(task, name)) is not None}
+            for hardware in sorted({name for cell in of_task.values() for name in cell.hardware}):
+                seconds = tier.seconds(task, hardware)
+                cells = {name: cell.on(hardware) for name, cell in of_task.items() if hardware in cell.hardware}
+                early = {name: cell.at_seconds(seconds) for name, cell in cells.items()}
+                best_early = max(early, key=lambda name: early[name].mean()) if len(cells) > 1 else None
+                best = max(cells, key=lambda name: cells[name].returns.mean()) if len(cells) > 1 else None
+                for name, cell in cells.items():
+                    values = {
+                        "at_steps": _estimate(cell.returns),
+                        "at_seconds": _estimate(early[name]),
+                    }
+                    rows.append(
+                        [
+                            *words(tier.name, task, name, hardware),
+                            Shown(str(len(cell.runs)), len(cell.runs)),
+                            number(tier.budgets[task], ",d"),
+                            _shown(values["at_steps"], name == best),
+                            number(seconds, ".3g"),
+                            _shown(values["at_seconds"], name == best_early),
+                            number(cell.mean_of("sequential_steps"), ",.0f"),
+                        ]
+                    )
+                    numbers.append(
+                        {
+                            "tier": tier.name,
+                            "task": task,
+                            "algorithm": name,
+                            "hardware": hardware,
+                            "n": len(cell.runs),
+                            "useful_steps": tier.budgets[task],
+                            "train_seconds": seconds,
+                            **{
+                                f"return_{key}{bound}": value
+                                for key, of_key in values.items()
+                                for bound, value in zip(("", "_low", "_high"), of_key, strict=True)
+                            },
+                            "sequential_steps": cell.mean_of("sequential_steps"),
+                        }
+                    )
+    columns = (
+        *("Tier", "Task", "Algorithm", "Hardware", "Seeds", "Useful steps", "Return at equal steps"),
+        *("Train s", "Return at equal seconds", "Sequential steps"),
+    )
+    notes = [
+        "Train s: the training seconds of the task's quickest run on that hardware, without compilation and "
+        "evaluation; of a slower run its last row until then counts. Seconds are compared within one kind of "
+        "hardware only.",
+        "Intervals: 95% Student-t over seeds. Sequential steps: of the whole run.",
+    ]
+    return Table("equal_seconds", "At equal steps and at equal seconds", columns, 4, rows, pd.DataFrame(numbers), notes)
+
+
+def _estimate(returns: np.ndarray) -> Estimate:
+    return Estimate(float(returns.mean()), *(student_t_interval(returns) or ()))
+
+
+def _shown(estimate: Estimate, best: bool) -> Shown:
+    return with_interval(estimate, decimals(estimate.value), bold=best)

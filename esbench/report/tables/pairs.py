@@ -1,0 +1,110 @@
+"""Pairs of algorithms: over all tasks, and task by task."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from esbench.report.analysis import Comparison, TaskComparison
+from esbench.report.cells import Tier
+from esbench.report.statistics.comparison import MARGIN
+from esbench.report.table import Shown, Table, estimate, number, with_interval, words
+
+Comparisons = dict[tuple[str, str], Comparison]
+
+_SAID = {True: "yes", False: "no", None: "-"}
+
+
+def pairs_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> Table:
+    """One row per tier and pair."""
+    rows, numbers = [], []
+    for tier, pairs in zip(tiers, comparisons, strict=True):
+        for pair in pairs.values():
+            counts = {verdict: pair.count(verdict) for verdict in ("win", "tie", "loss", "untested")}
+            first_not_worse = sum(task.first_not_worse is True for task in pair.tasks)
+            second_not_worse = sum(task.second_not_worse is True for task in pair.tasks)
+            rows.append(
+                [
+                    *words(tier.name, pair.first, pair.second),
+                    *(Shown(str(count), count) for count in (len(pair.tasks), *counts.values())),
+                    with_interval(pair.difference),
+                    with_interval(pair.improvement),
+                    Shown(f"{first_not_worse} of {pair.scored}", first_not_worse),
+                    Shown(f"{second_not_worse} of {pair.scored}", second_not_worse),
+                ]
+            )
+            numbers.append(
+                {
+                    "tier": tier.name,
+                    "first": pair.first,
+                    "second": pair.second,
+                    "tasks": len(pair.tasks),
+                    **counts,
+                    "difference": pair.difference.value,
+                    "difference_low": pair.difference.low,
+                    "difference_high": pair.difference.high,
+                    "improvement": pair.improvement.value,
+                    "improvement_low": pair.improvement.low,
+                    "improvement_high": pair.improvement.high,
+                    "scored_tasks": pair.scored,
+                    "first_not_worse": first_not_worse,
+                    "second_not_worse": second_not_worse,
+                }
+            )
+    columns = (
+        *("Tier", "First", "Second", "Tasks", "Wins", "Ties", "Losses", "Untested"),
+        *("Score difference", "P(first > second)", "First not worse", "Second not worse"),
+    )
+    notes = [
+        "Wins, ties and losses are the first's. A win or a loss is a paired t test on the seeds that both have, p < "
+        "0.05 after Holm's correction over the pair's tasks (the same difference on every seed counts as p = 0); "
+        "anything else is a tie. Untested: fewer than two shared seeds.",
+        "Score difference: first less second in scores clipped to [0, 1], mean over tasks, paired by seed, with the "
+        "interval of the table above. P(first > second): mean over tasks, ties count half.",
+        f"Not worse: the 95% interval of the paired score difference stays above -{MARGIN:g}, of the way from random "
+        "to reference (non-inferiority).",
+    ]
+    return Table("pairs", "Pairs of algorithms", columns, 3, rows, pd.DataFrame(numbers), notes)
+
+
+def tasks_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> Table:
+    """One row per tier, pair and task."""
+    rows, numbers = [], []
+    for tier, pairs in zip(tiers, comparisons, strict=True):
+        for pair in pairs.values():
+            for result in pair.tasks:
+                rows.append([*words(tier.name, pair.first, pair.second, result.task), *_shown(result)])
+                numbers.append(
+                    {
+                        "tier": tier.name,
+                        "first": pair.first,
+                        "second": pair.second,
+                        "task": result.task,
+                        "seeds": result.returns.seeds,
+                        "difference": result.returns.difference.value,
+                        "difference_low": result.returns.difference.low,
+                        "difference_high": result.returns.difference.high,
+                        "p": result.returns.p_value,
+                        "p_holm": result.adjusted_p,
+                        "verdict": result.verdict,
+                        "first_not_worse": result.first_not_worse,
+                        "second_not_worse": result.second_not_worse,
+                    }
+                )
+    columns = (
+        *("Tier", "First", "Second", "Task", "Verdict", "Shared seeds", "Return difference", "95% interval"),
+        *("p", "p (Holm)", "First not worse", "Second not worse"),
+    )
+    notes = ["Paired differences of returns, first less second; the verdict is the first's, by the rule above."]
+    return Table("tasks", "Pairs of algorithms, task by task", columns, 5, rows, pd.DataFrame(numbers), notes)
+
+
+def _shown(result: TaskComparison) -> list[Shown]:
+    return [
+        *words(result.verdict),
+        Shown(str(result.returns.seeds), result.returns.seeds),
+        *estimate(result.returns.difference),
+        number(result.returns.p_value, ".3g"),
+        number(result.adjusted_p, ".3g"),
+        Shown(_SAID[result.first_not_worse]),
+        Shown(_SAID[result.second_not_worse]),
+    ]

@@ -1,0 +1,78 @@
+"""A task as a gymnasium.Env: what `gymnasium.make("esbench/Ant-v0")` gives."""
+
+import copy
+from typing import Any
+
+import gymnasium
+import jax
+import numpy as np
+from gymnasium.error import ResetNeeded
+
+from esbench.tasks.environment import picture
+from esbench.tasks.face.episode import (
+    RENDER_FPS,
+    RENDER_MODES,
+    Episode,
+    check_rendering,
+    checked_actions,
+    checked_options,
+    checked_render_mode,
+    checked_seed,
+    draw_root,
+    programs,
+    root_keys,
+)
+
+
+class TaskEnv(gymnasium.Env[np.ndarray, Any]):
+    """One episode of `task` at a time; the task's own cap truncates it.
+
+    Observations are float32 (n,), rewards Python floats. An episode's random numbers depend on the seed last given to
+    `reset` and on how many episodes have begun since. `task` is an id, or `path/to/file.py:NAME`.
+    """
+
+    metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": RENDER_FPS}  # noqa: RUF012
+
+    def __init__(self, task: str, render_mode: str | None = None):
+        self.render_mode = checked_render_mode(render_mode)
+        self.metadata = dict(self.metadata)  # SyncVectorEnv writes into it
+        self._programs = programs(task)
+        self.observation_space = copy.deepcopy(self._programs.environment.observation_space)
+        self.action_space = copy.deepcopy(self._programs.environment.action_space)
+        self._root: jax.Array | None = None
+        self._episodes = 0
+        self._episode: Episode | None = None
+        self._over = ""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
+        """A fresh episode. There are no options: gymnasium.error.Error for any, and for a seed that is no integer."""
+        checked_options(options)
+        super().reset(seed=None if seed is None else checked_seed(seed))
+        if seed is not None or self._root is None:
+            self._root = root_keys(draw_root(self.np_random))
+            self._episodes = 0
+        self._episode, obs = self._programs.begin(self._root, np.int32(self._episodes))
+        self._episodes += 1
+        self._over = ""
+        return np.array(obs), {}
+
+    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict]:
+        """One step. gymnasium.error.ResetNeeded before the first reset and after an episode's end,
+        gymnasium.error.InvalidAction for what is no action."""
+        if self._episode is None:
+            raise ResetNeeded(f"step({action!r}) before the first reset()")
+        if self._over:
+            raise ResetNeeded(f"step({action!r}) after the episode {self._over}: call reset()")
+        action = checked_actions(self.action_space, action)  # ty: ignore[invalid-argument-type]
+        self._episode, transition = self._programs.step(self._episode, action)
+        obs, reward, terminated, truncated = jax.device_get(transition)
+        if terminated or truncated:
+            self._over = f"{'terminated' if terminated else 'was truncated'} at step {int(self._episode.steps)}"
+        return np.array(obs), float(reward), bool(terminated), bool(truncated), {}
+
+    def render(self) -> np.ndarray:
+        """The current state as a picture, uint8 (height, width, 3)."""
+        check_rendering(self.render_mode)
+        if self._episode is None:
+            raise ResetNeeded("render() before the first reset()")
+        return picture(self._programs.environment, self._episode.state)

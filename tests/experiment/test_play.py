@@ -1,0 +1,92 @@
+"""Films of deployed policies."""
+
+import subprocess
+
+import gymnasium
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from esbench.cli import main
+from esbench.experiment import play as module
+from esbench.experiment.play import play
+from esbench.policies.networks import PolicySettings
+from esbench.results.run_directory import RunDirectory
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A short run on Pendulum, of a greedy policy that normalises its observations."""
+    out = tmp_path_factory.mktemp("runs")
+    argv = ["run", "--task", "Pendulum-v1", "--algorithm", "eggroll", "--tier", "smoke", "--steps", "3200"]
+    settings = ["n_layers=1", "layer_size=8", "deterministic_policy=true", "normalize_observations=true"]
+    assert main([*argv, "--set", *settings, "--out", str(out)]) == 0
+    return out / "smoke" / "Pendulum-v1" / "eggroll" / "seed-0"
+
+
+def test_gif(run, tmp_path):
+    """A frame for the start and for each of 200 steps; the return is drawn above the picture."""
+    played = play(run, tmp_path / "film.gif")
+    assert (played.steps, played.stride) == (200, 1)
+    assert -2000 < played.episode_return < 0
+    film = Image.open(tmp_path / "film.gif")
+    assert (film.n_frames, film.size) == (201, (500, 528))
+    first = np.asarray(film.convert("RGB"))
+    film.seek(200)
+    last = np.asarray(film.convert("RGB"))
+    assert not np.array_equal(first[:28], last[:28])
+    assert not np.array_equal(first[28:], last[28:])
+
+
+def test_mp4(run, tmp_path, capfd):
+    assert main(["play", str(run), "--out", str(tmp_path / "film.mp4")]) == 0
+    captured = capfd.readouterr()
+    assert "return -" in captured.out
+    assert captured.err == ""
+    probed = subprocess.run([module._ffmpeg(), "-i", str(tmp_path / "film.mp4")], capture_output=True, text=True)
+    assert "500x528" in probed.stderr
+
+
+def test_long_episodes_are_thinned(run, tmp_path, monkeypatch):
+    """Every second frame, and again every second of those, and always the last."""
+    monkeypatch.setattr(module, "MAX_FRAMES", 60)
+    assert play(run, tmp_path / "film.gif").stride == 4
+    assert Image.open(tmp_path / "film.gif").n_frames == 51
+
+
+def test_the_deployed_policy_acts(run, tmp_path):
+    """The film's return is that of the policy by hand, with its own observation statistics, on the same seed."""
+    directory = RunDirectory.open(run)
+    deployed = directory.load_policy()
+    assert deployed.action_mode == "greedy"
+    assert deployed.statistics is not None
+    env = gymnasium.make("esbench/Pendulum-v1")
+    policy = PolicySettings(**directory.manifest.policy).for_actions(env.action_space)
+    act = jax.jit(lambda obs: policy.apply(deployed.params, (), deployed.statistics.normalize(obs))[1].mode())
+    obs, _ = env.reset(seed=3)
+    total, over = 0.0, False
+    while not over:
+        obs, reward, terminated, truncated, _ = env.step(np.clip(act(obs), -2, 2))
+        total, over = total + reward, terminated or truncated
+    film = tmp_path / "film.mp4"
+    assert play(run, film, seed=3).episode_return == pytest.approx(total, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("out", "text"),
+    [
+        ("film.avi", "expected a file that ends in .gif or .mp4"),
+        ("absent/film.gif", "expected a file in a directory that is there"),
+    ],
+)
+def test_bad_output(run, tmp_path, out, text, capsys):
+    assert main(["play", str(run), "--out", str(tmp_path / out)]) == 2
+    captured = capsys.readouterr()
+    assert text in captured.err
+    assert captured.err.count("\n") == 1
+
+
+def test_no_run(tmp_path, capsys):
+    assert main(["play", str(tmp_path), "--out", str(tmp_path / "film.gif")]) == 2
+    assert "no run in" in capsys.readouterr().err

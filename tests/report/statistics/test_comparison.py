@@ -1,0 +1,93 @@
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from esbench.report.statistics.comparison import (
+    holm,
+    mean_difference,
+    non_inferior,
+    paired,
+    rank_ranges,
+    verdict,
+)
+from esbench.report.statistics.intervals import Estimate
+
+
+def test_paired_test_is_scipys():
+    first, second = np.random.default_rng(0).normal(size=(2, 7))
+    expected = stats.ttest_rel(first, second)
+    result = paired(first - second)
+    interval = expected.confidence_interval(0.95)
+    assert result.seeds == 7
+    assert result.p_value == pytest.approx(expected.pvalue)
+    assert result.difference == pytest.approx(((first - second).mean(), interval.low, interval.high))
+
+
+def test_paired_test_of_known_differences():
+    # Mean 2, s = 1, n = 3: t = 2 sqrt(3) = 3.4641, p = 0.0742 with 2 degrees of freedom.
+    assert paired([1.0, 2.0, 3.0]).p_value == pytest.approx(0.07418, rel=1e-3)
+
+
+def test_differences_without_spread():
+    assert paired([0.0, 0.0, 0.0]).p_value == 1.0
+    assert paired([2.0, 2.0]).p_value == 0.0
+
+
+def test_one_shared_seed_is_no_test():
+    assert math.isnan(paired([1.0]).p_value) and paired([1.0]).difference.value == 1.0
+    assert not paired([1.0]).difference.has_interval
+    assert paired([]).seeds == 0 and math.isnan(paired([]).difference.value)
+
+
+def test_holm_of_known_p_values():
+    # Holm 1979, as in R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm").
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(holm([0.6, 0.9]), [1.0, 1.0])
+
+
+def test_holm_counts_only_what_was_tested():
+    np.testing.assert_allclose(holm([0.02, math.nan, 0.03]), [0.04, math.nan, 0.04])
+    assert len(holm([])) == 0
+
+
+@pytest.mark.parametrize(
+    ("difference", "p", "expected"),
+    [
+        (1.0, 0.04, "win"),
+        (-1.0, 0.04, "loss"),
+        (1.0, 0.05, "tie"),
+        (0.0, 0.0, "tie"),
+        (5.0, math.nan, "untested"),
+    ],
+)
+def test_verdicts(difference, p, expected):
+    assert verdict(difference, p) == expected
+
+
+def test_non_inferiority_is_the_lower_end_against_the_margin():
+    differences = [0.00, 0.01, 0.02]  # mean 0.01, interval 0.01 +- 4.30265 * 0.01 / sqrt(3) = [-0.0148, 0.0348]
+    assert non_inferior(differences, margin=0.015) is True
+    assert non_inferior(differences, margin=0.014) is False
+    assert non_inferior([0.5]) is None
+
+
+def test_mean_difference_needs_shared_seeds_everywhere():
+    generator = np.random.default_rng(0)
+    pairs = [np.array([0.1, 0.3]), np.array([0.0, 0.2])]
+    estimate = mean_difference(pairs, generator)
+    assert estimate.value == pytest.approx(0.15) and estimate.low < 0.15 < estimate.high
+    assert not mean_difference([*pairs, np.array([0.5])], generator).has_interval
+    assert math.isnan(mean_difference([*pairs, np.array([])], generator).value)
+    assert math.isnan(mean_difference([], generator).value)
+
+
+def test_ranks_are_ranges_where_nothing_separates():
+    values = {"a": 0.9, "b": 0.8, "c": 0.3}
+    apart, together = Estimate(0.5, 0.4, 0.6), Estimate(0.1, -0.1, 0.3)
+    ranks = rank_ranges(values, {("a", "b"): together, ("a", "c"): apart, ("c", "b"): Estimate(-0.5, -0.6, -0.4)})
+    assert {name: list(rank) for name, rank in ranks.items()} == {"a": [1, 2], "b": [1, 2], "c": [3]}
+    unknown = Estimate(0.1)
+    ranks = rank_ranges(values, {("a", "b"): unknown, ("a", "c"): unknown, ("b", "c"): unknown})
+    assert all(list(rank) == [1, 2, 3] for rank in ranks.values())

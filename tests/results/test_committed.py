@@ -1,0 +1,57 @@
+"""The committed tables are what the committed rows give."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from esbench.report.write import Contents, read_contents
+
+RESULTS = Path(__file__).parents[2] / "results"
+SETS = sorted(path.name for path in RESULTS.iterdir() if next(path.rglob("run.jsonl"), None))
+
+
+def differing(contents: Contents, report: Path) -> list[str]:
+    """The names of the text tables in `report` that `contents` does not give, or lacks."""
+    texts = contents.texts()
+    files = [*report.glob("report.md"), *report.glob("table.*"), *report.glob("tables/*")]
+    committed = {str(path.relative_to(report)) for path in files}
+    return sorted(
+        name
+        for name in texts.keys() | committed
+        if name not in texts or name not in committed or (report / name).read_text() != texts[name]
+    )
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_committed_tables_are_made_from_committed_rows(name):
+    wrong = differing(read_contents([RESULTS / name]), RESULTS / name / "report")
+    assert not wrong, f"results/{name}/report: {', '.join(wrong)} not what the rows give; run `make results`"
+
+
+def test_there_are_committed_results():
+    assert "bench" in SETS
+
+
+def edit(file: Path, line: int, old: str, new: str) -> None:
+    lines = file.read_text().splitlines(keepends=True)
+    assert old in lines[line]
+    lines[line] = lines[line].replace(old, new, 1)
+    file.write_text("".join(lines))
+
+
+def test_one_number_of_a_score_changes_the_tables_that_show_it(tmp_path):
+    shutil.copytree(RESULTS / "bench" / "lite", tmp_path / "lite")
+    edit(tmp_path / "lite" / "Knapsack-v1" / "ppo" / "seed-1" / "run.jsonl", -2, '"return_mean": ', '"return_mean": 1')
+    wrong = differing(read_contents([tmp_path]), RESULTS / "bench" / "report")
+    assert {"table.md", "table.csv", "table.tex", "tables/runs.csv", "report.md"} <= set(wrong)
+    assert "tables/cost.md" not in wrong
+
+
+def test_a_number_that_no_other_table_shows_changes_that_of_the_runs(tmp_path):
+    shutil.copytree(RESULTS / "bench" / "lite", tmp_path / "lite")
+    edit(
+        tmp_path / "lite" / "CartPole-v1" / "eggroll" / "seed-0" / "run.jsonl", 2, '"episodes": 128', '"episodes": 129'
+    )
+    wrong = differing(read_contents([tmp_path]), RESULTS / "bench" / "report")
+    assert {name for name in wrong if name.endswith(".csv")} == {"tables/runs.csv"}
