@@ -1,8 +1,8 @@
 """esbench: evolution strategies, low-rank evolution strategies and PPO on the same 16 RL tasks.
 
 `esbench.make("Ant-v0")` is a task's environment, `esbench.run(task=..., algorithm=...)` one run,
-`esbench.load_results("runs")` all rows below a directory as a pandas DataFrame. Importing esbench registers the tasks
-with Gymnasium: `gymnasium.make("esbench/Ant-v0")`.
+`esbench.load_results("runs")` all rows below a directory as a pandas DataFrame, `esbench.load_policy(RUN)` the policy
+that a run trained. Importing esbench registers the tasks with Gymnasium: `gymnasium.make("esbench/Ant-v0")`.
 """
 
 import importlib
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from esbench.errors import InputError
     from esbench.experiment.run import RunResult, run
     from esbench.results.load import load_results
+    from esbench.results.trained_policy import load_policy
     from esbench.tasks.registry import Task, make, register, task, task_specs
     from esbench.tasks.spec import TaskSpec
 
@@ -22,6 +23,7 @@ __all__ = [
     "RunResult",
     "Task",
     "TaskSpec",
+    "load_policy",
     "load_results",
     "make",
     "register",
@@ -36,6 +38,7 @@ _MODULES = {
     "RunResult": "esbench.experiment.run",
     "Task": "esbench.tasks.registry",
     "TaskSpec": "esbench.tasks.spec",
+    "load_policy": "esbench.results.trained_policy",
     "load_results": "esbench.results.load",
     "make": "esbench.tasks.registry",
     "register": "esbench.tasks.registry",

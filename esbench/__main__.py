@@ -9,7 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def main() -> None:
-    """The command line as a process: interrupts end it within seconds, with status 130."""
+    """The command line as a process: interrupts end it within seconds, with status 75."""
     from esbench.cli import main as command
     from esbench.experiment import interrupt
 
@@ -17,7 +17,7 @@ def main() -> None:
     try:
         status = command()
     except KeyboardInterrupt:
-        print("interrupted: the rows so far are on disk", file=sys.stderr)
+        print("interrupted: what was finished is on disk", file=sys.stderr)
         interrupt.leave()
     sys.exit(status)
 

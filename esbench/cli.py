@@ -11,14 +11,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from esbench.errors import InputError, StrategyError, unknown
+from esbench.errors import InputError, StorageError, StrategyError, unknown
 
 if TYPE_CHECKING:
-    from esbench.experiment.config import RunConfig
+    from esbench.experiment.jobs import Job
     from esbench.experiment.run import RunResult
     from esbench.tasks.spec import TaskSpec
 
 FORMATS = ("table", "json")
+ENGINES = ("local", "ray")
 
 _EXAMPLES = """\
 examples:
@@ -30,6 +31,7 @@ examples:
   esbench report runs --out report                           tables, figures and a page of all runs below runs/
   esbench play runs/lite/CartPole-v1/eggroll/seed-0 --out cartpole.gif
   esbench speed --task CartPole-v1 --population 2048         steps a second on this machine
+  esbench doctor                                             what a bug report needs
 """
 _RUN_EXAMPLES = """\
 examples:
@@ -44,13 +46,21 @@ _SET = """settings of the algorithm (esbench algorithms), of the policy (layer_s
 the machine (lanes, narrow, block)"""
 _DEVICES = """devices that share each generation's episodes and update, of all processes that Slurm or Open MPI
 started; PPO shares its evaluations only (default: 1)"""
+_MAX_SECONDS = "stop after the first step past it, to be resumed; status 75"
+_CHECKPOINT_SECONDS = "between two checkpoints (default: 60)"
+_JOBS = "runs at a time, each in a process of its own (default: one for each GPU, or one)"
+_RETRIES = "tries of a run that crashed without coming further (default: 3)"
 _VERBOSE = "say how each parameter of the policy is perturbed, and show where a strategy's error came from"
 _SWEEP_EXAMPLES = """\
 examples:
   esbench sweep --tasks CartPole-v1,Pendulum-v1 --algorithms eggroll,open_es,ppo --seeds 0:5
   esbench sweep --tasks all --algorithms eggroll --seeds 0 --tier smoke
 
-Finished runs are skipped, so the same command continues where it stopped.
+  esbench sweep --tasks all --algorithms eggroll,ppo --seeds 0:10 --jobs 2 --shard 1/4
+  esbench sweep --tasks all --algorithms eggroll,ppo --seeds 0:10 --status
+
+Finished runs are skipped and unfinished ones resumed, so the same command continues where it stopped. A run that fails
+does not stop the others; its directory has the error. Status 1: runs failed; 75: stopped, or another process has some.
 """
 _NEW_EXAMPLES = """\
 examples:
@@ -107,6 +117,19 @@ def _seconds(text: str) -> float:
     raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, more than 0")
 
 
+def _positive(text: str) -> int:
+    if (number := _whole(text)) >= 1:
+        return number
+    raise argparse.ArgumentTypeError(f"{text!r}: expected 1 or more")
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, _, of = text.partition("/")
+    if number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of):
+        return int(number), int(of)
+    raise argparse.ArgumentTypeError(f"{text!r}: expected I/N, such as 1/4, 2/4, 3/4, 4/4")
+
+
 def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if not all(names):
@@ -154,6 +177,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         sub.add_argument("--precision", default="float32", help="of matrix products (default: float32)")
         sub.add_argument("--out", default="runs", metavar="DIR", help="results root (default: runs)")
         sub.add_argument("--log", metavar="tensorboard|wandb", help="send rows there too, off the training clock")
+        sub.add_argument("--checkpoint-seconds", type=_seconds, default=60.0, metavar="S", help=_CHECKPOINT_SECONDS)
 
     tasks = command("tasks", _tasks, "list the tasks, or show one")
     tasks.add_argument("show", nargs="*", metavar="show TASK", help="everything about one task")
@@ -169,16 +193,21 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     run.add_argument("--seed", type=_whole, default=0, metavar="N", help="default: 0")
     add_settings(run)
     run.add_argument("--name", metavar="LABEL", help="directory of the run (default: the algorithm's name)")
-    run.add_argument("--resume", action="store_true", help="not available yet")
-    run.add_argument("--max-seconds", type=_seconds, metavar="S", help="stop after the first step past it, unfinished")
+    run.add_argument("--resume", action="store_true", help="go on with the run that is there and unfinished")
+    run.add_argument("--max-seconds", type=_seconds, metavar="S", help=_MAX_SECONDS)
     run.add_argument("-v", "--verbose", action="store_true", help=_VERBOSE)
     run.add_argument("--dry-run", action="store_true", help="show what would run, and run nothing")
 
-    sweep = command("sweep", _sweep, "run tasks x algorithms x seeds, one after another", _SWEEP_EXAMPLES)
+    sweep = command("sweep", _sweep, "run tasks x algorithms x seeds", _SWEEP_EXAMPLES)
     sweep.add_argument("--tasks", required=True, type=_names, metavar="T,T|all", help="ids, or all")
     sweep.add_argument("--algorithms", required=True, type=_names, metavar="A,A", help="names")
     sweep.add_argument("--seeds", required=True, type=_seeds, metavar="0:5", help="0:5 (0 to 4) or 0,3")
     add_settings(sweep)
+    sweep.add_argument("--engine", default="local", metavar="local|ray", help="where runs are run (default: local)")
+    sweep.add_argument("--jobs", type=_positive, metavar="N", help=_JOBS)
+    sweep.add_argument("--shard", type=_shard, metavar="I/N", help="the share I of N, 1/N to N/N, of the runs")
+    sweep.add_argument("--retries", type=_whole, default=3, metavar="N", help=_RETRIES)
+    sweep.add_argument("--status", action="store_true", help="show how the runs stand, and run nothing")
 
     speed = command("speed", _speed, "measure inference, EGGROLL and OpenES on this machine", _SPEED_EXAMPLES)
     speed.add_argument("--task", metavar="T", help="a task's id, or path/to/file.py:NAME (default: the policy alone)")
@@ -195,6 +224,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     play.add_argument("run", metavar="RUN", help="the directory of a run")
     play.add_argument("--out", required=True, metavar="FILE", help="FILE.gif or FILE.mp4")
     play.add_argument("--seed", type=_whole, default=0, metavar="N", help="of the episode (default: 0)")
+
+    command("doctor", _doctor, "versions, devices, suites and a smoke run: what a bug report needs")
 
     new = command("new", _new, "write a file to start from, with its own test", _NEW_EXAMPLES)
     new.add_argument("kind", metavar="strategy", help="strategy: an evolution strategy of your own")
@@ -219,7 +250,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command line `argv`, the process's by default. The exit status: 0 done, 1 failed, 2 bad input."""
+    """Runs the command line `argv`, the process's by default. The exit status: 0 done, 1 failed, 2 bad input, 75
+    stopped before the end (run it again with --resume)."""
     arguments = None
     try:
         arguments = _parse(sys.argv[1:] if argv is None else argv)
@@ -227,7 +259,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except StrategyError as error:
+    except (StrategyError, StorageError) as error:
         if getattr(arguments, "verbose", False):
             traceback.print_exception(error)
         print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)
@@ -353,64 +385,122 @@ def _settings(pairs: list[str]) -> dict[str, str]:
     return settings
 
 
-def _config(arguments: argparse.Namespace, task: str, algorithm: str, name: str | None = None) -> "RunConfig":
-    """What the options that `run` and `sweep` share make of one task and algorithm."""
-    from esbench.experiment.config import resolve
-
-    return resolve(
-        task=task,
-        algorithm=algorithm,
-        tier=arguments.tier,
-        steps=arguments.steps,
-        preset=arguments.preset,
-        settings=_settings(arguments.set),
-        name=name,
-        precision=arguments.precision,
-        devices=arguments.devices,
-        out=arguments.out,
-    )
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The options that `run` and `sweep` share, as `resolve` takes them."""
+    return {
+        "tier": arguments.tier,
+        "steps": arguments.steps,
+        "preset": arguments.preset,
+        "settings": _settings(arguments.set),
+        "precision": arguments.precision,
+        "devices": arguments.devices,
+        "out": arguments.out,
+    }
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    if arguments.resume:
-        raise InputError("--resume: resuming a run is not available yet; delete its directory to run it again")
-    config = _config(arguments, arguments.task, arguments.algorithm, arguments.name)
+    from esbench.experiment.config import resolve
+
+    config = resolve(arguments.task, arguments.algorithm, name=arguments.name, **_options(arguments))
     if arguments.dry_run:
         from esbench.experiment.dry_run import plan
 
         _print_columns(plan(config, arguments.seed))
         return 0
-    from esbench.experiment import devices
+    from esbench.experiment import devices, interrupt
     from esbench.experiment.run import run_config
 
-    result = run_config(config, arguments.seed, arguments.max_seconds, arguments.verbose, arguments.log)
+    result = run_config(
+        config,
+        arguments.seed,
+        arguments.max_seconds,
+        arguments.verbose,
+        arguments.resume,
+        arguments.checkpoint_seconds,
+        arguments.log,
+    )
+    if interrupt.requested():
+        print("interrupted: what was finished is on disk", file=sys.stderr)
     if devices.is_first():
         print(_outcome(config.label, arguments.seed, result))
-    return 0
+    return 0 if result.finished else interrupt.STATUS
 
 
 def _outcome(label: str, seed: int, result: "RunResult") -> str:
     if result.score is None:
         last = result.rows[-1]
-        said = f"unfinished after {last.useful_steps:,} steps, return {last.return_mean:.6g}"
+        said = f"unfinished (go on with --resume), return {last.return_mean:.6g} at {last.useful_steps:,} steps"
     else:
         said = f"return {result.score.return_mean:.6g} at {result.score.useful_steps:,} steps"
     return f"{label} seed {seed}: {said}, {result.path}"
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
-    from esbench.experiment.progress import progress
-    from esbench.experiment.sweep import sweep
+    import jax
+
+    from esbench.experiment import interrupt, sinks
+    from esbench.experiment.jobs import product, shard
+    from esbench.experiment.sweep import device_environments, sweep
+    from esbench.experiment.table import table
     from esbench.tasks.registry import task_specs
 
+    if arguments.engine not in ENGINES:
+        raise unknown("engine", arguments.engine, ENGINES)
+    sinks.check(arguments.log)
+    # The runs are other processes'; this one must not take a GPU from them.
+    jax.config.update("jax_platforms", "cpu")
     tasks = [spec.id for spec in task_specs()] if arguments.tasks == ["all"] else arguments.tasks
-    configs = [_config(arguments, task, algorithm) for task in tasks for algorithm in arguments.algorithms]
-    results = sweep(configs, arguments.seeds, progress(), arguments.log)
-    failed = sum(isinstance(result, Exception) for result in results)
-    runs = len(configs) * len(arguments.seeds)
-    done, before = len(results) - failed, runs - len(results)
-    print(f"{runs} runs: {done} done, {before} finished before, {failed} failed, {arguments.out}")
-    return 1 if failed else 0
+    jobs = product(tasks, arguments.algorithms, arguments.seeds, **_options(arguments))
+    if arguments.shard is not None:
+        jobs = shard(jobs, *arguments.shard)
+    if arguments.status:
+        return _print_status(jobs)
+    own = {"checkpoint_seconds": arguments.checkpoint_seconds, "log": arguments.log}
+    if arguments.engine == "ray":
+        from esbench.experiment.ray_engine import sweep_on_ray
+
+        gpus = arguments.devices or 1
+        outcome = sweep_on_ray(jobs, table(sys.stderr), Path(arguments.out), arguments.retries, gpus, own)
+    else:
+        processes, environments = device_environments(arguments.jobs, arguments.devices or 1)
+        outcome = sweep(jobs, table(sys.stderr), processes, arguments.retries, environments, own)
+    said = f"{len(outcome.done)} done, {len(outcome.before)} finished before, {len(outcome.failed)} failed"
+    if outcome.elsewhere:
+        said += f", {len(outcome.elsewhere)} run by another process"
+    print(f"{len(jobs)} runs: {said}, {arguments.out}")
+    for job, error in outcome.failed.items():
+        print(f"failed: {job.path}: {error}")
+    if outcome.stopped:
+        print("interrupted: the same command goes on", file=sys.stderr)
+    return 1 if outcome.failed else 0 if outcome.complete else interrupt.STATUS
+
+
+def _print_status(jobs: "Sequence[Job]") -> int:
+    from esbench.experiment.jobs import STATUSES, last_error, status
+
+    counts: dict[str, dict[str, int]] = {}
+    errors = []
+    for job in jobs:
+        now = status(job)
+        for label in (job.config.label, "all"):
+            of = counts.setdefault(label, dict.fromkeys(STATUSES, 0))
+            of[now] += 1
+        if now == "failed":
+            errors.append(f"failed: {job.path}: {last_error(job)}")
+    ordered = {label: of for label, of in counts.items() if label != "all"} | {"all": counts.get("all", {})}
+    _print_columns([("", *STATUSES)] + [(label, *map(str, of.values())) for label, of in ordered.items()])
+    for line in errors:
+        print(line)
+    return 0
+
+
+def _doctor(_arguments: argparse.Namespace) -> int:
+    from esbench.doctor import examine
+
+    found = ""
+    for name, found in examine():
+        print(f"{name:18} {found}", flush=True)
+    return 0 if found.startswith("ok") else 1
 
 
 def _play(arguments: argparse.Namespace) -> int:

@@ -1,6 +1,9 @@
-"""Errors that are one line of text: bad input (exit status 2) and a strategy that breaks its contract (1)."""
+"""Errors that are one line of text: bad input (exit status 2), a strategy that breaks its contract and files that
+cannot be written (1)."""
 
 import difflib
+import errno
+import os
 from collections.abc import Iterable
 
 
@@ -11,6 +14,19 @@ class InputError(ValueError):
 class StrategyError(RuntimeError):
     """A strategy raised, or its answer is not what was expected. The message is one line: the file, the method, the
     mistake, what was expected."""
+
+
+class StorageError(RuntimeError):
+    """A run's files cannot be written. The message is one line: what, why, how to go on."""
+
+    @classmethod
+    def of(cls, what: str, error: Exception) -> "StorageError":
+        """For `what` could not be written because of `error`."""
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        # Libraries wrap the system's message in pages of their own.
+        known = (os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO))
+        reason = next((text for text in known if text.lower() in reason.lower()), reason[:300])
+        return cls(f"cannot write {what}: {reason}; what was written before is intact: go on with --resume")
 
 
 def unknown(kind: str, value: str, names: Iterable[str]) -> InputError:

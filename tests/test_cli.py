@@ -35,7 +35,7 @@ CARTPOLE = ["run", "--task", "CartPole-v1", "--algorithm", "eggroll"]
         ([*CARTPOLE, "--set", "rnk=1"], "did you mean 'rank'?"),
         ([*CARTPOLE, "--steps", "10"], "cannot hold one generation"),
         ([*CARTPOLE, "--tier", "litte"], "did you mean 'lite'?"),
-        ([*CARTPOLE, "--resume"], "resuming a run is not available yet"),
+        ([*CARTPOLE, "--resume"], "no run to resume in runs/lite/CartPole-v1/eggroll/seed-0"),
         ([*CARTPOLE, "extra"], "unrecognized arguments: extra"),
         (["run", "--task", "CartPol-v1", "--algorithm", "eggroll"], "did you mean 'CartPole-v1'?"),
         (["run", "--task", "CartPole-v1", "--algorithm", "eggrol"], "did you mean 'eggroll'?"),

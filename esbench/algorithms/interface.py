@@ -30,7 +30,8 @@ class StepMetrics(struct.PyTreeNode):
 
 
 class Learner(Protocol):
-    """Pure functions over a state pytree. `step` is jitted by the runner, with the state donated.
+    """Pure functions over a state pytree, jitted by the runner. A state is all that a run needs to go on: it is what
+    a checkpoint holds.
 
     A learner may also have `describe() -> list[str]`: lines that `esbench run -v` prints before the run.
     """

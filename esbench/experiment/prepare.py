@@ -25,8 +25,8 @@ State = Any
 class Prepared:
     """A configuration and its programs, compiled ahead of time.
 
-    init: run key -> state. step: state (donated) -> state, metrics. evaluate: state, key -> the deployed policy,
-    returns float32 (2, episodes) and lengths int32 (2, episodes), greedy first.
+    init: run key -> state. step: state -> state, metrics. evaluate: state, key -> the deployed policy, returns float32
+    (2, episodes) and lengths int32 (2, episodes), greedy first.
     parameters: of the policy. training: names of the step's own metrics. compile_seconds: tracing and compilation of
     the three programs. cache: whether they were found in the persistent cache.
     """
@@ -77,7 +77,8 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
         else:
             init = jit(lambda algorithm, key: algorithm.bind(problem).init(key)).trace(numbers, key)
         state = init.out_info
-        step = jit(learner.step, donate_argnums=0).trace(state)
+        # The state is not donated: while a step runs, the one before is there to be saved.
+        step = jit(learner.step).trace(state)
         scoring = jit(score).trace(state, key)
         programs = [traced.lower() for traced in (init, step, scoring)]
         # XLA compiles outside Python's lock, each program mostly on one core: side by side they take less time.

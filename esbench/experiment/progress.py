@@ -22,17 +22,18 @@ def progress(stream: TextIO | None = None) -> Progress:
     return Bar(stream) if stream.isatty() else Lines(stream)
 
 
-def _pace(row: Row, budget: int) -> str:
+def pace(row: Row, budget: int) -> str:
     """Return, speed and time left, as one text."""
     text = f"return {row.return_mean:.4g}"
     if not row.useful_steps:
         return text
     seconds = row.train_seconds + row.evaluate_seconds + row.log_seconds
     left = max(0, budget - row.useful_steps) / row.useful_steps * seconds
-    return f"{text}, {row.useful_steps / row.train_seconds:,.0f} steps/s, {_duration(left)} left"
+    return f"{text}, {row.useful_steps / row.train_seconds:,.0f} steps/s, {duration(left)} left"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """As minutes:seconds, with hours where there are any."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
@@ -55,7 +56,7 @@ class Lines:
         pass
 
     def row(self, row: Row) -> None:
-        self.message(f"{self._label}: {row.useful_steps:,} of {self._budget:,} steps, {_pace(row, self._budget)}")
+        self.message(f"{self._label}: {row.useful_steps:,} of {self._budget:,} steps, {pace(row, self._budget)}")
 
     def stop(self) -> None:
         pass
@@ -90,7 +91,7 @@ class Bar:
         self._bar.update(self._task, completed=useful_steps)
 
     def row(self, row: Row) -> None:
-        self._bar.update(self._task, pace=_pace(row, self._budget))
+        self._bar.update(self._task, pace=pace(row, self._budget))
 
     def stop(self) -> None:
         self._bar.stop()

@@ -1,15 +1,23 @@
 """Where and with what a run was computed: package versions, device, commit."""
 
+import functools
+import hashlib
+import inspect
 import platform
 import re
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import jax
 
 import esbench
+from esbench.algorithms.evolution import EvolutionAlgorithm
+from esbench.algorithms.interface import Algorithm
+from esbench.plugins import names_a_file
 from esbench.results.records import Device
+from esbench.tasks.registry import Task
 
 _PACKAGES = ("esbench", "jax", "jaxlib", "flax", "optax", "quax", "gymnasium", "numpy", "evosax")
 
@@ -56,6 +64,40 @@ def commit() -> tuple[str | None, bool | None]:
         return None, None
     changes = _git(root, "status", "--porcelain", "--", "esbench", "baselines", "pyproject.toml")
     return head, None if changes is None else bool(changes)
+
+
+# What only reads rows or speaks; another version of it leaves a run's rows as they are.
+_WITHOUT_ROWS = ("cli.py", "doctor.py", "leaderboard", "report", "speed", "templates")
+
+
+def code(algorithm: Algorithm, task: Task) -> str:
+    """sha256 over esbench's source and, of plug-ins, the files that define the algorithm and the task."""
+    package = Path(esbench.__file__).resolve().parent
+    files = [file for file in package.rglob("*.py") if file.relative_to(package).parts[0] not in _WITHOUT_ROWS]
+    defining = [algorithm.strategy if isinstance(algorithm, EvolutionAlgorithm) else algorithm, task.make]
+    plugins = [_source(value) for value in defining]
+    if names_a_file(task.spec.source_id):  # a class of the user's, which esbench wraps
+        plugins.append(Path(task.spec.source_id.rpartition(":")[0]).expanduser())
+    digest = hashlib.sha256()
+    for name, file in sorted((str(file.relative_to(package)), file) for file in files):
+        digest.update(name.encode() + hashlib.sha256(file.read_bytes()).digest())
+    for file in plugins:
+        if file is not None and not file.resolve().is_relative_to(package):
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _source(value: Any) -> Path | None:
+    """The file that defines a function or the class of a value."""
+    while isinstance(value, functools.partial):
+        value = value.func
+    if not (inspect.isclass(value) or inspect.isroutine(value)):
+        value = type(value)
+    try:
+        file = inspect.getsourcefile(value)
+    except TypeError:
+        return None
+    return Path(file) if file and Path(file).is_file() else None
 
 
 def _git(root: Path, *arguments: str) -> str | None:

@@ -5,6 +5,9 @@ step boundary past each twentieth of the budget. The run's score is the last row
 steps: where the last step goes further, its row is written all the same, and the one before becomes the score, in one
 atomic rewrite of the file. So a run is finished exactly when it has a final row, and the deployed policy beside the
 rows is always that of the last row that can be the score.
+
+What a run reached is saved every so often and when it is stopped, and it goes on from there to the rows that it would
+have had: a row, and a step's place in the run, depend on nothing else.
 """
 
 import os
@@ -16,20 +19,21 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TextIO
 
 import jax
 import numpy as np
 
 from esbench.counts import total
 from esbench.errors import InputError, StrategyError
-from esbench.experiment import compilation_cache, devices, provenance, sinks
+from esbench.experiment import checkpointing, compilation_cache, devices, interrupt, provenance, sinks
 from esbench.experiment.config import RunConfig, resolve
-from esbench.experiment.prepare import Prepared, State, make_problem, prepare
+from esbench.experiment.prepare import Prepared, make_problem, prepare
 from esbench.experiment.progress import Progress, progress
 from esbench.keys import evaluation_key
+from esbench.results.checkpoints import Position
+from esbench.results.lock import RunInUseError, is_locked, locked
 from esbench.results.records import Manifest, Row
-from esbench.results.run_directory import RunDirectory
+from esbench.results.run_directory import ROWS_FILE, FinishedRunError, RunDirectory
 
 ROWS = 20
 """Rows of a run after the first: one per this share of the budget."""
@@ -98,47 +102,80 @@ def run(
     settings: dict[str, object] | None = None,
     name: str | None = None,
     precision: str = "float32",
-    devices: int = 1,
+    devices: int | None = None,
     out: str | Path = "runs",
     max_seconds: float | None = None,
+    resume: bool = False,
+    checkpoint_seconds: float = checkpointing.SECONDS,
     log: str | None = None,
 ) -> RunResult:
     """Runs `algorithm` on `task` once and writes its run directory: `esbench run` in Python.
 
     The options are those of the command line; `settings` is `--set`. Raises InputError, before anything is written,
-    for what cannot be run.
+    for what cannot be run. An interrupt (Ctrl-C) saves the last finished step, to be resumed, and is raised again.
     """
     config = resolve(task, algorithm, tier, steps, preset, settings, name, precision, devices, out)
-    return run_config(config, seed, max_seconds, log=log)
+    return run_config(config, seed, max_seconds, resume=resume, checkpoint_seconds=checkpoint_seconds, log=log)
 
 
 def run_config(
-    config: RunConfig, seed: int, max_seconds: float | None = None, verbose: bool = False, log: str | None = None
+    config: RunConfig,
+    seed: int,
+    max_seconds: float | None = None,
+    verbose: bool = False,
+    resume: bool = False,
+    checkpoint_seconds: float = checkpointing.SECONDS,
+    log: str | None = None,
 ) -> RunResult:
     """One run of a resolved configuration, compilation included.
 
-    verbose: say first what each parameter of the policy is perturbed by. log: "tensorboard" or "wandb".
+    verbose: say first what each parameter of the policy is perturbed by. resume: continue the run that is there, to
+    the rows it would have had; its sizes are those of its manifest. log: "tensorboard" or "wandb".
 
     On several devices, all processes that a scheduler started for it run it together; the first one writes and speaks.
     """
     sinks.check(log)
-    if config.sizes.get("devices", 1) == 1:
-        return _run_alone(config, seed, max_seconds, verbose, log, sys.stderr)
-    devices.join()
-    if max_seconds is not None and jax.process_count() > 1:
-        raise InputError(f"--max-seconds {max_seconds}: expected one process, whose clock decides")
-    if devices.is_first():
-        return _run_alone(config, seed, max_seconds, verbose, log, sys.stderr)
-    with TemporaryDirectory() as scratch, open(os.devnull, "w") as silence:
-        return _run_alone(replace(config, out=Path(scratch)), seed, max_seconds, False, None, silence)
+    if resume:
+        config = resumable(config, seed)
+    else:
+        RunDirectory.check_new(config.path(seed))
+    if config.sizes.get("devices", 1) > 1:
+        devices.join()
+    reporter = progress(sys.stderr)
+    if jax.process_count() > 1:
+        if resume or max_seconds is not None:
+            option = "--resume" if resume else f"--max-seconds {max_seconds}"
+            raise InputError(f"{option}: expected one process; a run of {jax.process_count()} keeps no checkpoints")
+        if not devices.is_first():
+            with TemporaryDirectory() as scratch, open(os.devnull, "w") as silence:
+                alone = announce_and_prepare(replace(config, out=Path(scratch)), progress(silence))
+                return run_seed(alone, seed, progress(silence))
+    prepared = announce_and_prepare(config, reporter, verbose)
+    return run_seed(prepared, seed, reporter, max_seconds, resume, checkpoint_seconds, log)
 
 
-def _run_alone(
-    config: RunConfig, seed: int, max_seconds: float | None, verbose: bool, log: str | None, stream: TextIO
-) -> RunResult:
-    RunDirectory.check_new(config.path(seed))
-    reporter = progress(stream)
-    return run_seed(announce_and_prepare(config, reporter, verbose), seed, reporter, max_seconds, log)
+def resumable(config: RunConfig, seed: int) -> RunConfig:
+    """The configuration, with its sizes, under which the run that is there goes on; writes nothing.
+
+    InputError where there is no run, it is finished, another process runs it, or its manifest says otherwise.
+    """
+    path = config.path(seed)
+    if not path.is_dir():
+        raise InputError(f"no run to resume in {path}: start it without --resume")
+    if is_locked(path):
+        raise RunInUseError.of(path)
+    if not (path / ROWS_FILE).exists():  # it ended before anything was written
+        return config
+    return replace(config, sizes=_unfinished(config, seed).manifest.sizes)
+
+
+def _unfinished(config: RunConfig, seed: int) -> RunDirectory:
+    directory = RunDirectory.open(config.path(seed))
+    if directory.finished:
+        raise FinishedRunError.of(directory.path)
+    if found := checkpointing.differences(directory.manifest, config):
+        raise checkpointing.refusal(directory, found)
+    return directory
 
 
 def announce_and_prepare(config: RunConfig, reporter: Progress, verbose: bool = False) -> Prepared:
@@ -157,111 +194,178 @@ def announce_and_prepare(config: RunConfig, reporter: Progress, verbose: bool = 
 
 
 def run_seed(
-    prepared: Prepared, seed: int, reporter: Progress, max_seconds: float | None = None, log: str | None = None
+    prepared: Prepared,
+    seed: int,
+    reporter: Progress,
+    max_seconds: float | None = None,
+    resume: bool = False,
+    checkpoint_seconds: float = checkpointing.SECONDS,
+    log: str | None = None,
 ) -> RunResult:
     """One run with compiled programs. InputError, and nothing is lost, where the directory holds this run already.
 
-    max_seconds: stop after the first step past it, all clocks together; the run is left unfinished. log: the sink that
-    rows are also sent to, once they are on disk.
+    max_seconds: stop after the first step past it, all clocks of this process together; the run is left to be resumed.
+    resume: go on with the run that is there, if there is one; its sizes must be those of `prepared`.
+    checkpoint_seconds: between two checkpoints. log: the sink that rows are also sent to, once they are on disk.
     """
     config = prepared.config
-    directory = RunDirectory.create(config.path(seed), manifest(prepared, seed))
-    sink = sinks.Guarded(log, directory, reporter.message)
-    reporter.start(f"{config.label} seed {seed}", config.budget)
-    try:
-        _train(prepared, seed, directory, reporter, sink, max_seconds)
-    finally:
-        reporter.stop()
-        sink.close()
+    path = config.path(seed)
+    if not resume:
+        RunDirectory.check_new(path)
+    with locked(path):
+        if resume and (path / ROWS_FILE).exists():
+            directory = _unfinished(config, seed)
+        else:
+            directory = RunDirectory.create(path, manifest(prepared, seed))
+        training = _Training(prepared, seed, directory, reporter, checkpoint_seconds)
+        sink = sinks.Guarded(log, directory, reporter.message)
+        reporter.start(f"{config.label} seed {seed}", config.budget)
+        try:
+            training.run(sink, max_seconds)
+        finally:
+            reporter.stop()
+            sink.close()
     return RunResult(directory.path, directory.rows, directory.finished)
 
 
-def _train(
-    prepared: Prepared,
-    seed: int,
-    directory: RunDirectory,
-    reporter: Progress,
-    sink: sinks.Sink,
-    max_seconds: float | None,
-) -> None:
-    budget = prepared.config.budget
-    clocks, counts, reached = Clocks(compile=prepared.compile_seconds), Counts(), 0
-    with clocks.measure("train"):
-        state = jax.block_until_ready(prepared.init(jax.random.key(seed)))
+class _Training:
+    """A run under way: what it reached and what it spent."""
 
-    def write_row(training: dict[str, float | None]) -> None:
-        row = _evaluate(prepared, seed, state, counts, reached, training, clocks, directory)
-        with clocks.measure("log"):
-            sink.row(row)
-        reporter.row(row)
+    def __init__(
+        self, prepared: Prepared, seed: int, directory: RunDirectory, reporter: Progress, checkpoint_seconds: float
+    ):
+        config = prepared.config
+        self._prepared, self._seed, self._directory, self._reporter = prepared, seed, directory, reporter
+        self._budget = config.budget
+        self._code = provenance.code(config.algorithm, config.task)
+        self._clocks = Clocks(compile=prepared.compile_seconds)
+        self._counts, self._reached = Counts(), -1
+        self._metrics: dict[str, float | None] = dict.fromkeys(prepared.training)
+        with self._clocks.measure("train"):
+            self._state = jax.block_until_ready(prepared.init(jax.random.key(seed)))
+        saves = checkpointing.can_be_saved(self._state)
+        if not saves:
+            reporter.message(f"warning: {config.label}: its state cannot be saved: resumed, it begins again")
+        self._saver = checkpointing.Saver(directory, checkpoint_seconds, saves)
+        if directory.rows or directory.checkpoints.numbers():
+            self._go_on()
 
-    write_row(dict.fromkeys(prepared.training))
-    while counts.useful_steps < budget:
-        with clocks.measure("train"):
-            state, metrics = jax.block_until_ready(prepared.step(state))
+    def _go_on(self) -> None:
+        """From the newest checkpoint; from the beginning, which gives the same rows, where there is none."""
+        directory = self._directory
+        found = checkpointing.find(directory, self._code, self._state, self._reporter)
+        if found is None:
+            self._reporter.message(f"{directory.path}: no checkpoint, starting over")
+            directory.restart(manifest(self._prepared, self._seed))
+            return
+        at = found.position
+        self._state, self._reached, self._metrics = found.state, at.reached, at.training
+        self._counts = Counts(at.generation, at.useful_steps, at.computed_steps, at.sequential_steps)
+        for name, seconds in asdict(self._clocks).items():
+            setattr(self._clocks, name, seconds + getattr(at, f"{name}_seconds"))
+        directory.replace(directory.rows[: at.rows])
+        self._reporter.message(f"{directory.path}: resumed at {at.useful_steps:,} steps")
+
+    def run(self, sink: sinks.Sink, max_seconds: float | None) -> None:
+        """Trains to the end of the budget, or until it is told to stop: then what was reached is saved."""
+        start = time.monotonic() - self._prepared.compile_seconds
+        self._mark()
+        try:
+            with interrupt.rescuing(self._saver.save):
+                self._write_due_row(sink)
+                while self._counts.useful_steps < self._budget:
+                    self._step()
+                    self._write_due_row(sink)
+                    late = max_seconds is not None and time.monotonic() - start > max_seconds
+                    stop = (interrupt.requested() or late) and self._counts.useful_steps < self._budget
+                    if stop or self._saver.due:
+                        with self._clocks.measure("log"):
+                            self._saver.save()
+                    if stop:
+                        return
+        except KeyboardInterrupt:
+            self._saver.save()
+            raise
+        self._saver.finish()
+
+    def _mark(self) -> None:
+        """What is reached now is what is saved next."""
+        clocks = {f"{name}_seconds": seconds for name, seconds in asdict(self._clocks).items()}
+        position = Position(
+            **asdict(self._counts),
+            reached=self._reached,
+            rows=len(self._directory.rows),
+            training=self._metrics,
+            code=self._code,
+            **clocks,
+        )
+        self._saver.latest = checkpointing.Reached(self._state, position)
+
+    def _step(self) -> None:
+        with self._clocks.measure("train"):
+            state, metrics = jax.block_until_ready(self._prepared.step(self._state))
         metrics = jax.device_get(metrics)
         for message, fault in metrics.faults.items():
             if fault:
                 raise StrategyError(message)
-        before = counts.useful_steps
-        counts = counts.after(metrics.useful_steps, metrics.computed_steps, metrics.sequential_steps)
+        before = self._counts.useful_steps
+        counts = self._counts.after(metrics.useful_steps, metrics.computed_steps, metrics.sequential_steps)
         if counts.useful_steps <= before:
             raise ValueError(f"step {counts.generation} counted {counts.useful_steps - before} useful steps")
-        reporter.step(counts.useful_steps)
-        if min(counts.useful_steps * ROWS // budget, ROWS) > reached:
-            reached = min(counts.useful_steps * ROWS // budget, ROWS)
-            write_row({name: _finite(value) for name, value in metrics.training.items()})
-        if max_seconds is not None and clocks.total > max_seconds:
-            break
+        self._state, self._counts = state, counts
+        self._metrics = {name: _finite(value) for name, value in metrics.training.items()}
+        self._reporter.step(counts.useful_steps)
+        self._mark()
 
+    def _write_due_row(self, sink: sinks.Sink) -> None:
+        """Writes a row where the budget's next share is reached; the first one before any step."""
+        shares = min(self._counts.useful_steps * ROWS // self._budget, ROWS)
+        if shares > self._reached:
+            self._reached = shares
+            row = self._evaluate()
+            with self._clocks.measure("log"):
+                sink.row(row)
+            self._reporter.row(row)
+            self._mark()
 
-def _evaluate(
-    prepared: Prepared,
-    seed: int,
-    state: State,
-    counts: Counts,
-    reached: int,
-    training: dict[str, float | None],
-    clocks: Clocks,
-    directory: RunDirectory,
-) -> Row:
-    """Scores the deployed policy and writes the row; the policy too, while the row can be the score.
+    def _evaluate(self) -> Row:
+        """Scores the deployed policy and writes the row; the policy too, while the row can be the score.
 
-    reached: how many shares of the budget are done, which is also the number of the evaluation's key: every algorithm
-    meets the same episodes there.
-    """
-    config = prepared.config
-    with clocks.measure("evaluate"):
-        key = evaluation_key(config.task.spec.id, seed, reached)
-        deployed, returns, lengths = jax.block_until_ready(prepared.evaluate(state, key))
-    returns, lengths = np.asarray(returns, np.float64), np.asarray(lengths)
-    if not np.isfinite(returns).all():
-        raise FloatingPointError(f"a return is not finite after {counts.useful_steps} useful steps")
-    scored = 0 if prepared.action_mode == "greedy" else 1
-    counting = _within(counts.useful_steps, config.budget)
-    row = Row(
-        **asdict(counts),
-        return_mean=returns[scored].mean(),
-        return_std=returns[scored].std(),
-        return_mean_greedy=returns[0].mean(),
-        return_mean_sample=returns[1].mean(),
-        episodes=returns.shape[1],
-        distinct_episodes=len(set(zip(returns[scored], lengths[scored], strict=True))),
-        compile_seconds=clocks.compile,
-        train_seconds=clocks.train,
-        evaluate_seconds=clocks.evaluate,
-        log_seconds=clocks.log,
-        final=counting and counts.useful_steps >= config.budget,
-        training=training,
-    )
-    with clocks.measure("log"):
-        if counting:
-            directory.save_policy(deployed)
-            directory.append(row)
-        else:
-            *earlier, score = directory.rows
-            directory.replace([*earlier, score.model_copy(update={"final": True}), row])
-    return row
+        The evaluation's key is numbered by the shares of the budget: every algorithm meets the same episodes there.
+        """
+        prepared, directory, counts, clocks = self._prepared, self._directory, self._counts, self._clocks
+        config = prepared.config
+        with clocks.measure("evaluate"):
+            key = evaluation_key(config.task.spec.id, self._seed, self._reached)
+            deployed, returns, lengths = jax.block_until_ready(prepared.evaluate(self._state, key))
+        returns, lengths = np.asarray(returns, np.float64), np.asarray(lengths)
+        if not np.isfinite(returns).all():
+            raise FloatingPointError(f"a return is not finite after {counts.useful_steps} useful steps")
+        scored = 0 if prepared.action_mode == "greedy" else 1
+        counting = _within(counts.useful_steps, config.budget)
+        row = Row(
+            **asdict(counts),
+            return_mean=returns[scored].mean(),
+            return_std=returns[scored].std(),
+            return_mean_greedy=returns[0].mean(),
+            return_mean_sample=returns[1].mean(),
+            episodes=returns.shape[1],
+            distinct_episodes=len(set(zip(returns[scored], lengths[scored], strict=True))),
+            compile_seconds=clocks.compile,
+            train_seconds=clocks.train,
+            evaluate_seconds=clocks.evaluate,
+            log_seconds=clocks.log,
+            final=counting and counts.useful_steps >= config.budget,
+            training=self._metrics,
+        )
+        with clocks.measure("log"):
+            if counting:
+                directory.save_policy(deployed)
+                directory.append(row)
+            else:
+                *earlier, score = directory.rows
+                directory.replace([*earlier, score.model_copy(update={"final": True}), row])
+        return row
 
 
 def _within(useful_steps: int, budget: int) -> bool:

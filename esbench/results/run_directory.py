@@ -5,12 +5,15 @@ import json
 import os
 import re
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from esbench.errors import InputError
+from esbench.errors import InputError, StorageError
+from esbench.results.checkpoints import Checkpoints
 from esbench.results.policy_file import load_policy, save_policy
 from esbench.results.records import Manifest, Row
 from esbench.results.versions import current
@@ -20,6 +23,7 @@ if TYPE_CHECKING:  # a reader of rows needs no JAX
 
 ROWS_FILE = "run.jsonl"
 POLICY_FILE = "policy.npz"
+CHECKPOINTS = "checkpoints"
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _Record = TypeVar("_Record", Manifest, Row)
@@ -27,6 +31,14 @@ _Record = TypeVar("_Record", Manifest, Row)
 
 class DamagedRunError(InputError):
     """A run's file is not what esbench writes. The message names the file and the line."""
+
+
+class FinishedRunError(InputError):
+    """The run is there and has its score."""
+
+    @classmethod
+    def of(cls, path: Path) -> "FinishedRunError":
+        return cls(f"{path} holds a finished run: look at it with `esbench report {path}`")
 
 
 def run_path(out: str | os.PathLike[str], tier: str, task: str, name: str, seed: int) -> Path:
@@ -70,16 +82,18 @@ class RunDirectory:
     def create(cls, path: str | os.PathLike[str], manifest: Manifest) -> "RunDirectory":
         """A new run. InputError, and nothing is written, where a run already is or nothing can be written."""
         path = Path(path)
-        line = _line(manifest)
+        _line(manifest)  # before anything is there
         try:
             path.mkdir(parents=True, exist_ok=True)
-            with open(path / ROWS_FILE, "xb", buffering=0) as file:
-                _write(file, line)
         except FileExistsError:
             raise _refusal(path) from None
         except OSError as error:
             raise InputError(f"cannot write a run to {path}: {error.strerror}") from error
-        return cls(path, manifest, [], len(line))
+        if (path / ROWS_FILE).exists():
+            raise _refusal(path)
+        run = cls(path, manifest, [], 0)
+        run.replace([])
+        return run
 
     @staticmethod
     def check_new(path: str | os.PathLike[str]) -> None:
@@ -132,30 +146,56 @@ class RunDirectory:
         return any(row.final for row in self.rows)
 
     def append(self, row: Row) -> None:
-        """Adds one row; it is on disk when this returns. A second final row is a ValueError."""
+        """Adds one row; it is on disk when this returns. A second final row is a ValueError.
+
+        StorageError where it cannot be written, the rows before it intact.
+        """
         if row.final and self.finished:
             raise ValueError(f"{self.path} has its final row already")
         line = _line(row)
-        with open(self.path / ROWS_FILE, "r+b", buffering=0) as file:
+        with _storing(f"a row to {self.path / ROWS_FILE}"), open(self.path / ROWS_FILE, "r+b", buffering=0) as file:
             file.truncate(self._end)  # drops a line that was cut off
             file.seek(self._end)
-            _write(file, line)
+            try:
+                _write(file, line)
+            except OSError:
+                file.truncate(self._end)
+                raise
         self._end += len(line)
         self.rows.append(row)
 
     def replace(self, rows: list[Row]) -> None:
-        """Puts `rows` in the place of all rows, atomically: a reader sees the old ones or these, never a mixture."""
+        """Puts `rows` in the place of all rows, atomically: a reader sees the old ones or these, never a mixture.
+
+        StorageError where they cannot be written, the old ones intact.
+        """
         content = b"".join(_line(record) for record in (self.manifest, *rows))
         partial = self.path / f"{ROWS_FILE}.partial"
-        with open(partial, "wb", buffering=0) as file:
-            _write(file, content)
-        os.replace(partial, self.path / ROWS_FILE)
+        with _storing(f"rows to {self.path / ROWS_FILE}"):
+            try:
+                with open(partial, "wb", buffering=0) as file:
+                    _write(file, content)
+                os.replace(partial, self.path / ROWS_FILE)
+            finally:
+                partial.unlink(missing_ok=True)
         self._end = len(content)
         self.rows = list(rows)
 
+    def restart(self, manifest: Manifest) -> None:
+        """Begins the run again: this manifest, no rows. Atomic as `replace` is."""
+        self.manifest = manifest
+        self.replace([])
+
     def save_policy(self, deployed: "DeployedPolicy") -> None:
-        """Writes the deployed policy, whole or not at all; one that is there is replaced."""
-        save_policy(self.path / POLICY_FILE, deployed)
+        """Writes the deployed policy, whole or not at all; one that is there is replaced. StorageError where it cannot
+        be written."""
+        with _storing(f"the policy to {self.path / POLICY_FILE}"):
+            save_policy(self.path / POLICY_FILE, deployed)
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """The checkpoints to go on from; a finished run has none."""
+        return Checkpoints(self.path / CHECKPOINTS)
 
     def load_policy(self) -> "DeployedPolicy":
         """The deployed policy, its leaves NumPy arrays. InputError where the run has none."""
@@ -168,7 +208,7 @@ def _refusal(path: Path) -> InputError:
         return InputError(f"cannot write a run to {path}: a file is in the way")
     run = RunDirectory.open(path)
     if run.finished:
-        return InputError(f"{path} holds a finished run: look at it with `esbench report {path}`")
+        return FinishedRunError.of(path)
     return InputError(f"{path} holds an unfinished run: continue it with --resume, or delete it")
 
 
@@ -177,11 +217,18 @@ def _line(record: Manifest | Row) -> bytes:
     return json.dumps(record.model_dump(), allow_nan=False, ensure_ascii=False).encode() + b"\n"
 
 
-def _write(file, line: bytes) -> None:
-    written = file.write(line)
-    if written != len(line):
-        raise OSError(f"only {written} of {len(line)} bytes of a row could be written")
+def _write(file, content: bytes) -> None:
+    while content:  # a disk that fills up takes a part first
+        content = content[file.write(content) :]
     os.fsync(file.fileno())
+
+
+@contextmanager
+def _storing(what: str) -> Generator[None, None, None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError.of(what, error) from error
 
 
 def _read(kind: type[_Record], line: bytes, file: Path, number: int) -> _Record:

@@ -89,7 +89,7 @@ def describe(name: str) -> TaskSpec:
     )
 
 
-class _Handle(NamedTuple):
+class Handle(NamedTuple):
     """An episode on the host. number: int32 (), 0 for none. seed: uint32 (). steps: int32 (), taken so far."""
 
     number: jax.Array
@@ -117,12 +117,12 @@ class Hosted:
         self._reset_lanes = _batched(self._host_reset, self._shapes_of_reset)
         self._step_lanes = _batched(self._host_step, self._shapes_of_step)
 
-    def reset(self, key: jax.Array) -> tuple[_Handle, jax.Array]:
+    def reset(self, key: jax.Array) -> tuple[Handle, jax.Array]:
         seed = jax.random.bits(key) >> 1  # below 2**31, which every environment takes
         number, obs = self._reset_lanes(seed)
-        return _Handle(number, seed, jnp.int32(0)), obs
+        return Handle(number, seed, jnp.int32(0)), obs
 
-    def step(self, key: jax.Array, state: _Handle, action: jax.Array) -> tuple[_Handle, Transition]:
+    def step(self, key: jax.Array, state: Handle, action: jax.Array) -> tuple[Handle, Transition]:
         transition = Transition(*self._step_lanes(state.number, state.seed, state.steps, action))
         return state._replace(steps=state.steps + 1), transition
 

@@ -1,10 +1,13 @@
 """What only a process of its own shows: interrupts, the compilation cache, what is imported."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
+import warnings
+from pathlib import Path
 
 import pytest
 
@@ -41,11 +44,67 @@ def test_an_interrupt_ends_a_long_step_within_seconds_and_leaves_readable_rows(e
     process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert time.monotonic() - sent < 10
-    assert process.returncode == 130
+    assert process.returncode == 75
     assert "interrupted" in errors and "Traceback" not in errors
     run = RunDirectory.open(path)
     assert [row.useful_steps for row in run.rows] == [0]
     assert not run.finished
+    assert run.checkpoints.numbers() == [0]
+
+
+CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
+
+
+def rows(path):
+    with warnings.catch_warnings(action="ignore"):  # a row may be cut off
+        return [row.model_dump(exclude=CLOCKS) for row in RunDirectory.open(path).rows]
+
+
+def killed_and_resumed(arguments, path, kills, settings, seconds):
+    """Kills the run -9 up to `seconds` after it has begun to write, resumes it, and so on; at last it may end."""
+    generator = random.Random(0)
+    for _ in range(kills):
+        resume = ["--resume"] if path.is_dir() else []
+        process = subprocess.Popen(**command(*arguments, *resume, "--set", *settings))
+        deadline = time.monotonic() + 120
+        while not (path / ".lock").exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(seconds * generator.random())
+        assert process.poll() is None, process.communicate()
+        process.kill()
+        process.communicate()
+        if (path / "run.jsonl").exists():
+            rows(path)
+            assert not RunDirectory.open(path).finished
+        if path.is_dir():
+            (path / ".lock").unlink(missing_ok=True)  # what tells that the next one has begun
+    done = subprocess.run(**command(*arguments, "--resume", "--set", *settings))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_run_killed_twice_has_the_rows_of_one_that_was_not(echo, tmp_path):
+    settings = ["n_layers=1", "layer_size=8", "slow=1000"]
+    names = ("run", "--task", echo["task"], "--algorithm", echo["algorithm"], "--tier", "smoke")
+    whole = subprocess.run(**command(*names, "--out", tmp_path / "whole", "--set", *settings))
+    assert whole.returncode == 0, whole.stderr
+    run = Path("smoke", "Echo-v0", "RandomSearch", "seed-0")
+    often = (*names, "--out", tmp_path / "parts", "--checkpoint-seconds", 0.1)
+    killed_and_resumed(often, tmp_path / "parts" / run, 2, settings, seconds=1)
+    assert rows(tmp_path / "parts" / run) == rows(tmp_path / "whole" / run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["eggroll", "open_es", "ppo"])
+def test_a_run_killed_twenty_times_has_the_rows_of_one_that_was_not(algorithm, tmp_path):
+    settings = ["n_layers=1", "layer_size=16"]
+    settings += ["num_envs=4", "num_steps=64"] if algorithm == "ppo" else ["pop_size=32"]
+    names = ("run", "--task", "CartPole-v1", "--algorithm", algorithm, "--tier", "smoke", "--steps", 5_000_000)
+    whole = subprocess.run(**command(*names, "--out", tmp_path / "whole", "--set", *settings))
+    assert whole.returncode == 0, whole.stderr
+    run = Path("smoke", "CartPole-v1", algorithm, "seed-0")
+    often = (*names, "--out", tmp_path / "parts", "--checkpoint-seconds", 0.2)
+    killed_and_resumed(often, tmp_path / "parts" / run, 20, settings, seconds=1.5)
+    assert rows(tmp_path / "parts" / run) == rows(tmp_path / "whole" / run)
 
 
 @pytest.mark.slow

@@ -1,58 +1,171 @@
-"""Many runs in one process."""
+"""Many runs in processes of their own, some of which fail, die, or are done already."""
 
+import os
+import signal
+import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 import esbench
+from esbench.cli import main
 from esbench.errors import InputError
-from esbench.experiment.config import resolve
-from esbench.experiment.progress import Lines
-from esbench.experiment.sweep import sweep
+from esbench.experiment.jobs import product, shard, status
+from esbench.experiment.sweep import device_environments, sweep
+from esbench.experiment.table import Table
+from esbench.results.lock import RunInUseError, is_locked, locked
 from esbench.results.run_directory import RunDirectory
 
-
-def test_seeds_share_one_compilation_and_finished_runs_are_skipped(echo, tmp_path, capsys):
-    config = resolve(**echo, out=tmp_path)
-    first = sweep([config], [0, 1], Lines(sys.stderr))
-    assert [result.finished for result in first] == [True, True]
-    assert first[0].rows[0].compile_seconds == first[1].rows[0].compile_seconds
-    assert capsys.readouterr().err.count("compiling") == 1
-    before = (config.path(0) / "run.jsonl").read_bytes()
-
-    again = sweep([config], [0, 1, 2], Lines(sys.stderr))
-    assert [result.path for result in again] == [config.path(2)]
-    assert "2 of 3 runs are finished already" in capsys.readouterr().err
-    assert (config.path(0) / "run.jsonl").read_bytes() == before
+CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
 
 
-def test_a_seed_has_the_rows_it_has_when_run_alone(echo, tmp_path):
-    clocks = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
-    sweep([resolve(**echo, out=tmp_path / "many")], [0, 1], Lines(sys.stderr))
-    alone = esbench.run(**echo, out=tmp_path / "alone", seed=1)
-    together = RunDirectory.open(resolve(**echo, out=tmp_path / "many").path(1))
-    assert [row.model_dump(exclude=clocks) for row in alone.rows] == [
-        row.model_dump(exclude=clocks) for row in together.rows
-    ]
+@pytest.fixture
+def jobs(echo, tmp_path):
+    """All runs of algorithms and seeds on the tiny task."""
+
+    def make(seeds, *algorithms, tasks=(echo["task"],), **settings):
+        small = {**echo["settings"], **settings}
+        algorithms = algorithms or (echo["algorithm"],)
+        return product(tasks, algorithms, seeds, tier="smoke", settings=small, out=str(tmp_path))
+
+    return make
 
 
-def test_a_failing_pair_is_reported_and_does_not_stop_the_others(echo, tiny, tmp_path, capsys):
-    failing = resolve(**{**echo, "algorithm": tiny("Failing")}, out=tmp_path)
-    absent = resolve(**{**echo, "task": tiny("ABSENT")}, out=tmp_path)
-    results = sweep([failing, absent, resolve(**echo, out=tmp_path)], [0], Lines(sys.stderr))
-    assert isinstance(results[0], RuntimeError)
-    assert isinstance(results[1], InputError)
-    assert results[2].finished
-    errors = capsys.readouterr().err
-    assert "Echo-v0 Failing failed: RuntimeError: nothing to learn here" in errors
-    assert "Absent-v0 RandomSearch failed: task 'Absent-v0' needs a suite" in errors
-    assert not failing.path(0).exists()
+def without_clocks(path):
+    return [row.model_dump(exclude=CLOCKS) for row in RunDirectory.open(path).rows]
 
 
-def test_an_unfinished_run_fails_and_is_kept(echo, tmp_path):
-    path = esbench.run(**echo, out=tmp_path, max_seconds=1e-6).path
-    before = (path / "run.jsonl").read_bytes()
-    (result,) = sweep([resolve(**echo, out=tmp_path)], [0], Lines(sys.stderr))
-    with pytest.raises(InputError, match="unfinished"):
-        raise result
-    assert (path / "run.jsonl").read_bytes() == before
+def test_finished_runs_are_skipped_unfinished_ones_go_on_and_seeds_share_a_compilation(jobs, echo, tmp_path, capsys):
+    (alone,) = jobs([1])
+    esbench.run(**echo, seed=0, out=tmp_path)
+    esbench.run(**echo, seed=1, out=tmp_path, max_seconds=1e-9)
+    esbench.run(**echo, seed=1, out=tmp_path / "alone")
+    before = (jobs([0])[0].path / "run.jsonl").read_bytes()
+    everything = jobs([0, 1, 2])
+    outcome = sweep(everything, Table(sys.stderr))
+    assert (outcome.before, outcome.done, outcome.complete) == (everything[:1], everything[1:], True)
+    said = capsys.readouterr().err.partition("finished already")[2]
+    assert said.count("compiling") == 1 and "resumed at 100 steps" in said
+    assert (everything[0].path / "run.jsonl").read_bytes() == before
+    assert without_clocks(alone.path) == without_clocks(tmp_path / "alone" / alone.path.relative_to(tmp_path))
+    assert [status(job) for job in everything] == ["finished"] * 3
+
+
+def test_a_crash_is_tried_again_then_recorded_and_nothing_else_is_stopped(jobs, tiny, echo, capsys):
+    """One always kills its process, one raises, one cannot be made; the others are done by new processes."""
+    algorithms = [tiny("Dying"), tiny("Failing"), echo["algorithm"]]
+    everything = jobs([0], *algorithms) + jobs([0], tasks=[tiny("ABSENT")])
+    outcome = sweep(everything, Table(sys.stderr), retries=1)
+    dying, failing, good, absent = everything
+    assert outcome.done == [good]
+    assert set(outcome.failed) == {dying, failing, absent}
+    assert "signal 9 (SIGKILL; the system does this too when memory runs out)" in outcome.failed[dying]
+    assert outcome.failed[failing] == "RuntimeError: nothing to learn here"
+    assert "a suite that is not installed" in outcome.failed[absent]
+    tries = [(job.path / "error.txt").read_text().count("\n\n") for job in (dying, failing, absent)]
+    assert tries == [2, 2, 1]
+    assert "Traceback" in (failing.path / "error.txt").read_text()
+    assert capsys.readouterr().err.count("trying again") == 2
+    assert [status(job) for job in everything] == ["failed", "failed", "finished", "failed"]
+
+
+def test_a_process_that_is_killed_is_replaced_and_its_run_goes_on(jobs, echo, tmp_path):
+    everything = jobs([0, 1], slow="300")
+    killed = []
+
+    class Killing(Table):
+        def row(self, slot, row):
+            super().row(slot, row)
+            if not killed and row.useful_steps >= 300:
+                killed.append(int((self._running[slot].path / ".lock").read_text().split()[1]))
+                os.kill(killed[0], signal.SIGKILL)
+
+    outcome = sweep(everything, Killing(sys.stderr), options={"checkpoint_seconds": 1e-3})
+    assert killed and outcome.complete and len(outcome.done) == 2
+    esbench.run(**{**echo, "settings": {**echo["settings"], "slow": 300}}, out=tmp_path / "alone")
+    path = everything[0].path
+    assert without_clocks(path) == without_clocks(tmp_path / "alone" / path.relative_to(tmp_path))
+    assert not (path / "error.txt").exists()
+
+
+def test_a_run_of_another_process_is_left_to_it(jobs, capsys):
+    (job,) = jobs([0])
+    with locked(job.path):
+        assert status(job) == "running"
+        outcome = sweep([job], Table(sys.stderr))
+    assert outcome.elsewhere == [job] and not outcome.complete and not outcome.failed
+    assert not (job.path / "run.jsonl").exists()
+
+
+def test_a_lock_is_for_one_and_ends_with_its_process(tmp_path):
+    with locked(tmp_path):
+        assert is_locked(tmp_path)
+        with pytest.raises(RunInUseError, match=f"being run by process {os.getpid()} on "), locked(tmp_path):
+            pass
+    assert not is_locked(tmp_path) and not list(tmp_path.iterdir())
+    dying = "import os, sys; from pathlib import Path; from esbench.results.lock import locked\n"
+    dying += "with locked(Path(sys.argv[1])): os._exit(0)"
+    subprocess.run([sys.executable, "-c", dying, str(tmp_path)], check=True)
+    assert (tmp_path / ".lock").exists() and not is_locked(tmp_path)
+    with locked(tmp_path):
+        pass
+
+
+def test_only_one_of_many_gets_a_lock_at_a_time(tmp_path):
+    inside, most = [], []
+
+    def work():
+        for _ in range(20):
+            try:
+                with locked(tmp_path):
+                    inside.append(1)
+                    most.append(len(inside))
+                    time.sleep(0.001)
+                    inside.pop()
+            except RunInUseError:
+                continue
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(most) == {1} and len(most) >= 20
+
+
+def test_shards_are_the_whole_in_neighbouring_parts(jobs):
+    everything = jobs(range(11))
+    parts = [shard(everything, number, 4) for number in (1, 2, 3, 4)]
+    assert [job for part in parts for job in part] == everything
+    assert sorted(map(len, parts)) == [2, 3, 3, 3]
+
+
+def test_two_algorithms_of_one_name_are_refused(jobs, tmp_path, tiny):
+    file = tmp_path / "other.py"
+    file.write_text("from tests.experiment.tiny import RandomSearch\n")
+    with pytest.raises(InputError, match="would share the directory"):
+        jobs([0], tiny("RandomSearch"), f"{file}:RandomSearch")
+
+
+def test_gpus_are_shared_out_one_to_a_process(monkeypatch):
+    monkeypatch.setattr("esbench.experiment.sweep.visible_gpus", lambda: ["0", "1", "5"])
+    assert device_environments(None, 1) == (3, [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in "015"])
+    assert device_environments(None, 2) == (1, [{"CUDA_VISIBLE_DEVICES": "0,1"}])
+    with pytest.raises(InputError, match="--jobs 4: expected at most 3"):
+        device_environments(4, 1)
+    monkeypatch.setattr("esbench.experiment.sweep.visible_gpus", list)
+    assert device_environments(None, 1) == (1, [{}])
+    assert device_environments(4, 1) == (4, [{}])
+
+
+def test_status_is_read_off_the_disk(jobs, tiny, echo, tmp_path, capsys):
+    esbench.run(**echo, seed=0, out=tmp_path)
+    esbench.run(**echo, seed=1, out=tmp_path, max_seconds=1e-9)
+    names = ["--tasks", echo["task"], "--algorithms", echo["algorithm"], "--tier", "smoke", "--out", str(tmp_path)]
+    assert main(["sweep", *names, "--seeds", "0:4", "--status", "--set", "n_layers=1", "layer_size=8"]) == 0
+    header, line, total = capsys.readouterr().out.splitlines()
+    assert header.split() == ["finished", "running", "failed", "unfinished", "waiting"]
+    assert line.split() == ["Echo-v0", "RandomSearch", *"10012"]
+    assert total.split() == ["all", *"10012"]

@@ -1,5 +1,7 @@
 """A task with known episode lengths and learners whose step counts are known: small, but run as any other."""
 
+import os
+import signal
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -133,3 +135,19 @@ class Failing(RandomSearch):
 
     def bind(self, problem: Problem):
         raise RuntimeError("nothing to learn here")
+
+
+@dataclass(frozen=True)
+class Dying(RandomSearch):
+    """Its process is killed whenever it is tried."""
+
+    def bind(self, problem: Problem):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Hungry(RandomSearch):
+    """Wants more memory than there is."""
+
+    def bind(self, problem: Problem):
+        return np.zeros(10**15)

@@ -1,0 +1,103 @@
+"""What a sweep says while it runs: a table that is kept up to date on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+from esbench.experiment.jobs import Job, Outcome
+from esbench.experiment.progress import duration, pace
+from esbench.results.records import Row
+
+
+class Table:
+    """Plain lines: what happens, and one line per row."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self._jobs: Sequence[Job] = ()
+        self._running: dict[int, Job] = {}
+        self._steps: dict[int, int] = {}
+        self._pace: dict[int, str] = {}
+        self._began = time.monotonic()
+
+    def begin(self, jobs: Sequence[Job], outcome: Outcome) -> None:
+        self._jobs, self._outcome, self._began = jobs, outcome, time.monotonic()
+        if outcome.before:
+            self.message(f"{len(outcome.before)} of {len(jobs)} runs are finished already")
+
+    def message(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def started(self, slot: int, job: Job) -> None:
+        self._running[slot] = job
+        self._steps[slot], self._pace[slot] = 0, ""
+
+    def step(self, slot: int, useful_steps: int) -> None:
+        self._steps[slot] = useful_steps
+
+    def row(self, slot: int, row: Row) -> None:
+        job = self._running[slot]
+        self._steps[slot], self._pace[slot] = row.useful_steps, pace(row, job.config.budget)
+        self._said_row(job, row, self._pace[slot])
+
+    def ended(self, slot: int) -> None:
+        self._running.pop(slot, None)
+
+    def tick(self) -> None:
+        """Nothing happened for a moment."""
+
+    def end(self) -> None:
+        pass
+
+    def _said_row(self, job: Job, row: Row, pace: str) -> None:
+        self.message(f"{job.label}: {row.useful_steps:,} of {job.config.budget:,} steps, {pace}")
+
+
+class LiveTable(Table):
+    """The counts, the runs under way and the time left, redrawn in place."""
+
+    def __init__(self, stream: TextIO):
+        from rich.console import Console
+        from rich.live import Live
+
+        super().__init__(stream)
+        self._live = Live(console=Console(file=stream), get_renderable=self._draw, refresh_per_second=2)
+
+    def begin(self, jobs: Sequence[Job], outcome: Outcome) -> None:
+        super().begin(jobs, outcome)
+        self._live.start()
+
+    def message(self, text: str) -> None:
+        self._live.console.print(text, markup=False, highlight=False)
+
+    def end(self) -> None:
+        self._live.stop()
+
+    def _said_row(self, job: Job, row: Row, pace: str) -> None:
+        pass
+
+    def _draw(self) -> Any:
+        from rich.table import Table as Grid
+
+        grid = Grid(box=None, show_header=False, padding=(0, 2, 0, 0))
+        for slot, job in sorted(self._running.items()):
+            share = min(1.0, self._steps[slot] / job.config.budget)
+            grid.add_row(job.label, f"{share:4.0%}", self._pace[slot] or "compiling")
+        outcome = self._outcome
+        finished = len(outcome.before) + len(outcome.done)
+        waiting = len(self._jobs) - finished - len(outcome.failed) - len(outcome.elsewhere) - len(self._running)
+        counts = f"{finished} done, {len(self._running)} running, {len(outcome.failed)} failed, {waiting} waiting"
+        grid.add_row(f"{len(self._jobs)} runs: {counts}", "", self._left(waiting))
+        return grid
+
+    def _left(self, waiting: int) -> str:
+        under_way = [self._steps[slot] / job.config.budget for slot, job in self._running.items()]
+        done = len(self._outcome.done) + sum(under_way)
+        if done <= 0:
+            return ""
+        left = waiting + sum(1 - min(1.0, share) for share in under_way)
+        return f"{duration((time.monotonic() - self._began) / done * left)} left"
+
+
+def table(stream: TextIO) -> Table:
+    return LiveTable(stream) if stream.isatty() else Table(stream)
