@@ -13,6 +13,7 @@ from esbench.tasks.spec import TaskSpec
 TINY = Path(__file__).parent / "experiment" / "tiny.py"
 RUN = ["run", "--task", f"{TINY}:ECHO", "--algorithm", f"{TINY}:RandomSearch", "--tier", "smoke"]
 SMALL = ["--set", "n_layers=1", "layer_size=8"]
+SWEEP = ["sweep", "--tasks", "CartPole-v1", "--algorithms", "ppo", "--seeds", "0"]
 CARTPOLE = ["run", "--task", "CartPole-v1", "--algorithm", "eggroll"]
 
 
@@ -44,6 +45,11 @@ CARTPOLE = ["run", "--task", "CartPole-v1", "--algorithm", "eggroll"]
         (["sweep", "--tasks", "CartPole-v1,Antt-v0", "--algorithms", "ppo", "--seeds", "0"], "did you mean 'Ant-v0'?"),
         (["sweep", "--tasks", "Ant-v0", "--algorithms", "ppo,", "--seeds", "0"], "expected names with commas"),
         (["sweep", "--tasks", "Ant-v0", "--algorithms", "ppo", "--seeds", "3:1"], "expected seeds such as 0:5"),
+        ([*SWEEP, "--engine", "rya"], "unknown engine 'rya': did you mean 'ray'?"),
+        ([*SWEEP, "--shard", "0/4"], "argument --shard: '0/4': expected I/N, such as 1/4"),
+        ([*SWEEP, "--shard", "5/4"], "argument --shard: '5/4': expected I/N, such as 1/4"),
+        ([*SWEEP, "--jobs", "0"], "argument --jobs: '0': expected 1 or more"),
+        ([*CARTPOLE, "--checkpoint-seconds", "0"], "'0': expected seconds, more than 0"),
         (["tasks", "--format", "jsn"], "unknown format 'jsn': did you mean 'json'?"),
         (["tasks", "show", "Antt-v0"], "did you mean 'Ant-v0'?"),
         (["tasks", "shw"], "expected `esbench tasks` or `esbench tasks show TASK`"),

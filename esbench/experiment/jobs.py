@@ -89,8 +89,11 @@ def status(job: Job) -> Status:
     if not job.path.is_dir():
         return "waiting"
     there = (job.path / ROWS_FILE).exists()
-    if there and RunDirectory.open(job.path).finished:
-        return "finished"
+    try:
+        if there and RunDirectory.open(job.path).finished:
+            return "finished"
+    except InputError:  # a damaged file: its own run says so, and the others go on
+        return "failed"
     if is_locked(job.path):
         return "running"
     if (job.path / ERROR_FILE).exists():

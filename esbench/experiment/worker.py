@@ -44,7 +44,7 @@ class Runner:
         What came of it, by `outcome`: finished, stopped, finished before, in use, failed (then `error`, one line,
         `details`, `final`: trying again is no use, and `compiling`: so is another seed).
         """
-        compiling = True
+        compiling = False
         try:
             resolved = resolve(**config)
             if resolved.path(seed).is_dir():
@@ -52,9 +52,10 @@ class Runner:
             sizes = resolve_sizes(resolved.sizes)
             if self._prepared is None or (config, sizes) != (self._config, self._sizes):
                 self._prepared = None  # its memory is wanted
+                compiling = True
                 self._prepared = announce_and_prepare(resolved, self._reporter)
+                compiling = False
                 self._config, self._sizes = config, sizes
-            compiling = False
             result = run_seed(self._prepared, seed, self._reporter, resume=True, **options)
         except RunInUseError:
             return {"outcome": "in use"}

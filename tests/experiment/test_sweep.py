@@ -13,6 +13,7 @@ import esbench
 from esbench.cli import main
 from esbench.errors import InputError
 from esbench.experiment.jobs import product, shard, status
+from esbench.experiment.ray_engine import sweep_on_ray
 from esbench.experiment.sweep import device_environments, sweep
 from esbench.experiment.table import Table
 from esbench.results.lock import RunInUseError, is_locked, locked
@@ -169,3 +170,20 @@ def test_status_is_read_off_the_disk(jobs, tiny, echo, tmp_path, capsys):
     assert header.split() == ["finished", "running", "failed", "unfinished", "waiting"]
     assert line.split() == ["Echo-v0", "RandomSearch", *"10012"]
     assert total.split() == ["all", *"10012"]
+
+
+def test_ray_that_is_not_installed_is_said_before_anything_starts(jobs, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match=r"ray is not installed: pip install 'esbench\[ray\]'"):
+        sweep_on_ray(jobs([0]), Table(sys.stderr), tmp_path / "runs", 1, 1, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_run_is_reported_and_the_others_are_run(jobs):
+    damaged, good = jobs([0, 1])
+    damaged.path.mkdir(parents=True)
+    (damaged.path / "run.jsonl").write_text("not a run\n")
+    outcome = sweep([damaged, good], Table(sys.stderr))
+    assert outcome.done == [good]
+    assert "run.jsonl, line 1: not JSON" in outcome.failed[damaged]
+    assert (damaged.path / "run.jsonl").read_text() == "not a run\n"
