@@ -403,8 +403,13 @@ def _run(arguments: argparse.Namespace) -> int:
 
     config = resolve(arguments.task, arguments.algorithm, name=arguments.name, **_options(arguments))
     if arguments.dry_run:
+        from esbench.experiment import sinks
         from esbench.experiment.dry_run import plan
+        from esbench.results.run_directory import RunDirectory
 
+        sinks.check(arguments.log)
+        if not arguments.resume:
+            RunDirectory.check_new(config.path(arguments.seed))
         _print_columns(plan(config, arguments.seed))
         return 0
     from esbench.experiment import devices, interrupt
@@ -439,7 +444,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     import jax
 
     from esbench.experiment import interrupt, sinks
-    from esbench.experiment.jobs import product, shard
+    from esbench.experiment.jobs import check_settings, product, shard
     from esbench.experiment.sweep import device_environments, sweep
     from esbench.experiment.table import table
     from esbench.tasks.registry import task_specs
@@ -455,6 +460,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
         jobs = shard(jobs, *arguments.shard)
     if arguments.status:
         return _print_status(jobs)
+    check_settings(jobs)
     own = {"checkpoint_seconds": arguments.checkpoint_seconds, "log": arguments.log}
     if arguments.engine == "ray":
         from esbench.experiment.ray_engine import sweep_on_ray

@@ -28,7 +28,7 @@ def load_object(name: str) -> Any:
         sys.modules[module_name] = module  # dataclasses look their module up while the file runs
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             del sys.modules[module_name]
             raise InputError(f"{path_text} cannot be loaded: {type(error).__name__}: {error}") from error
     module = sys.modules[module_name]

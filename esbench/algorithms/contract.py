@@ -84,6 +84,8 @@ class Checked:
             )
         try:
             member = jax.eval_shape(population.member, jnp.int32(0))
+            jax.eval_shape(population.pair, jnp.int32(0))
+            jax.eval_shape(jax.vmap(population.member, out_axes=population.axes), jnp.arange(2))
         except Exception as error:
             raise self._error("ask", f"returned a population whose members cannot be made: {_text(error)}") from error
         self._check_same("ask", "a member", member, self.params)

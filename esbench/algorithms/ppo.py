@@ -179,8 +179,8 @@ class PPOLearner:
         (params, optimizer), losses = self._optimize(stream(key, "minibatches"), state, batch)
         statistics = state.statistics
         if statistics is not None:
-            finite = jnp.isfinite(batch.observation).all(-1)
-            statistics = statistics.merge(Moments.of(batch.observation, finite))
+            everything = jnp.ones(len(batch.observation), bool)
+            statistics = statistics.merge(Moments.of(batch.observation, everything))
         ended = steps.terminated | steps.truncated
         count = jnp.int32(steps.reward.size)
         metrics = StepMetrics(

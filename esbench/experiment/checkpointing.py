@@ -137,31 +137,42 @@ def differences(manifest: Manifest, config: RunConfig) -> list[str]:
     """What would make the rows after resuming those of another run than `manifest` describes, a phrase each."""
     commit, _ = provenance.commit()
     then = {
-        "task": manifest.task,
-        "algorithm": manifest.algorithm,
-        "settings": manifest.settings,
-        "policy": manifest.policy,
         "sizes": {name: size for name, size in manifest.sizes.items() if name in config.sizes},
-        "tier": manifest.tier,
-        "budget": manifest.budget,
-        "precision": manifest.precision,
         "versions": manifest.versions,
         "commit": manifest.commit,
     }
+    now = {"sizes": config.sizes, "versions": provenance.versions(config.task.spec.requires), "commit": commit}
+    return other_settings(manifest, config) + [text for text in _differing(then, now) if "versions.python" not in text]
+
+
+def other_settings(manifest: Manifest, config: RunConfig) -> list[str]:
+    """What was set otherwise for the run that `manifest` describes, a phrase each."""
+    then = {
+        "task": {name: manifest.task[name] for name in ("id", "source_id", "max_episode_steps")},
+        "algorithm": manifest.algorithm,
+        "settings": manifest.settings,
+        "policy": manifest.policy,
+        "tier": manifest.tier,
+        "budget": manifest.budget,
+        "precision": manifest.precision,
+    }
+    spec = config.task.spec
     now = {
-        "task": config.task.spec.to_json(),
+        "task": {"id": spec.id, "source_id": spec.source_id, "max_episode_steps": spec.max_episode_steps},
         "algorithm": config.algorithm_name,
         "settings": config.settings,
         "policy": asdict(config.policy),
-        "sizes": config.sizes,
         "tier": config.tier,
         "budget": config.budget,
         "precision": config.precision,
-        "versions": provenance.versions(config.task.spec.requires),
-        "commit": commit,
     }
+    same_files = manifest.plugins == provenance.plugins(config.algorithm, config.task)
+    return _differing(then, now) + ([] if same_files else ["the file of the algorithm or of the task has changed"])
+
+
+def _differing(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     before, after = _flat(then), _flat(json.loads(json.dumps(now)))
-    names = [name for name in {**before, **after} if before.get(name) != after.get(name) and name != "versions.python"]
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
     return [f"{name} was {before.get(name)}, is now {after.get(name)}" for name in names]
 
 

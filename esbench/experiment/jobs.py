@@ -78,6 +78,21 @@ def product(tasks: Sequence[str], algorithms: Sequence[str], seeds: Sequence[int
     return jobs
 
 
+def check_settings(jobs: Sequence[Job]) -> None:
+    """InputError where a directory holds a run that was set otherwise: it would pass for the one that is asked for."""
+    from esbench.experiment.checkpointing import other_settings
+
+    for job in jobs:
+        if not (job.path / ROWS_FILE).exists():
+            continue
+        try:
+            manifest = RunDirectory.open(job.path).manifest
+        except InputError:  # a damaged file: its own run says so, and the others go on
+            continue
+        if found := other_settings(manifest, job.config):
+            raise InputError(f"{job.path} holds another run: {found[0]}; expected another --out, or the same settings")
+
+
 def shard(jobs: Sequence[Job], number: int, of: int) -> Sequence[Job]:
     """The share `number`, 1 to `of`: neighbours, which share programs, and as many as in every other share, or one
     more."""

@@ -17,6 +17,7 @@ from esbench.experiment import compilation_cache, devices
 from esbench.experiment.config import RunConfig
 from esbench.problem import ActionMode, DeployedPolicy, Problem
 from esbench.rollout.evaluation import evaluate
+from esbench.tasks import registry
 
 State = Any
 
@@ -50,7 +51,7 @@ def make_problem(config: RunConfig) -> Problem:
     """
     resolved = sizes.resolve(config.sizes)
     devices.claim(resolved.devices)
-    environment = config.task.make()
+    environment = registry.environment_of(config.task)
     policy = config.policy.for_actions(environment.action_space)
     return Problem(environment, policy, resolved)  # ty: ignore[invalid-argument-type] Flax types init and apply loosely
 

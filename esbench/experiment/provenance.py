@@ -74,17 +74,25 @@ def code(algorithm: Algorithm, task: Task) -> str:
     """sha256 over esbench's source and, of plug-ins, the files that define the algorithm and the task."""
     package = Path(esbench.__file__).resolve().parent
     files = [file for file in package.rglob("*.py") if file.relative_to(package).parts[0] not in _WITHOUT_ROWS]
-    defining = [algorithm.strategy if isinstance(algorithm, EvolutionAlgorithm) else algorithm, task.make]
-    plugins = [_source(value) for value in defining]
-    if names_a_file(task.spec.source_id):  # a class of the user's, which esbench wraps
-        plugins.append(Path(task.spec.source_id.rpartition(":")[0]).expanduser())
-    digest = hashlib.sha256()
+    digest = hashlib.sha256((plugins(algorithm, task) or "").encode())
     for name, file in sorted((str(file.relative_to(package)), file) for file in files):
         digest.update(name.encode() + hashlib.sha256(file.read_bytes()).digest())
-    for file in plugins:
-        if file is not None and not file.resolve().is_relative_to(package):
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def plugins(algorithm: Algorithm, task: Task) -> str | None:
+    """sha256 over the files outside esbench that define the algorithm and the task; None where there are none."""
+    package = Path(esbench.__file__).resolve().parent
+    defining = [algorithm.strategy if isinstance(algorithm, EvolutionAlgorithm) else algorithm, task.make]
+    files = [_source(value) for value in defining]
+    if names_a_file(task.spec.source_id):  # a class of the user's, which esbench wraps
+        files.append(Path(task.spec.source_id.rpartition(":")[0]).expanduser())
+    digests = [
+        hashlib.sha256(file.read_bytes()).digest()
+        for file in files
+        if file is not None and not file.resolve().is_relative_to(package)
+    ]
+    return hashlib.sha256(b"".join(digests)).hexdigest() if digests else None
 
 
 def _source(value: Any) -> Path | None:

@@ -401,5 +401,6 @@ def manifest(prepared: Prepared, seed: int) -> Manifest:
         dirty=dirty,
         compilation_cache=prepared.cache,
         config_hash=config.hash(prepared.sizes),
+        plugins=provenance.plugins(config.algorithm, config.task),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
     )

@@ -22,7 +22,9 @@ class Moments(struct.PyTreeNode):
 
     @classmethod
     def of(cls, x: jax.Array, mask: jax.Array) -> "Moments":
-        """Of the rows of `x`, float32 (rows, n), where `mask`, bool (rows,), is true."""
+        """Of the rows of `x`, float32 (rows, n), where `mask`, bool (rows,), is true and all numbers are finite: one
+        that is not would make all later observations so."""
+        mask = mask & jnp.isfinite(x).all(-1)
         weight = mask.astype(jnp.float32)[:, None]
         count = weight.sum()
         # A row that does not count may hold anything, NaN included.

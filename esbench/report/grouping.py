@@ -15,7 +15,7 @@ BASELINES = ("eggroll", "open_es", "ppo")
 # What a task's returns depend on. Anchors and descriptions may be improved without making another task of it.
 _SAME_TASK = ("suite", "source_id", "max_episode_steps", "action_kind", "requires")
 # What the seeds of one name share. Sizes are the machine's: they do not change what is measured.
-_SAME_SETTINGS = ("algorithm", "settings", "policy", "budget", "action_mode", "precision")
+_SAME_SETTINGS = ("algorithm", "plugins", "settings", "policy", "budget", "action_mode", "precision")
 
 
 def tier_order(tiers: Iterable[str]) -> list[str]:

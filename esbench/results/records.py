@@ -40,7 +40,8 @@ class Manifest(_Record):
     task: TaskSpec.to_json(). settings, policy: all settings, defaults included. sizes: the resolved sizes.
     action_mode: how the deployed policy acts when it is scored, fixed before training.
     config_hash: sha256 over task, algorithm, settings, policy, tier, budget, sizes, precision (not the seed).
-    tuning: None where it was not recorded, as for settings chosen by hand.
+    tuning: None where it was not recorded, as for settings chosen by hand. plugins: sha256 of the files that define a
+    task or an algorithm of the user's own, None without any.
     """
 
     kind: Literal["manifest"] = "manifest"
@@ -66,6 +67,7 @@ class Manifest(_Record):
     config_hash: str
     started: str
     tuning: Tuning | None = None
+    plugins: str | None = None
 
 
 class Row(_Record):

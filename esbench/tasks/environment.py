@@ -59,6 +59,34 @@ def picture(environment: Environment, state: State) -> np.ndarray:
     return render(state)
 
 
+class ContractError(ValueError):
+    """An environment does not do what `Environment` says."""
+
+
+def check_environment(environment: Environment) -> None:
+    """Traces a reset and a step without computing them: ContractError where a shape or type is not as it must be."""
+    space = environment.action_space
+    shape = environment.observation_space.shape
+
+    def episode(key: jax.Array) -> tuple[jax.Array, Transition, State, State]:
+        state, obs = environment.reset(key)
+        action = jnp.zeros(space.shape, jnp.float32 if isinstance(space, gymnasium.spaces.Box) else jnp.int32)
+        after, transition = environment.step(key, state, action)
+        return obs, Transition(*transition), state, after
+
+    obs, transition, before, after = jax.eval_shape(episode, jax.random.key(0))
+    ends = dict.fromkeys(("terminated", "truncated"), ((), "bool"))
+    expected = {"obs": (shape, "float32"), "reward": ((), "float32"), **ends}
+    for method, name, value in [("reset", "obs", obs), *(("step", *pair) for pair in transition._asdict().items())]:
+        found = (value.shape, value.dtype.name)
+        if found != expected[name]:
+            said, wanted = (f"{kind}{list(size)}" for size, kind in (found, expected[name]))
+            raise ContractError(f"{method} gives {name} of {said}: expected {wanted}")
+    one, other = ([(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(state)] for state in (before, after))
+    if jax.tree.structure(before) != jax.tree.structure(after) or one != other:
+        raise ContractError("step gives a state of another structure, other shapes or types than reset does")
+
+
 class _Timed(NamedTuple):
     inner: State
     steps: jax.Array

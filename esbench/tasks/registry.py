@@ -96,7 +96,20 @@ def task_specs() -> list[TaskSpec]:
 
 def make(name: str) -> "Environment":
     """The environment of a task's name. Raises InputError where the name or the suite's library is missing."""
-    return task(name).make()
+    return environment_of(task(name))
+
+
+def environment_of(task: Task) -> "Environment":
+    """The environment of a task; of one that is not registered, a user's own, checked: InputError, one line, where it
+    cannot be made or breaks the contract."""
+    from esbench.tasks.environment import check_environment
+
+    if task.spec.id in _REGISTRY:
+        return task.make()
+    name = task.spec.source_id or task.spec.id
+    environment = _made(name, task.make)
+    _made(name, lambda: check_environment(environment))
+    return environment
 
 
 def _make(spec: TaskSpec) -> "Environment":
@@ -135,6 +148,18 @@ def _from_file(name: str) -> Task:
     return found
 
 
+def _made(name: str, make: Callable[[], Any]) -> Any:
+    """What `make`, code of the user's file, gives; InputError, one line, where it raises."""
+    try:
+        return make()
+    except InputError:
+        raise
+    except Exception as error:
+        # JAX's own messages go on for paragraphs.
+        text = str(error).partition("\n")[0]
+        raise InputError(f"{name}: {type(error).__name__}: {text}") from error
+
+
 def _from_gymnasium(name: str) -> Task:
     from esbench.tasks import hosted
     from esbench.tasks.environment import TimeLimit
@@ -154,7 +179,7 @@ def _derive(name: str, value: Any) -> Task:
         inspect.signature(value).bind()
     except TypeError as error:
         raise InputError(f"{expected} ({error})") from error
-    environment = value()
+    environment = _made(name, value)
     absent = [part for part in ("reset", "step", "observation_space", "action_space") if not hasattr(environment, part)]
     if absent:
         raise InputError(f"{expected}; {type(environment).__name__} has no {absent[0]}")

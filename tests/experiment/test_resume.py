@@ -198,7 +198,7 @@ def test_other_code_is_refused(stopped, echo, tmp_path, tiny):
     changed = tmp_path / "tiny.py"
     changed.write_text(Path(path).read_text() + "\n# another line\n")
     options = {**echo, "algorithm": f"{changed}:RandomSearch"}
-    with pytest.raises(InputError, match=r"cannot resume .*source code of esbench, of the algorithm or of the task"):
+    with pytest.raises(InputError, match=r"cannot resume .*file of the algorithm or of the task has changed"):
         esbench.run(**options, out=stopped.config.out, seed=3, resume=True)
     assert directory(stopped).checkpoints.numbers() == [5, 4]
 

@@ -38,6 +38,17 @@ def without_clocks(path):
     return [row.model_dump(exclude=CLOCKS) for row in RunDirectory.open(path).rows]
 
 
+def test_a_run_that_was_set_otherwise_does_not_pass_for_the_one_asked_for(echo, tmp_path, capsys):
+    names = ["--tasks", echo["task"], "--algorithms", echo["algorithm"], "--seeds", "0", "--tier", "smoke"]
+    small = [f"{name}={value}" for name, value in echo["settings"].items()]
+    options = ["sweep", *names, "--out", str(tmp_path), "--set", *small]
+    assert main(options) == 0
+    assert main([*options, "layer_size=7"]) == 2
+    assert "holds another run: policy.layer_size was" in capsys.readouterr().err
+    assert main(options) == 0
+    assert "1 finished before" in capsys.readouterr().out
+
+
 def test_finished_runs_are_skipped_unfinished_ones_go_on_and_seeds_share_a_compilation(jobs, echo, tmp_path, capsys):
     (alone,) = jobs([1])
     esbench.run(**echo, seed=0, out=tmp_path)

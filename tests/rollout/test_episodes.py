@@ -199,3 +199,12 @@ def test_policy_rows_have_the_same_bits_from_64_rows_up():
     expected = np.asarray(apply(x))
     for rows in (64, 65, 96, 128, 200, 512):
         np.testing.assert_array_equal(apply(x[:rows]), expected[:rows])
+
+
+def test_an_observation_that_is_not_finite_leaves_the_statistics_alone():
+    x = jax.random.normal(KEY, (20, 3)).at[4, 1].set(jnp.nan).at[7, 0].set(jnp.inf)
+    kept = np.delete(np.asarray(x), [4, 7], axis=0)
+    moments = Moments.of(x, jnp.ones(20, bool))
+    assert int(moments.count) == 18
+    np.testing.assert_allclose(moments.mean, kept.mean(0), atol=1e-6)
+    np.testing.assert_allclose(moments.deviations / 18, kept.var(0), rtol=1e-5)

@@ -251,3 +251,68 @@ class TestMissingSuites:
 
     def test_import_noise_is_silenced(self):
         assert run_python("from esbench.tasks.registry import make; make('InvertedDoublePendulum-v0')") == ""
+
+
+BROKEN = """
+import gymnasium, jax.numpy as jnp, numpy as np
+from esbench.tasks.environment import Transition
+
+class Right:
+    observation_space = gymnasium.spaces.Box(-1, 1, (3,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+    size, reward = 3, ()
+
+    def reset(self, key):
+        return jnp.int32(0), jnp.zeros(self.size)
+
+    def step(self, key, state, action):
+        end = state > 3
+        return state + 1, Transition(jnp.zeros(3), jnp.zeros(self.reward), end, end)
+
+class BadShape(Right):
+    size = 2
+
+class BadReward(Right):
+    reward = (1,)
+
+class Grows(Right):
+    def step(self, key, state, action):
+        return (state[0], state), super().step(key, 0, action)[1]
+
+    def reset(self, key):
+        return (jnp.int32(0), jnp.int32(0)), jnp.zeros(3)
+
+class Raises(Right):
+    def reset(self, key):
+        raise RuntimeError("reset is broken")
+
+class CannotBeMade(Right):
+    def __init__(self):
+        raise OSError("no file")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("BadShape", "reset gives obs of float32[2]: expected float32[3]"),
+        ("BadReward", "step gives reward of float32[1]: expected float32[]"),
+        ("Grows", "step gives a state of another structure, other shapes or types than reset does"),
+        ("Raises", "RuntimeError: reset is broken"),
+        ("CannotBeMade", "OSError: no file"),
+    ],
+)
+def test_a_users_environment_that_breaks_the_contract_is_one_line(name, message, tmp_path):
+    file = tmp_path / "broken.py"
+    file.write_text(BROKEN)
+    assert make(f"{file}:Right").observation_space.shape == (3,)
+    with pytest.raises(InputError) as caught:
+        make(f"{file}:{name}")
+    assert message in str(caught.value) and f"broken.py:{name}" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_file_that_leaves_python_is_one_line(tmp_path):
+    file = tmp_path / "leaves.py"
+    file.write_text("import sys; sys.exit('bye')")
+    with pytest.raises(InputError, match="cannot be loaded: SystemExit: bye"):
+        task(f"{file}:Task")
