@@ -22,13 +22,14 @@ def cartpole(population):
     return fresh("CartPole-v1", population)
 
 
-@pytest.mark.parametrize(("case", "least"), zip(CASES, (3, 5, 5), strict=True), ids=str)
-def test_refilled_lanes_are_faster_than_one_lane_a_member(case, least):
+# On CraftaxClassic a fresh policy's longest of 1024 episodes is only three times as long as the mean.
+@pytest.mark.parametrize(("case", "ratio", "busy"), zip(CASES, (3, 5, 2), (0.15, 0.2, 0.4), strict=True), ids=str)
+def test_refilled_lanes_are_faster_than_one_lane_a_member(case, ratio, busy):
     timings = measure(case, seconds=30)
     refilled, plain = timings["refilled"], timings["one lane a member"]
     assert refilled.useful / refilled.computed >= 0.65
-    assert plain.useful / plain.computed <= 0.2
-    assert np.median(plain.seconds) >= least * np.median(refilled.seconds)
+    assert plain.useful / plain.computed <= busy
+    assert np.median(plain.seconds) >= ratio * np.median(refilled.seconds)
 
 
 def test_noise_shaping_and_update_are_a_small_part_of_a_generation():
