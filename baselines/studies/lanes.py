@@ -7,7 +7,7 @@ the machine should do nothing else.
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ import numpy as np
 from baselines.studies.speed import RESULTS, device_name
 from esbench.algorithms.eggroll import EGGROLL
 from esbench.algorithms.evolution import EvolutionLoop
-from esbench.keys import stream
 from esbench.policies.networks import PolicySettings
 from esbench.population.gaussian import Gaussian
 from esbench.problem import Problem
@@ -57,8 +56,8 @@ def fresh(name: str, population: int) -> tuple[EvolutionLoop, Any]:
 def asked(loop: EvolutionLoop, state: Any) -> Gaussian:
     """The population that the loop's next step evaluates."""
     key = jax.random.fold_in(state.key, state.generation)
-    population: Any = loop.strategy.ask(stream(key, "ask"), state.strategy)[0]
-    return replace(population, layout=loop.layout(population))
+    population: Any = loop.ask(key, state.strategy)[0]
+    return population
 
 
 def generation(loop: EvolutionLoop, state: Any) -> Program:

@@ -14,6 +14,7 @@ from esbench.algorithms.interface import StepMetrics, Strategy
 from esbench.algorithms.shaping import finite, within_groups
 from esbench.keys import stream
 from esbench.population.gaussian import Gaussian
+from esbench.population.interface import Population
 from esbench.population.low_rank import Layout
 from esbench.population.objective import Objective
 from esbench.problem import DeployedPolicy, Problem
@@ -87,9 +88,7 @@ class EvolutionLoop:
 
     def step(self, state: EvolutionState) -> tuple[EvolutionState, StepMetrics]:
         key = jax.random.fold_in(state.key, state.generation)
-        population, strategy = self.checked.ask(stream(key, "ask"), state.strategy)
-        if isinstance(population, Gaussian):
-            population = replace(population, layout=self.layout(population))
+        population, strategy = self.ask(key, state.strategy)
         evaluation, objective = self.objective.evaluate(stream(key, "evaluate"), state.objective, population)
         fitness, nonfinite = finite(evaluation.fitness)
         told = fitness if evaluation.group is None else within_groups(fitness, evaluation.group)
@@ -108,6 +107,14 @@ class EvolutionLoop:
         )
         return EvolutionState(state.key, state.generation + 1, strategy, objective), metrics
 
+    def ask(self, key: jax.Array, strategy: Any) -> tuple[Population, Any]:
+        """The population that the strategy, in the state `strategy`, asks for in the generation of `key`, and its
+        state after."""
+        population, asked = self.checked.ask(stream(key, "ask"), strategy)
+        if isinstance(population, Gaussian):
+            population = replace(population, layout=self.layout(population))
+        return population, asked
+
     def layout(self, population: Gaussian) -> Layout | None:
         """How the objective contracts each parameter: decides which are perturbed at low rank."""
         return None if population.rank is None else self.objective.layout(population.mean)
@@ -115,12 +122,12 @@ class EvolutionLoop:
     def describe(self) -> list[str]:
         """How a generation perturbs each parameter, a line each; nothing for populations that are not Gaussian."""
         state = jax.eval_shape(self.init, jax.random.key(0))
-        population, _ = jax.eval_shape(self.checked.ask, jax.random.key(0), state.strategy)
+        population, _ = jax.eval_shape(self.ask, jax.random.key(0), state.strategy)
         if not isinstance(population, Gaussian):
             return []
-        contracted = replace(population, layout=self.layout(population)).contracted
         lines = []
-        for (path, leaf), axes in zip(jax.tree_util.tree_leaves_with_path(population.mean), contracted, strict=True):
+        leaves = jax.tree_util.tree_leaves_with_path(population.mean)
+        for (path, leaf), axes in zip(leaves, population.contracted, strict=True):
             how = "densely" if axes is None else f"at rank {population.rank}, as a kernel that contracts axes {axes}"
             name = jax.tree_util.keystr(path, simple=True, separator="/")
             lines.append(f"{name} {leaf.shape}: perturbed {how}")

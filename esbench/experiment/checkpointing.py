@@ -136,13 +136,15 @@ def refusal(directory: RunDirectory, differences: list[str]) -> InputError:
 def differences(manifest: Manifest, config: RunConfig) -> list[str]:
     """What would make the rows after resuming those of another run than `manifest` describes, a phrase each."""
     commit, _ = provenance.commit()
+    versions = provenance.versions(config.task.spec.requires)
     then = {
         "sizes": {name: size for name, size in manifest.sizes.items() if name in config.sizes},
-        "versions": manifest.versions,
+        # Python computes no rows.
+        "versions": {**manifest.versions, "python": versions["python"]},
         "commit": manifest.commit,
     }
-    now = {"sizes": config.sizes, "versions": provenance.versions(config.task.spec.requires), "commit": commit}
-    return other_settings(manifest, config) + [text for text in _differing(then, now) if "versions.python" not in text]
+    now = {"sizes": config.sizes, "versions": versions, "commit": commit}
+    return other_settings(manifest, config) + _differing(then, now)
 
 
 def other_settings(manifest: Manifest, config: RunConfig) -> list[str]:

@@ -7,7 +7,6 @@ import sys
 from contextlib import nullcontext
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
@@ -16,40 +15,16 @@ from esbench.algorithms.evolution import EvolutionLoop
 from esbench.algorithms.open_es import OpenES
 from esbench.policies.networks import PolicySettings
 from esbench.population.devices import mesh
-from esbench.population.low_rank import LowRank
-from esbench.population.objective import Evaluation
 from esbench.problem import DeployedPolicy, Problem
 from esbench.rollout.evaluation import evaluate
 from esbench.rollout.objective import EpisodicReturn
 from esbench.sizes import Sizes
+from tests.algorithms.test_evolution import Analytic
 from tests.environments import Walk
 
 WALK = Problem(
     Walk(), PolicySettings(n_layers=2, layer_size=32).for_actions(Walk.action_space), Sizes(lanes=64, jobs_per_lane=1)
 )
-TARGET = {"bias": jnp.linspace(-1, 1, 24), "kernel": jax.random.normal(jax.random.key(8), (32, 24))}
-
-
-class Quadratic:
-    """Minus half the squared distance to TARGET, without any lanes: only the update is shared out."""
-
-    def init(self, key, population_size):
-        return jax.tree.map(jnp.zeros_like, TARGET), ()
-
-    def layout(self, params):
-        return None
-
-    def evaluate(self, key, state, population):
-        def score(index):
-            member = population.member(index)
-            dense = {name: leaf.dense() if isinstance(leaf, LowRank) else leaf for name, leaf in member.items()}
-            return -0.5 * sum(((dense[name] - TARGET[name]) ** 2).sum() for name in TARGET)
-
-        ones = jnp.ones(population.size, jnp.int32)
-        return Evaluation(jax.vmap(score)(jnp.arange(population.size)), None, ones, ones, jnp.int32(1)), state
-
-    def deploy(self, params, state):
-        return params
 
 
 def both(function, *arguments):
@@ -89,7 +64,7 @@ def first_generation(strategy, normalize):
 
 
 def five_generations(strategy):
-    loop = EvolutionLoop(strategy, Quadratic())
+    loop = EvolutionLoop(strategy, Analytic())
 
     def generations(state):
         return jax.lax.fori_loop(0, 5, lambda _, state: loop.step(state)[0], state).strategy.mean

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from esbench.report.analysis import Aggregate
-from esbench.report.figures.style import appearance, drawing
+from esbench.report.figures.style import appearance, draw_estimate, drawing
 from esbench.report.tables.aggregates import STATISTICS
 
 _DRAWN = ("mean", "iqm", "median", "optimality_gap")
@@ -22,10 +22,7 @@ def draw_aggregates(tiers: Sequence[tuple[str, Sequence[Aggregate]]]) -> Figure:
             names = [aggregate.algorithm for aggregate in of_tier]
             for axes, statistic in zip(row, _DRAWN, strict=True):
                 for height, aggregate in enumerate(of_tier):
-                    look, estimate = looks[aggregate.algorithm], aggregate.estimates[statistic]
-                    if estimate.has_interval:
-                        axes.plot([estimate.low, estimate.high], [height] * 2, color=look.colour, linewidth=2)
-                    axes.plot(estimate.value, height, color=look.colour, marker=look.marker, markersize=6.5)
+                    draw_estimate(axes, aggregate.estimates[statistic], height, looks[aggregate.algorithm])
                 axes.set_title(STATISTICS[statistic])
                 axes.set_xlabel("lower is better" if statistic == "optimality_gap" else "higher is better")
                 axes.set_ylim(len(names) - 0.5, -0.5)

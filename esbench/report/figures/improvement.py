@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 
 from esbench.report.analysis import Comparison
-from esbench.report.figures.style import appearance, drawing
+from esbench.report.figures.style import appearance, draw_estimate, drawing
 
 
 def draw_improvement(tiers: Sequence[tuple[str, Sequence[Comparison]]]) -> Figure:
@@ -17,10 +17,7 @@ def draw_improvement(tiers: Sequence[tuple[str, Sequence[Comparison]]]) -> Figur
         row = figure.subplots(1, len(tiers), squeeze=False)[0]
         for axes, (tier, pairs) in zip(row, tiers, strict=True):
             for height, pair in enumerate(pairs):
-                look, estimate = looks[pair.first], pair.improvement
-                if estimate.has_interval:
-                    axes.plot([estimate.low, estimate.high], [height] * 2, color=look.colour, linewidth=2)
-                axes.plot(estimate.value, height, color=look.colour, marker=look.marker, markersize=6.5)
+                draw_estimate(axes, pair.improvement, height, looks[pair.first])
             axes.axvline(0.5, color="0.35", linewidth=0.9, linestyle=":")
             axes.set_ylim(len(pairs) - 0.5, -0.5)
             axes.set_yticks(range(len(pairs)), [f"{pair.first} > {pair.second}" for pair in pairs])

@@ -25,15 +25,7 @@ def draw_profile(tiers: Sequence[Tier]) -> Figure:
                 share, low, high = performance_profile(scores, _THRESHOLDS, np.random.default_rng(SEED))
                 look = looks[name]
                 axes.fill_between(_THRESHOLDS, low, high, color=look.colour, alpha=0.18, linewidth=0)
-                axes.plot(
-                    *(_THRESHOLDS, share),
-                    color=look.colour,
-                    linestyle=look.dash,
-                    linewidth=1.8,
-                    marker=look.marker,
-                    markersize=4.5,
-                    markevery=(4 + 4 * number, 20),
-                )
+                axes.plot(_THRESHOLDS, share, **look.line, markevery=(4 + 4 * number, 20))
             axes.set_title(f"{tier.name}, {len(tier.scored_tasks)} tasks")
             axes.set(xlabel="score τ", xlim=(0, 1), ylim=(0, 1.02))
             axes.grid(True)

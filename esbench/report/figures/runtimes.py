@@ -32,16 +32,8 @@ def draw_runtimes(tiers: Sequence[Tier]) -> Figure:
             )
             for axes, hits, at in zip(row, (steps, seconds), spans, strict=True):
                 for number, (name, of_tasks) in enumerate(hits.items()):
-                    look = looks[name]
-                    axes.plot(
-                        *(at, runtime_distribution(of_tasks, at)),
-                        color=look.colour,
-                        linestyle=look.dash,
-                        linewidth=1.8,
-                        marker=look.marker,
-                        markersize=4.5,
-                        markevery=(_MARKED // 2 + number * _MARKED // len(hits), _MARKED),
-                    )
+                    every = (_MARKED // 2 + number * _MARKED // len(hits), _MARKED)
+                    axes.plot(at, runtime_distribution(of_tasks, at), **looks[name].line, markevery=every)
                 axes.set(xscale="log", xlim=(at[0], at[-1]), ylim=(0, 1.02))
                 axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
                 axes.grid(True)

@@ -3,15 +3,17 @@
 import io
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import matplotlib
 import matplotlib.style
 import seaborn
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from esbench.report.grouping import BASELINES, algorithm_order
+from esbench.report.statistics.intervals import Estimate
 
 GREY = "0.35"
 Dash = Literal["-", "--", "-.", ":"]
@@ -41,6 +43,17 @@ class Look(NamedTuple):
     dash: Dash
     marker: str
 
+    @property
+    def line(self) -> dict[str, Any]:
+        """The options of a line with markers."""
+        return {
+            "color": self.colour,
+            "linestyle": self.dash,
+            "marker": self.marker,
+            "markersize": 4.5,
+            "linewidth": 1.8,
+        }
+
 
 def appearance(algorithms: Iterable[str]) -> dict[str, Look]:
     """The look of every algorithm, the baselines included. A baseline has its own whether or not the others are there;
@@ -54,9 +67,14 @@ def appearance(algorithms: Iterable[str]) -> dict[str, Look]:
 
 
 def legend_line(name: str, look: Look) -> Line2D:
-    return Line2D(
-        [], [], color=look.colour, linestyle=look.dash, marker=look.marker, markersize=4.5, linewidth=1.8, label=name
-    )
+    return Line2D([], [], **look.line, label=name)
+
+
+def draw_estimate(axes: Axes, estimate: Estimate, height: float, look: Look) -> None:
+    """A marker at the estimate, and its interval as a bar, where it has one."""
+    if estimate.has_interval:
+        axes.plot([estimate.low, estimate.high], [height] * 2, color=look.colour, linewidth=2)
+    axes.plot(estimate.value, height, color=look.colour, marker=look.marker, markersize=6.5)
 
 
 @contextmanager
