@@ -1,8 +1,6 @@
 """What is to be run, resolved and validated before anything is computed or written."""
 
 import dataclasses
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from esbench.experiment.assembly import assemble
 from esbench.experiment.presets import find_preset
 from esbench.plugins import names_a_file
 from esbench.policies.networks import PolicySettings
+from esbench.results.fingerprints import config_hash
 from esbench.results.run_directory import run_path
 from esbench.sizes import Sizes
 from esbench.tasks import registry
@@ -74,17 +73,16 @@ class RunConfig:
 
     def hash(self, sizes: Sizes) -> str:
         """sha256 over all that determines the rows of a seed on given versions and a given device."""
-        determining = {
-            "task": self.task.spec.to_json(),
-            "algorithm": self.algorithm_name,
-            "settings": self.settings,
-            "policy": dataclasses.asdict(self.policy),
-            "tier": self.tier,
-            "budget": self.budget,
-            "sizes": dataclasses.asdict(sizes),
-            "precision": self.precision,
-        }
-        return hashlib.sha256(json.dumps(determining, sort_keys=True).encode()).hexdigest()
+        return config_hash(
+            task=self.task.spec.to_json(),
+            algorithm=self.algorithm_name,
+            settings=self.settings,
+            policy=dataclasses.asdict(self.policy),
+            tier=self.tier,
+            budget=self.budget,
+            sizes=dataclasses.asdict(sizes),
+            precision=self.precision,
+        )
 
     def warnings(self) -> list[str]:
         """What is worth knowing before the run, one line each."""
