@@ -9,6 +9,7 @@ from typing import Any
 
 from esbench.algorithms.interface import Algorithm
 from esbench.algorithms.registry import settings_of
+from esbench.algorithms.step_sizes import generation_episodes, generation_steps
 from esbench.errors import InputError, unknown
 from esbench.experiment.assembly import assemble
 from esbench.experiment.presets import find_preset
@@ -86,7 +87,7 @@ class RunConfig:
 
     def warnings(self) -> list[str]:
         """What is worth knowing before the run, one line each."""
-        episodes = _episodes(self.settings)
+        episodes = generation_episodes(self.settings)
         worst = episodes * self.task.spec.max_episode_steps if episodes else 0
         lines = []
         if self.task.spec.suite == registry.HOSTED_SUITE:
@@ -151,23 +152,6 @@ def resolve(
 def default_name(algorithm: str) -> str:
     """The directory name of an algorithm's runs: its own name, made safe; of `path.py:ClassName`, the class's."""
     return algorithm.rpartition(":")[2] if names_a_file(algorithm) else re.sub(r"[^\w.-]+", "-", algorithm)
-
-
-def generation_steps(settings: Mapping[str, Any]) -> int | None:
-    """The fewest environment steps that one step of an algorithm with these settings can take.
-
-    One per episode of a population's generation, a whole rollout of a PPO update; None where the settings have
-    neither form.
-    """
-    if "num_envs" in settings and "num_steps" in settings:
-        return int(settings["num_envs"]) * int(settings["num_steps"])
-    return _episodes(settings)
-
-
-def _episodes(settings: Mapping[str, Any]) -> int | None:
-    if "pop_size" not in settings:
-        return None
-    return int(settings["pop_size"]) * int(settings.get("n_parallel_evaluations", 1))
 
 
 def _check_budget(config: RunConfig) -> None:
