@@ -79,17 +79,13 @@ class Scores(_Part):
     aggregate: float | None
 
 
-class Entry(_Part):
-    """entry.json.
+class Declaration(_Part):
+    """What the people who submit say of an entry: `entry.toml`, and the first part of entry.json.
 
-    slug: the directory, and the name of the runs. algorithm: a built-in name, `evosax:NAME`, or
-    `algorithm.py:ClassName`. hardware: of the runs, as their manifests name it; one kind, or several. commits: of
-    esbench, those the runs were computed with. failures: why, by `<task>/seed-<n>`, of runs that have no score.
-    files: sha256 by path, of all but entry.json and verification.json. policies: sha256 by `<task>/seed-<n>`, also of
-    those that are not in `files`; policies_address: where those are.
+    slug: the directory, and the name of the runs. failures: why, by `<task>/seed-<n>`, of runs that have no score.
+    policies_address: where the policies are that are too large for the entry.
     """
 
-    schema_version: Literal[1] = 1
     board: Slug
     name: Line
     slug: Slug
@@ -97,14 +93,25 @@ class Entry(_Part):
     licence: Line
     code: Code
     track: Track
+    tuning: Tuning
+    prior_knowledge: Text
+    policies_address: Address | None = None
+    failures: dict[str, Line] = {}
+
+
+class Entry(Declaration):
+    """entry.json: what was declared, and what `submit` found.
+
+    algorithm: a built-in name, `evosax:NAME`, or `algorithm.py:ClassName`. hardware: of the runs, as their manifests
+    name it. commits: of esbench, those the runs were computed with. files: sha256 by path, of all but entry.json and
+    verification.json. policies: sha256 by `<task>/seed-<n>`, also of those that are not in `files`.
+    """
+
+    schema_version: Literal[1] = 1
     algorithm: Line
     hardware: tuple[Line, ...]
     commits: tuple[Commit, ...]
-    tuning: Tuning
-    prior_knowledge: Text
     tasks: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=1000)]
-    failures: dict[str, Line] = {}
-    policies_address: Address | None = None
     files: dict[str, Sha256]
     policies: dict[str, Sha256]
     scores: Scores
