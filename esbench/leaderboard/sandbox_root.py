@@ -1,8 +1,8 @@
 """The inside of the sandbox: makes a root of its own that can be read only, gives every privilege up, runs a command.
 
-Run by `sandbox.run` as a file, below `unshare`, with one argument: JSON with `root` (an empty folder, the mount point),
-`read_only` (paths that stay visible), `scratch` (the folder that becomes SCRATCH), `limits` (of `resource`, by name) and
-`command`. The standard library only; nothing of the command's is imported here.
+Run by `sandbox.run` as a file, below `unshare`, with one argument: JSON with `root` (an empty folder, the mount
+point), `read_only` (paths that stay visible), `scratch` (the folder that becomes SCRATCH), `limits` (of `resource`, by
+name) and `command`. The standard library only; nothing of the command's is imported here.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class _MountAttributes(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "userns")]  # noqa: RUF012
+    _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "userns")]
 
 
 def _check(what: str, status: int) -> None:
