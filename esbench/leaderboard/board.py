@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from esbench.errors import InputError, unknown
 from esbench.leaderboard.safe_files import MAX_FILE_BYTES, read_json
+from esbench.report.statistics.normalise import has_scores
 from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.spec import TIERS, TaskSpec, Tier
 
@@ -51,9 +52,12 @@ class BoardTask(_Part):
     @classmethod
     def _is_a_spec(cls, value: dict[str, Any]) -> dict[str, Any]:
         try:
-            return TaskSpec.from_json(value).to_json()
+            spec = TaskSpec.from_json(value)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a task's spec: {error}") from error
+        if not has_scores(spec):
+            raise ValueError("a task of a board needs the anchors of a score, random and reference")
+        return spec.to_json()
 
     @property
     def task(self) -> TaskSpec:

@@ -36,6 +36,8 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
 Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"']{1,300}$")]
+# A device names itself, and its name stands in headings.
+Hardware = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ._,()@/+:#-]{1,200}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Count = Annotated[int, Field(ge=0)]
@@ -109,7 +111,7 @@ class Entry(Declaration):
 
     schema_version: Literal[1] = 1
     algorithm: Line
-    hardware: tuple[Line, ...]
+    hardware: tuple[Hardware, ...]
     commits: tuple[Commit, ...]
     tasks: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=1000)]
     files: dict[str, Sha256]

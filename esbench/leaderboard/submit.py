@@ -30,11 +30,10 @@ from esbench.leaderboard.entry import (
 from esbench.leaderboard.safe_files import decode
 from esbench.leaderboard.scores import entry_scores
 from esbench.plugins import names_a_file
+from esbench.results.error_file import ERROR_FILE, last_error
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.load import load_runs
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, RunDirectory
-
-_ERROR_FILE = "error.txt"
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,9 @@ def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
     declared = read_declaration(declaration)
     board = read_board(boards / declared.board)
     target = boards / declared.board / declared.slug
-    if target.exists():
-        raise InputError(f"{target} is there already: a method has one entry; remove it first to replace it")
+    for other in target.parent.iterdir():
+        if other.name.lower() == target.name.lower():
+            raise InputError(f"{other} is there already: a method has one entry; remove it first to replace it")
     found = [run for run in load_runs(*runs) if (run.manifest.tier, run.manifest.name) == (board.tier, declared.slug)]
     if not found:
         raise InputError(
@@ -70,7 +70,7 @@ def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
         place = Path(folder) / board.name
         place.mkdir()
         shutil.copyfile(boards / board.name / SPEC_FILE, place / SPEC_FILE)
-        _pack(place / declared.slug, board, declared, packed, declaration.parent)
+        _pack(place / declared.slug, board, declared, packed, runs, declaration.parent)
         checked = check(place / declared.slug)
         if not checked.problems:
             (place / declared.slug).rename(target)
@@ -106,14 +106,20 @@ def _choose(board: Board, runs: list[RunDirectory]) -> dict[tuple[str, int], Run
 
 
 def _pack(
-    place: Path, board: Board, declared: Declaration, runs: dict[tuple[str, int], RunDirectory], folder: Path
+    place: Path,
+    board: Board,
+    declared: Declaration,
+    runs: dict[tuple[str, int], RunDirectory],
+    roots: Sequence[Path],
+    folder: Path,
 ) -> None:
-    """Writes the entry into `place`. A run without a score that left an error is a failure. folder: of entry.toml."""
+    """Writes the entry into `place`. A run below `roots` that left an error and no score is a failure. folder: of
+    entry.toml."""
     finished = {key: run for key, run in runs.items() if run.finished}
     if not finished:
         raise InputError(f"no run of {declared.slug} on the tasks and seeds of {board.name} is finished")
-    failures = {run_key(*key): reason for key, run in runs.items() if not run.finished and (reason := _error(run))}
-    failures |= declared.failures
+    failures = {**_errors(board, declared.slug, roots), **declared.failures}
+    failures = {name: reason for name, reason in failures.items() if name not in {run_key(*key) for key in finished}}
     named = {task for task, _ in runs} | {name.partition("/")[0] for name in failures}
     tasks = tuple(task for task in board.tasks if task in named)
     files = {run_file(*key): (run.path / ROWS_FILE).read_bytes() for key, run in finished.items()}
@@ -145,13 +151,16 @@ def _pack(
         (place / path).write_bytes(content)
 
 
-def _error(run: RunDirectory) -> str:
-    """The last line of what a sweep wrote down when the run failed; empty where it did not."""
-    try:
-        lines = (run.path / _ERROR_FILE).read_text(encoding="utf-8", errors="replace").split("\n")
-    except OSError:
-        return ""
-    return next((line.strip()[:200] for line in reversed(lines) if line.strip()), "")
+def _errors(board: Board, slug: str, roots: Sequence[Path]) -> dict[str, str]:
+    """Why runs failed, by `<task>/seed-<n>`, as the sweep wrote it down."""
+    owed = {(task, f"seed-{seed}"): run_key(task, seed) for task, one in board.tasks.items() for seed in one.seeds}
+    errors = {}
+    for file in sorted(file for root in roots for file in root.rglob(ERROR_FILE)):
+        tier, task, name, seed = ("", "", "", *file.parent.resolve().parts)[-4:]
+        if (tier, name) == (board.tier, slug) and (task, seed) in owed:
+            reason = "".join(letter for letter in last_error(file.parent) if letter.isprintable())[:200].strip()
+            errors[owed[task, seed]] = reason or "failed without a word"
+    return errors
 
 
 def _policy(run: RunDirectory) -> bytes:
