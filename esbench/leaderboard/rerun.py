@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from esbench.errors import InputError, StrategyError
 from esbench.keys import evaluation_key
 from esbench.leaderboard import sandbox
 from esbench.leaderboard.check import Evidence
-from esbench.leaderboard.entry import ALGORITHM_FILE, SETTINGS_FILE
+from esbench.leaderboard.entry import ALGORITHM_FILE
 from esbench.leaderboard.permutation_test import ALPHA, Stratum, worse
 from esbench.leaderboard.policy_archive import read_policy
 from esbench.leaderboard.replay import TOLERANCE, score_row
@@ -60,7 +60,7 @@ class Plan:
     tasks: Sequence[str] | None = None
     fresh_seeds: int = FRESH_SEEDS
     twins: bool = False
-    limits: sandbox.Limits = sandbox.Limits()
+    limits: sandbox.Limits = field(default_factory=sandbox.Limits)
 
 
 def rerun(evidence: Evidence, plan: Plan, public_number: int, say: Callable[[str], None]) -> Rerun:
@@ -160,12 +160,12 @@ class _Task:
         self._evidence, self._name, self._plan, self._sandboxed, self._say = evidence, name, plan, sandboxed, say
         self._public_number = public_number
         self._task = board_task(evidence.board, name)
-        self._settings = read_json(evidence.files[SETTINGS_FILE], SETTINGS_FILE)[name]
+        self._reported = {seed: run for (task, seed), run in evidence.finished.items() if task == name}
+        self._manifest = next(iter(self._reported.values())).manifest
 
     def rerun(self, twins: bool) -> tuple[RerunTask, list[str]]:
         """What was found, and what of it speaks against the entry."""
-        evidence, name = self._evidence, self._name
-        reported = {seed: run for (task, seed), run in evidence.finished.items() if task == name}
+        name, reported = self._name, self._reported
         again = sorted(reported)[self._draw("again") % len(reported)]
         seeds = self._fresh_seeds("fresh")
         runs = self._train([again, *seeds], None)
@@ -240,15 +240,12 @@ class _Task:
 
     def _job(self, seeds: Sequence[int], twin_seed: int | None) -> dict[str, Any]:
         board, entry = self._evidence.board, self._evidence.entry
-        settings = {
-            name: value for part in ("sizes", "policy", "settings") for name, value in self._settings[part].items()
-        }
         config = {
             "task": self._name,
             "algorithm": entry.algorithm,
             "tier": board.tier,
             "steps": board.tasks[self._name].budget,
-            "settings": {**settings, "devices": 1},
+            "settings": {**self._manifest.sizes, **self._manifest.policy, **self._manifest.settings, "devices": 1},
             "name": entry.slug,
             "precision": board.protocol.precision,
         }
@@ -267,8 +264,7 @@ class _Task:
 
     def _scores(self, task: Task, runs: dict[int, tuple[list[Row], bytes]]) -> tuple[tuple[float, ...], list[str]]:
         """The normalised scores of the policies, evaluated here, and what of the rows is not true of them."""
-        board = self._evidence.board
-        manifest = next(run for (name, _), run in self._evidence.finished.items() if name == self._name).manifest
+        board, manifest = self._evidence.board, self._manifest
         scorer = Scorer(task, board.protocol.episodes, board.protocol.precision)
         problem = scorer.problem(manifest)
         mode = scored_mode(manifest)
@@ -321,10 +317,8 @@ def _first_difference(reported: Sequence[Row], rows: Sequence[Row]) -> str:
     for number, (one, other) in enumerate(zip(_numbers(reported), _numbers(rows), strict=False), start=1):
         for name in one:
             if one[name] != other[name]:
-                return (
-                    f"row {number} reports {name} {one[name]}, trained again on the same kind of machine {other[name]}"
-                )
-    return f"{len(reported)} rows are reported, trained again on the same kind of machine there are {len(rows)}"
+                return f"row {number} reports {name} {one[name]}, trained again on this kind of machine {other[name]}"
+    return f"{len(reported)} rows are reported, trained again on this kind of machine there are {len(rows)}"
 
 
 def _line(name: str, task: RerunTask) -> str:

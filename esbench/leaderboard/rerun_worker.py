@@ -28,11 +28,12 @@ RESULTS = "results"
 
 def work(job: dict[str, Any]) -> None:
     """job: `config`, options of `resolve`; `seeds`; `twin`, the seed of the task's twin, or None for the task."""
-    options = job["config"]
+    options: dict[str, Any] = job["config"]
     # A manifest also has what cannot be set, such as what evosax deploys.
     known = {*setting_names(options["algorithm"]), *field_names(PolicySettings), *field_names(Sizes)}
     settings = {name: value for name, value in options["settings"].items() if name in known}
-    config = resolve(**{**options, "settings": settings}, out="runs")
+    options |= {"settings": settings, "out": "runs"}
+    config = resolve(**options)
     if job["twin"] is not None:
         config = replace(config, task=twin(config.task, job["twin"]))
     reporter = progress(sys.stderr)

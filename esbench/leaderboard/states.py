@@ -15,8 +15,8 @@ MEANING: dict[State, str] = {
 
 
 def state_of(checked: Checked) -> State:
-    """A verification counts for the very files that it was about; one that failed outweighs one that passed. An entry is
-    replayed when all of its policies are."""
+    """A verification counts for the very files that it was about; one that failed outweighs one that passed. An entry
+    is replayed when all of its policies are."""
     if checked.problems or checked.evidence is None:
         return "claimed"
     found = read_verification(checked.evidence.directory)
