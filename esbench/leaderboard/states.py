@@ -1,10 +1,8 @@
 """How far an entry has come: derived from its check and its verification, never stated by anybody."""
 
-from typing import Any
-
 from esbench.leaderboard.check import Checked
-from esbench.leaderboard.entry import VERIFICATION_FILE, EntryDirectory, State
-from esbench.leaderboard.safe_files import read_json
+from esbench.leaderboard.entry import State
+from esbench.leaderboard.verification import read_verification
 
 RANKED: tuple[State, ...] = ("checked", "replayed", "reproduced")
 MEANING: dict[State, str] = {
@@ -17,21 +15,15 @@ MEANING: dict[State, str] = {
 
 
 def state_of(checked: Checked) -> State:
-    """A verification counts for the very files that it was about; one that failed outweighs one that passed."""
+    """A verification counts for the very files that it was about; one that failed outweighs one that passed. An entry
+    is replayed when all of its policies are."""
     if checked.problems or checked.evidence is None:
         return "claimed"
-    passed = _verdicts(checked.evidence.directory)
-    if False in passed.values():
+    found = read_verification(checked.evidence.directory)
+    if found is None:
+        return "checked"
+    if any(verdict is not None and not verdict.passed for verdict in (found.replay, found.rerun)):
         return "disputed"
-    return "reproduced" if "rerun" in passed else "replayed" if "replay" in passed else "checked"
-
-
-def _verdicts(directory: EntryDirectory) -> dict[str, bool]:
-    """Whether the entry passed, by the modes of its verification."""
-    content = directory.files.get(VERIFICATION_FILE)
-    if content is None:
-        return {}
-    stated: Any = read_json(content, str(directory.path / VERIFICATION_FILE))
-    if stated["tree_hash"] != directory.tree_hash:
-        return {}
-    return {mode: stated[mode]["passed"] for mode in ("replay", "rerun") if stated.get(mode)}
+    if found.rerun is not None:
+        return "reproduced"
+    return "replayed" if found.replay is not None and found.replay.complete else "checked"
