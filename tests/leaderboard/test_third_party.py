@@ -37,6 +37,7 @@ def clone(tmp_path):
     clone = tmp_path / "clone"
     for folder in ("esbench", "baselines"):
         shutil.copytree(ROOT / folder, clone / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(ROOT / ".gitignore", clone / ".gitignore")
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "a clone"]):
         who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
         subprocess.run(["git", "-C", str(clone), *who, *arguments], check=True)
