@@ -4,6 +4,7 @@ Everything heavy is imported by the command that needs it, so that `--help` and 
 """
 
 import argparse
+import functools
 import json
 import sys
 import traceback
@@ -71,10 +72,16 @@ _LEADERBOARD_EXAMPLES = """\
 examples:
   esbench leaderboard submit runs --entry entry.toml         pack runs as an entry of leaderboards/, checked
   esbench leaderboard check leaderboards/lite-v1/eggroll     every problem on a line, status 1
+  esbench leaderboard verify leaderboards/lite-v1/eggroll --mode replay --policies runs --public-number 4211
+  esbench leaderboard verify leaderboards/lite-v1/eggroll --mode rerun --public-number 4211
   esbench leaderboard build                                  leaderboards/README.md and index.html
 
 Rules, the form of entry.toml and what each state means: leaderboards/README.md.
 """
+_PUBLIC_NUMBER = "one that nobody knew when the entry was made; fresh seeds come from it (default: drawn)"
+_TWINS = "of rerun: also on each task's twin, as is always done with code of the entry's own"
+_CODE_SECONDS = "of rerun: on the clock, for what is trained on one task (default: 21600)"
+_CODE_MEMORY = "of rerun: of all processes of the entry's code (default: 8192)"
 _SPEED_EXAMPLES = """\
 examples:
   esbench speed                                              the policy alone: 3 x 256, 1024 rows, rank 1
@@ -251,6 +258,16 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     submit.add_argument("runs", nargs="+", metavar="RUNS", help="directories with the runs")
     submit.add_argument("--entry", required=True, metavar="FILE", help="entry.toml: what the entry is")
     submit.add_argument("--boards", default="leaderboards", metavar="DIR", help="default: leaderboards")
+    verify = action("verify", _leaderboard_verify, "try an entry's policies, or its method, on this machine")
+    verify.add_argument("entry", metavar="DIR", help="the entry's directory, in its board's")
+    verify.add_argument("--mode", required=True, metavar="replay|rerun", help="evaluate its policies, or train anew")
+    verify.add_argument("--public-number", type=_whole, metavar="N", help=_PUBLIC_NUMBER)
+    verify.add_argument("--policies", metavar="DIR", help="of replay: a results root with the policies that it lacks")
+    verify.add_argument("--tasks", type=_names, metavar="T,T", help="of rerun: four or more (default: four are drawn)")
+    verify.add_argument("--fresh-seeds", type=_positive, default=3, metavar="N", help="of rerun, a task (default: 3)")
+    verify.add_argument("--twins", action="store_true", help=_TWINS)
+    verify.add_argument("--max-seconds", type=_seconds, default=6 * 3600.0, metavar="S", help=_CODE_SECONDS)
+    verify.add_argument("--max-memory", type=_positive, default=8192, metavar="MIB", help=_CODE_MEMORY)
     build = action("build", _leaderboard_build, "write the ranking and the page of all boards")
     build.add_argument("--check", action="store_true", help="only say what is out of date; status 1")
     build.add_argument("--boards", default="leaderboards", metavar="DIR", help="default: leaderboards")
@@ -621,6 +638,28 @@ def _print_checked(path: Path, checked: "Checked", more: list[str]) -> int:
         f"{len(checked.evidence.finished)} runs, {len(entry.failures)} failed, {aggregate}"
     )
     print(f"tree hash {checked.evidence.directory.tree_hash}")
+    return 0
+
+
+def _leaderboard_verify(arguments: argparse.Namespace) -> int:
+    from esbench.leaderboard.rerun import Plan
+    from esbench.leaderboard.sandbox import Limits
+    from esbench.leaderboard.verify import verify
+
+    path = Path(arguments.entry)
+    policies = None if arguments.policies is None else Path(arguments.policies)
+    limits = Limits.of(arguments.max_seconds, arguments.max_memory * 2**20)
+    plan = Plan(arguments.tasks, arguments.fresh_seeds, arguments.twins, limits)
+    say = functools.partial(print, flush=True)
+    checked, found = verify(path, arguments.mode, arguments.public_number, policies, plan, say)
+    problems = [*checked.problems, *(found.problems if found is not None else [])]
+    for problem in problems:
+        print(f"{path}: {problem}")
+    if problems or found is None:
+        print(f"esbench: {path}: {len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
+        return 1
+    partly = "" if getattr(found, "complete", True) else ", in part: the other policies are not here (--policies DIR)"
+    print(f"{path}: passed its {arguments.mode}{partly}")
     return 0
 
 

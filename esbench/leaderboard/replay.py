@@ -48,12 +48,16 @@ def replay(evidence: Evidence, policies: Path | None, public_number: int, say: C
             at = evidence.entry.policies_address
             hint = f" (they are said to be at {at})" if at else ""
             raise InputError(f"no policy of {task} in the entry: expected --policies DIR with those of its runs{hint}")
-    found = {}
+    found: dict[str, ReplayedTask] = {}
+    problems: list[str] = []
     for task in tasks:
         own = {seed: content for (name, seed), content in contents.items() if name == task}
-        found[task] = _replay_task(evidence, task, own, public_number, 1 - (1 - LEVEL) / len(tasks))
-        say(line(task, found[task]))
+        found[task], wrong = _replay_task(evidence, task, own, public_number, 1 - (1 - LEVEL) / len(tasks))
+        problems += [f"{task}: {problem}" for problem in wrong]
+        say(_line(task, found[task]))
     return Replay(
+        passed=not problems,
+        problems=tuple(problems),
         verified=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=here(board_task(evidence.board, tasks[0])),
         public_number=public_number,
@@ -62,14 +66,13 @@ def replay(evidence: Evidence, policies: Path | None, public_number: int, say: C
     )
 
 
-def line(name: str, task: ReplayedTask) -> str:
+def _line(name: str, task: ReplayedTask) -> str:
     """What was found on a task, for a reader."""
     exact = f"recorded keys differ by {task.difference:.1e}" if task.same_machine else "another kind of machine"
     seeds = f"{len(task.seeds)} seed{'s' if len(task.seeds) > 1 else ''}"
     return (
         f"{name}: {seeds}, {exact}; reported {task.reported:.6g}, on fresh keys {task.fresh:.6g} "
         f"(margin {task.margin:.3g}); smallest edit found: {task.smallest_edit:.3g}"
-        f"{'' if task.problems else ', ok'}"
     )
 
 
@@ -92,7 +95,8 @@ def _content(evidence: Evidence, task: str, seed: int, policies: Path | None) ->
 
 def _replay_task(
     evidence: Evidence, name: str, contents: Mapping[int, bytes], public_number: int, level: float
-) -> ReplayedTask:
+) -> tuple[ReplayedTask, list[str]]:
+    """What was found on one task, and what of it speaks against the entry."""
     board, protocol = evidence.board, evidence.board.protocol
     task = board_task(board, name)
     scorer = Scorer(task, protocol.episodes, protocol.precision)
@@ -139,7 +143,7 @@ def _replay_task(
             f"at most {margin:.3g} apart expected"
         )
     detected = TOLERANCE * scale if not elsewhere else margin + float(stats.t.ppf(POWER, freedom)) * error
-    return ReplayedTask(
+    found = ReplayedTask(
         seeds=tuple(contents),
         same_machine=not elsewhere,
         difference=largest,
@@ -147,8 +151,8 @@ def _replay_task(
         fresh=fresh_mean,
         margin=margin,
         smallest_edit=detected,
-        problems=tuple(problems),
     )
+    return found, problems
 
 
 def score_row(run: RunDirectory) -> Row:

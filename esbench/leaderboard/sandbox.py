@@ -42,6 +42,11 @@ class Limits:
     disk: int = 2**30
     processes: int = 64
 
+    @classmethod
+    def of(cls, seconds: float, memory: int) -> "Limits":
+        """Those of a rerun: CPU seconds are for all cores."""
+        return cls(seconds=seconds, cpu_seconds=int(seconds * (os.cpu_count() or 1)) + 1, memory=memory)
+
 
 @dataclass(frozen=True)
 class Outcome:

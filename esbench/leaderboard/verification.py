@@ -1,14 +1,14 @@
-"""verification.json: what `esbench leaderboard verify` found about an entry, and the state that follows from it."""
+"""verification.json: what `esbench leaderboard verify` found about an entry."""
 
 import hashlib
 import json
 import os
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from esbench.errors import InputError
-from esbench.leaderboard.entry import VERIFICATION_FILE, EntryDirectory, Sha256, State
+from esbench.leaderboard.entry import VERIFICATION_FILE, EntryDirectory, Sha256
 from esbench.leaderboard.safe_files import read_json
 from esbench.results.records import Device
 
@@ -32,7 +32,7 @@ class ReplayedTask(_Part):
     that returns on the recorded keys must be equal. difference: the largest there between a reported number and its
     own, relative to the mean size of an episode's return. reported, fresh: means over seeds of the reported returns and
     of those on fresh keys. margin: how far these two may lie apart. smallest_edit: of a reported return, what would
-    have been found: always on the same machine, else in nine of ten cases.
+    have been found: always on the same machine; elsewhere an edit of the mean over seeds, nine times in ten.
     """
 
     seeds: tuple[int, ...]
@@ -42,28 +42,14 @@ class ReplayedTask(_Part):
     fresh: float
     margin: float
     smallest_edit: float
-    problems: tuple[str, ...] = ()
-
-
-class Replay(_Part):
-    """complete: whether every run's policy was there. problems: none of an entry that passed."""
-
-    verified: str
-    machine: Machine
-    public_number: int
-    complete: bool
-    tasks: dict[str, ReplayedTask]
-
-    @property
-    def problems(self) -> list[str]:
-        return [f"{name}: {problem}" for name, task in self.tasks.items() for problem in task.problems]
 
 
 class RerunTask(_Part):
     """A task, trained anew.
 
     again: the reported seed that was run again. same_machine: whether its rows must be equal. equal: whether they are.
-    seeds: fresh ones. reported, fresh: normalised scores, of the entry's seeds and of the fresh ones.
+    seeds: fresh ones. reported, fresh: normalised scores of the entry's seeds and of the fresh ones. twin: of the same
+    number of other fresh seeds on the task's twin, None where none was trained.
     """
 
     again: int
@@ -72,39 +58,48 @@ class RerunTask(_Part):
     seeds: tuple[int, ...]
     reported: tuple[float, ...]
     fresh: tuple[float, ...]
-    problems: tuple[str, ...] = ()
+    twin: tuple[float, ...] | None = None
 
 
-class Rerun(_Part):
-    """p_value: of "fresh runs are worse than reported ones", pooled over the tasks; None where a run failed. twins,
-    twin_p_value: normalised scores of fresh seeds on each task's twin, and their p-value; None without twins."""
+class _Verdict(_Part):
+    """problems: what speaks against the entry, one line each. passed: whether nothing does. verified: when, UTC."""
 
+    passed: bool
+    problems: tuple[str, ...]
     verified: str
     machine: Machine
     public_number: int
+
+    @model_validator(mode="after")
+    def _follows(self) -> Self:
+        if self.passed != (not self.problems):
+            raise ValueError("passed is whether there are no problems")
+        return self
+
+
+class Replay(_Verdict):
+    """complete: whether every run's policy was there."""
+
+    complete: bool
+    tasks: dict[str, ReplayedTask]
+
+
+class Rerun(_Verdict):
+    """sandbox: whether the runs were in one. p_value: of "fresh runs are worse than reported ones", pooled over the
+    tasks; twin_p_value: of the same on their twins, None without twins. An entry is rejected at `alpha`."""
+
     sandbox: bool
     alpha: float
     tasks: dict[str, RerunTask]
-    p_value: float | None
-    twins: dict[str, tuple[float, ...]] | None = None
+    p_value: float
     twin_p_value: float | None = None
-    failures: tuple[str, ...] = ()
-
-    @property
-    def problems(self) -> list[str]:
-        found = list(self.failures)
-        found += [f"{name}: {problem}" for name, task in self.tasks.items() for problem in task.problems]
-        for what, p_value in (("fresh seeds", self.p_value), ("fresh seeds on the tasks' twins", self.twin_p_value)):
-            if p_value is not None and p_value <= self.alpha:
-                found.append(f"{what} do worse than the reported ones: p {p_value:.2g}, at most {self.alpha:g}")
-        return found
 
 
 class Verification(_Part):
-    """tree: the entry's tree hash; of an entry that has another one, this says nothing."""
+    """tree_hash: the entry's; of an entry that has another one, this says nothing."""
 
     schema_version: Literal[1] = 1
-    tree: Sha256
+    tree_hash: Sha256
     replay: Replay | None = None
     rerun: Rerun | None = None
 
@@ -124,7 +119,7 @@ def read_verification(directory: EntryDirectory) -> Verification | None:
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    return found if found.tree == directory.tree_hash else None
+    return found if found.tree_hash == directory.tree_hash else None
 
 
 def write_verification(directory: EntryDirectory, found: Replay | Rerun) -> None:
@@ -134,7 +129,7 @@ def write_verification(directory: EntryDirectory, found: Replay | Rerun) -> None
     except InputError:
         before = None
     field = "replay" if isinstance(found, Replay) else "rerun"
-    verification = (before or Verification(tree=directory.tree_hash)).model_copy(update={field: found})
+    verification = (before or Verification(tree_hash=directory.tree_hash)).model_copy(update={field: found})
     text = json.dumps(verification.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     file = directory.path / VERIFICATION_FILE
     partial = file.with_name(f"{VERIFICATION_FILE}.partial")
@@ -145,20 +140,6 @@ def write_verification(directory: EntryDirectory, found: Replay | Rerun) -> None
         raise InputError(f"cannot write {file}: {error.strerror}") from error
     finally:
         partial.unlink(missing_ok=True)
-
-
-def state(checked: bool, verification: Verification | None) -> State:
-    """An entry's state. checked: whether its check finds nothing. verification: as `read_verification` gives it."""
-    if not checked:
-        return "claimed"
-    if verification is None:
-        return "checked"
-    found = [part for part in (verification.replay, verification.rerun) if part is not None]
-    if any(part.problems for part in found):
-        return "disputed"
-    if verification.rerun is not None:
-        return "reproduced"
-    return "replayed" if verification.replay is not None and verification.replay.complete else "checked"
 
 
 def draw(directory: EntryDirectory, public_number: int, purpose: str) -> int:
