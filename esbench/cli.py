@@ -193,6 +193,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         sub.add_argument("--set", action="extend", nargs="+", default=[], metavar="NAME=VALUE", help=_SET)
         sub.add_argument("--devices", type=_whole, metavar="N", help=_DEVICES)
         sub.add_argument("--precision", default="float32", help="of matrix products (default: float32)")
+        sub.add_argument("--name", metavar="LABEL", help="directory of the runs (default: the algorithm's name)")
         sub.add_argument("--out", default="runs", metavar="DIR", help="results root (default: runs)")
         sub.add_argument("--log", metavar="tensorboard|wandb", help="send rows there too, off the training clock")
         sub.add_argument("--checkpoint-seconds", type=_seconds, default=60.0, metavar="S", help=_CHECKPOINT_SECONDS)
@@ -210,7 +211,6 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     run.add_argument("--algorithm", required=True, metavar="A", help="a name, evosax:NAME, or path/to/file.py:Class")
     run.add_argument("--seed", type=_whole, default=0, metavar="N", help="default: 0")
     add_settings(run)
-    run.add_argument("--name", metavar="LABEL", help="directory of the run (default: the algorithm's name)")
     run.add_argument("--resume", action="store_true", help="go on with the run that is there and unfinished")
     run.add_argument("--max-seconds", type=_seconds, metavar="S", help=_MAX_SECONDS)
     run.add_argument("-v", "--verbose", action="store_true", help=_VERBOSE)
@@ -449,6 +449,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         "steps": arguments.steps,
         "preset": arguments.preset,
         "settings": _settings(arguments.set),
+        "name": arguments.name,
         "precision": arguments.precision,
         "devices": arguments.devices,
         "out": arguments.out,
@@ -458,7 +459,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 def _run(arguments: argparse.Namespace) -> int:
     from esbench.experiment.config import resolve
 
-    config = resolve(arguments.task, arguments.algorithm, name=arguments.name, **_options(arguments))
+    config = resolve(arguments.task, arguments.algorithm, **_options(arguments))
     if arguments.dry_run:
         from esbench.experiment import sinks
         from esbench.experiment.dry_run import plan

@@ -91,6 +91,7 @@ class EvolutionLoop:
         population, strategy = self.ask(key, state.strategy)
         evaluation, objective = self.objective.evaluate(stream(key, "evaluate"), state.objective, population)
         fitness, nonfinite = finite(evaluation.fitness)
+        known = jnp.where(nonfinite < len(fitness), fitness, jnp.nan)  # a row has no value where no member has one
         told = fitness if evaluation.group is None else within_groups(fitness, evaluation.group)
         strategy = self.checked.tell(stream(key, "tell"), strategy, population, told)
         metrics = StepMetrics(
@@ -98,8 +99,8 @@ class EvolutionLoop:
             computed_steps=evaluation.computed_steps,
             sequential_steps=evaluation.sequential_steps,
             training={
-                "fitness_mean": fitness.mean(),
-                "fitness_max": fitness.max(),
+                "fitness_mean": known.mean(),
+                "fitness_max": known.max(),
                 "nonfinite_members": nonfinite,
                 **{name: getattr(strategy, name) for name in ("sigma", "learning_rate") if hasattr(strategy, name)},
             },

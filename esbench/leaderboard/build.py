@@ -18,8 +18,9 @@ PAGE = "index.html"
 BEGIN = "<!-- ranking: written by `esbench leaderboard build`, not by hand -->"
 END = "<!-- end of the ranking -->"
 
-LONG = ("Name", "Authors", "Hardware", "Search space", "Prior knowledge", "Why")
-"""Columns of whole sentences, which wrap."""
+LONG = ("Search space", "Prior knowledge")
+WRAPPING = ("Name", "Authors", "Hardware", "Why", *LONG)
+"""Columns of words that wrap; those of whole sentences are wider."""
 
 
 def build(boards: Path) -> dict[str, str]:
@@ -94,4 +95,5 @@ def page(ranked: Sequence[RankedBoard]) -> str:
         boards=[(one, overview(one), headline_tables(one), detail_tables(one)) for one in ranked],
         meaning=MEANING,
         long=LONG,
+        wrapping=WRAPPING,
     )

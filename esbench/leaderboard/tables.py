@@ -1,5 +1,6 @@
 """The tables of a board, in the report's own form: for the README and for the page."""
 
+import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -15,14 +16,17 @@ _NO_FRAME = pd.DataFrame()  # the rows themselves are the data
 def overview(ranked: RankedBoard) -> str:
     """What the board is, in a paragraph."""
     board = ranked.board
-    tasks = list(board.tasks.values())
-    seeds = sorted({len(task.seeds) for task in tasks})
+    budgets = sorted({task.budget for task in board.tasks.values()})
+    seeds = sorted({len(task.seeds) for task in board.tasks.values()})
     return (
-        f"{len(tasks)} tasks, {' to '.join(map(str, sorted({seeds[0], seeds[-1]})))} seeds each; budgets of "
-        f"{min(task.budget for task in tasks):,} to {max(task.budget for task in tasks):,} useful steps; "
+        f"{len(board.tasks)} tasks, {_span(seeds)} seeds each; budgets of {_span(budgets)} useful steps; "
         f"{board.protocol.episodes} episodes an evaluation; matrix products in {board.protocol.precision}; "
         f"jax {' or '.join(board.versions['jax'])}."
     )
+
+
+def _span(values: Sequence[int]) -> str:
+    return f"{values[0]:,}" if len(values) == 1 else f"{values[0]:,} to {values[-1]:,}"
 
 
 def headline_tables(ranked: RankedBoard) -> list[Table]:
@@ -68,7 +72,7 @@ def _ranking_table(
     ]
     if hardware is not None:
         notes = ["After the training seconds of each task's quickest run in this table."]
-    kind = "steps" if hardware is None else "seconds"
+    kind = "steps" if hardware is None else re.sub(r"[^a-z0-9]+", "-", f"seconds-{hardware}".lower()).strip("-")
     return Table(
         f"{ranked.board.name}-{ranking.track}-{kind}",
         f"{ranked.board.name}, track {ranking.track}, at {at}",

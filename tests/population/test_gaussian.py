@@ -93,10 +93,11 @@ def test_a_members_kernel_noise_has_the_rank(rank):
     assert [int(np.linalg.matrix_rank(e, tol=1e-4)) for e in noise] == [rank] * 4
 
 
+@pytest.mark.parametrize("size", [64, 63])  # of an odd size, the last member is alone
 @pytest.mark.parametrize("antithetic", [True, False])
 @pytest.mark.parametrize("rank", [None, 1, 3])
-def test_weighted_sum_is_the_sum_over_members(rank, antithetic):
-    members = population(rank, antithetic=antithetic)
+def test_weighted_sum_is_the_sum_over_members(rank, antithetic, size):
+    members = population(rank, size=size, antithetic=antithetic)
     weights = jax.random.normal(jax.random.key(5), (members.size,))
     expected = jax.tree.map(lambda leaf: jnp.tensordot(weights, leaf, 1), dense_noise(members))
     total = members.weighted_sum(weights)
