@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from esbench.algorithms.built_in import EVOSAX
 from esbench.errors import InputError
 from esbench.experiment import provenance
 from esbench.leaderboard.board import Board
@@ -43,6 +44,8 @@ def differences(manifest: Manifest, machine: Machine, packages: set[str]) -> lis
     """What of a run's machine is not this one's, in words: the device, and versions of the `packages` that compute
     rows. Equal numbers are expected where there is nothing."""
     there, now = manifest.versions, machine.versions
+    if not manifest.algorithm.startswith(EVOSAX):
+        packages = packages - {"evosax"}
     found = [
         f"{name} {there.get(name, 'absent')} there and {now.get(name, 'absent')} here"
         for name in sorted(packages & {*there, *now})
