@@ -59,7 +59,8 @@ class RunConfig:
     @property
     def episodes(self) -> int:
         """Fresh episodes of an evaluation, in each mode."""
-        return SMOKE_EPISODES if self.tier == "smoke" else EPISODES
+        in_tier = {"smoke": SMOKE_EPISODES, "lite": self.task.spec.lite_episodes}
+        return in_tier.get(self.tier, EPISODES)
 
     @property
     def settings(self) -> dict[str, Any]:

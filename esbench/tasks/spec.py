@@ -40,6 +40,7 @@ class TaskSpec:
     which an episode is truncated. `requires` is the pinned requirement of the suite. Anchors are None until known.
     `score_scale` is the scale on which scores are read between the anchors: "log2" where returns double.
     `reward_threshold` is the return at which the task's authors call it solved, None where they state none.
+    `lite_episodes` are those of an evaluation in the lite tier: fewer where 128 would take longer than the training.
     """
 
     id: str
@@ -56,6 +57,7 @@ class TaskSpec:
     reference: Anchor | None = None
     score_scale: ScoreScale = "linear"
     reward_threshold: float | None = None
+    lite_episodes: int = 128
 
     def __post_init__(self):
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*-v\d+", self.id):
