@@ -26,10 +26,7 @@ def protocol(board: Board, run: RunDirectory) -> Iterator[str]:
     """The manifest says what the board says."""
     manifest = run.manifest
     task = board.tasks[manifest.task["id"]]
-    if manifest.task != task.spec:
-        names = sorted(
-            name for name in {**manifest.task, **task.spec} if manifest.task.get(name) != task.spec.get(name)
-        )
+    if names := task.unlike(manifest.task):
         yield f"the task is not the board's: {', '.join(names)}"
     for name, value, expected in (
         ("tier", manifest.tier, board.tier),
@@ -40,9 +37,9 @@ def protocol(board: Board, run: RunDirectory) -> Iterator[str]:
             yield f"{name} {value!r}: the board's is {expected!r}"
     if (mode := _action_mode(manifest)) not in (None, manifest.action_mode):
         yield f"action mode {manifest.action_mode!r}: by its settings it is {mode!r}"
-    episodes = sorted({row.episodes for row in run.rows} - {board.protocol.episodes})
+    episodes = sorted({row.episodes for row in run.rows} - {task.episodes})
     if episodes:
-        yield f"evaluations of {', '.join(map(str, episodes))} episodes: the board's are of {board.protocol.episodes}"
+        yield f"evaluations of {', '.join(map(str, episodes))} episodes: the board's are of {task.episodes}"
 
 
 def _action_mode(manifest: Manifest) -> str | None:

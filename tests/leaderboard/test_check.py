@@ -219,6 +219,16 @@ def test_another_task_under_the_same_name(entry):
     assert found(entry, "CartPole-v1/seed-1: the task is not the board's: random")
 
 
+def test_better_words_about_a_task_leave_it_the_board_s(entry):
+    run = entry / RUN
+    manifest = RunDirectory.open(run).manifest
+    changed = manifest.model_copy(update={"task": {**manifest.task, "description": "Told better."}})
+    new = {"task": changed.task, "config_hash": config_hash_of(changed)}
+    edit_rows(run, lambda values: values.update(new), line=0)
+    repack(entry)
+    assert problems(entry) == []
+
+
 def test_rows_of_another_protocol(entry):
     edit_rows(entry / RUN, lambda row: row.update(episodes=16, distinct_episodes=10))
     repack(entry)
