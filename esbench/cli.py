@@ -627,7 +627,8 @@ def _print_checked(path: Path, checked: "Checked", more: list[str]) -> int:
 
     problems = [*checked.problems, *more]
     for problem in problems:
-        print(f"{path}: {problem}")
+        # What strangers wrote must not speak to the terminal.
+        print(f"{path}: {''.join(letter if letter.isprintable() else '?' for letter in problem)}")
     if problems or checked.evidence is None:
         print(f"esbench: {path}: {len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
         return 1
@@ -654,7 +655,8 @@ def _leaderboard_verify(arguments: argparse.Namespace) -> int:
     checked, found = verify(path, arguments.mode, arguments.public_number, policies, plan, say)
     problems = [*checked.problems, *(found.problems if found is not None else [])]
     for problem in problems:
-        print(f"{path}: {problem}")
+        # What strangers wrote must not speak to the terminal.
+        print(f"{path}: {''.join(letter if letter.isprintable() else '?' for letter in problem)}")
     if problems or found is None:
         print(f"esbench: {path}: {len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
         return 1
@@ -673,8 +675,11 @@ def _leaderboard_build(arguments: argparse.Namespace) -> int:
         for name in changed:
             print(f"{boards / name}: not what the entries give; run `esbench leaderboard build`")
         return 1 if changed else 0
-    for name in changed:
-        (boards / name).write_text(files[name], encoding="utf-8")
+    try:
+        for name in changed:
+            (boards / name).write_text(files[name], encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {error.filename}: {error.strerror}") from error
     print(f"{boards}: {', '.join(changed) or 'nothing'} written")
     return 0
 

@@ -26,10 +26,6 @@ from esbench.tasks.spec import TIERS
 PRECISIONS = ("float32", "tensorfloat32", "bfloat16", "default")
 MAX_SEED = 2**32 - 1
 
-EPISODES = 128
-# The smoke tier proves that a run works; its scores are not read, and 128 episodes of Craftax take minutes.
-SMOKE_EPISODES = 16
-
 
 @dataclass(frozen=True)
 class RunConfig:
@@ -59,7 +55,7 @@ class RunConfig:
     @property
     def episodes(self) -> int:
         """Fresh episodes of an evaluation, in each mode."""
-        return SMOKE_EPISODES if self.tier == "smoke" else EPISODES
+        return self.task.spec.episodes(self.tier)
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -33,19 +33,20 @@ class _Part(BaseModel):
 
 class Protocol(_Part):
     """How runs are scored. rows: after the first, one per this share of the budget. overshoot: by how much of the
-    budget the score's row may be past it. episodes: of an evaluation. precision: of matrix products."""
+    budget the score's row may be past it. precision: of matrix products."""
 
     rows: int = 20
     overshoot: float = 0.02
-    episodes: int = 128
     precision: str = "float32"
 
 
 class BoardTask(_Part):
-    """spec: TaskSpec.to_json(), anchors included. budget: useful environment steps of training."""
+    """spec: TaskSpec.to_json(), anchors included. budget: useful environment steps of training. episodes: of an
+    evaluation."""
 
     spec: dict[str, Any]
     budget: int
+    episodes: int
     seeds: tuple[int, ...] = SEEDS
 
     @field_validator("spec")
@@ -62,6 +63,22 @@ class BoardTask(_Part):
     @property
     def task(self) -> TaskSpec:
         return TaskSpec.from_json(self.spec)
+
+    def unlike(self, spec: dict[str, Any]) -> list[str]:
+        """The names of what another spec, as in a manifest, has otherwise of what returns and scores depend on. Words
+        about a task may be improved while its board is frozen."""
+        ours, theirs = ({**one, **_values(one)} for one in (self.spec, spec))
+        return [name for name in (*_SAME_TASK, *_ANCHORS) if ours.get(name) != theirs.get(name)]
+
+
+_SAME_TASK = ("id", "suite", "source_id", "max_episode_steps", "action_kind", "requires", "score_scale")
+_ANCHORS = ("random", "reference")
+
+
+def _values(spec: dict[str, Any]) -> dict[str, Any]:
+    """The anchors as numbers; None where there is none."""
+    anchors = {name: spec.get(name) for name in _ANCHORS}
+    return {name: anchor.get("value") if isinstance(anchor, dict) else None for name, anchor in anchors.items()}
 
 
 class Board(_Part):
@@ -97,7 +114,6 @@ def make_board(
     lock: str,
     specs: tuple[TaskSpec, ...] = CATALOGUE,
     seeds: tuple[int, ...] = SEEDS,
-    protocol: Protocol | None = None,
 ) -> Board:
     """The board of a tier: every task with its budget there. lock: the text of `requirements.lock`."""
     if tier not in TIERS:
@@ -107,9 +123,12 @@ def make_board(
         version=version,
         tier=cast(Tier, tier),
         tasks={
-            spec.id: BoardTask(spec=spec.to_json(), budget=getattr(spec.budgets, tier), seeds=seeds) for spec in specs
+            spec.id: BoardTask(
+                spec=spec.to_json(), budget=getattr(spec.budgets, tier), episodes=spec.episodes(tier), seeds=seeds
+            )
+            for spec in specs
         },
-        protocol=protocol or Protocol(episodes=16 if tier == "smoke" else 128),
+        protocol=Protocol(),
         versions=versions,
         versions_sha256=digest(versions),
     )

@@ -34,24 +34,26 @@ from esbench.leaderboard.entry import (
     run_key,
 )
 from esbench.leaderboard.run_checks import COUNTERS, RUN_CHECKS
-from esbench.leaderboard.safe_files import read_json
+from esbench.leaderboard.safe_files import MAX_FILE_BYTES, read_json
 from esbench.leaderboard.scores import entry_scores
 from esbench.plugins import names_a_file
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, DamagedRunError, RunDirectory
 
 _RUN_FILE = re.compile(rf"{RUNS}/([^/]+)/seed-(0|[1-9]\d*)/({re.escape(ROWS_FILE)}|{re.escape(POLICY_FILE)})")
+_TICK = re.compile(rb'"train_seconds": (\d{1,20}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?)[,}]')
 _LARGEST = 2**53
 """Of a counter: all above cannot be told apart as floats."""
 
 
 @dataclass
 class Evidence:
-    """An entry, its board, and its runs by task and seed, as far as they can be read. damaged: what is wrong with the
-    others, by `<task>/seed-<n>`."""
+    """An entry, its board, where the board's other entries are, and its runs by task and seed, as far as they can be
+    read. damaged: what is wrong with the other runs, by `<task>/seed-<n>`."""
 
     board: Board
     directory: EntryDirectory
+    others: Path
     runs: dict[tuple[str, int], RunDirectory] = field(default_factory=dict)
     damaged: dict[str, str] = field(default_factory=dict)
 
@@ -87,8 +89,9 @@ class Checked:
     evidence: Evidence | None
 
 
-def check(path: Path) -> Checked:
-    """Checks the entry in the directory `path`, which lies in its board's.
+def check(path: Path, others: Path | None = None) -> Checked:
+    """Checks the entry in the directory `path`, which lies in its board's. others: the directory of the other entries,
+    where it is not the same.
 
     InputError where the entry or its board cannot be read: no directory, links, files that are too large or too many,
     text that is not UTF-8, JSON that is nested too deep, paths that lead outside.
@@ -98,16 +101,16 @@ def check(path: Path) -> Checked:
         directory = read_entry(path)
     except SchemaError as error:
         return Checked(error.problems, None)
-    evidence = gather(board, directory)
+    evidence = gather(board, directory, others)
     problems = [problem for one in ENTRY_CHECKS for problem in one(evidence)]
     for (task, seed), run in evidence.runs.items():
         problems += [f"{run_key(task, seed)}: {problem}" for one in RUN_CHECKS for problem in one(evidence.board, run)]
     return Checked(problems, evidence)
 
 
-def gather(board: Board, directory: EntryDirectory) -> Evidence:
+def gather(board: Board, directory: EntryDirectory, others: Path | None = None) -> Evidence:
     """Reads the runs of an entry."""
-    evidence = Evidence(board, directory)
+    evidence = Evidence(board, directory, others or directory.board)
     for name, content in directory.files.items():
         match = _RUN_FILE.fullmatch(name)
         if match is None or match[3] != ROWS_FILE:
@@ -133,7 +136,10 @@ def _open(board: Board, directory: EntryDirectory, task: str, seed: int) -> RunD
         raise DamagedRunError(f"its manifest is of seed {run.manifest.seed}")
     if run.cut_off or not run.rows:
         raise DamagedRunError("its last line is cut off" if run.cut_off else "it has no rows")
-    numbers = [run.manifest.parameters, *(getattr(row, name) for row in run.rows for name in COUNTERS)]
+    manifest = run.manifest
+    numbers = [manifest.parameters, manifest.device.count, manifest.budget]
+    numbers += [abs(count) for count in manifest.settings.values() if type(count) is int]
+    numbers += [getattr(row, name) for row in run.rows for name in COUNTERS]
     if min(numbers) < 0 or max(numbers) > _LARGEST:
         raise DamagedRunError("a count is below 0 or above 2^53")
     return run
@@ -146,7 +152,7 @@ def names(found: Evidence) -> Iterator[str]:
         yield f"{ENTRY_FILE}: board {entry.board!r}, but it lies in {found.board.name}"
     if entry.slug != path.name:
         yield f"{ENTRY_FILE}: slug {entry.slug!r}, but its directory is {path.name!r}"
-    for other in sorted(path.parent.iterdir()):
+    for other in sorted(found.others.iterdir()):
         if other.name != path.name and other.name.lower() == path.name.lower():
             yield f"its directory differs from {other.name!r} in capitals only"
 
@@ -276,6 +282,19 @@ def _returns(run: RunDirectory) -> list[tuple[float, float, float]]:
     return [(row.return_std, row.return_mean_greedy, row.return_mean_sample) for row in run.rows]
 
 
+def borrowed(found: Evidence) -> Iterator[str]:
+    """No run is one of another entry of the board."""
+    own = {(task, tick): run_key(task, seed) for (task, seed), run in found.runs.items() for tick in _ticks(run)}
+    for file in sorted(found.others.glob(f"*/{RUNS}/*/*/{ROWS_FILE}")):
+        slug, _, task, seed = file.relative_to(found.others).parts[:4]
+        if slug == found.directory.path.resolve().name or file.is_symlink():
+            continue
+        with open(file, "rb") as opened:
+            ticks = map(float, _TICK.findall(opened.read(MAX_FILE_BYTES)))
+        if same := next((own[task, tick] for tick in ticks if (task, tick) in own), None):
+            yield f"{same}: the clock is that of {slug}'s {task}/{seed} to the last digit"
+
+
 def derived(found: Evidence) -> Iterator[str]:
     """Kinds of hardware, commits and scores are those of the runs."""
     entry, runs = found.entry, found.runs.values()
@@ -359,6 +378,7 @@ ENTRY_CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     settings,
     tuning,
     copies,
+    borrowed,
     derived,
     hashes,
     policies,

@@ -99,7 +99,8 @@ def _replay_task(
     """What was found on one task, and what of it speaks against the entry."""
     board, protocol = evidence.board, evidence.board.protocol
     task = board_task(board, name)
-    scorer = Scorer(task, protocol.episodes, protocol.precision)
+    episodes = board.tasks[name].episodes
+    scorer = Scorer(task, episodes, protocol.precision)
     machine = here(task)
     problems: list[str] = []
     largest, elsewhere, scale = 0.0, False, 0.0
@@ -132,8 +133,8 @@ def _replay_task(
     if not reported:
         raise InputError(f"{name}: none of its policies has finite returns")
     # Two means of so many episodes each, over seeds; on the run's episodes and on fresh ones the policy is the same.
-    error = math.sqrt(2 * sum(variances) / protocol.episodes) / len(variances)
-    freedom = len(variances) * (2 * protocol.episodes - 1)
+    error = math.sqrt(2 * sum(variances) / episodes) / len(variances)
+    freedom = len(variances) * (2 * episodes - 1)
     quantile = float(stats.t.ppf((1 + level) / 2, freedom))
     margin = quantile * error + TOLERANCE * scale
     mean, fresh_mean = float(np.mean(reported)), float(np.mean(fresh))

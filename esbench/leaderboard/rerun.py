@@ -265,7 +265,7 @@ class _Task:
     def _scores(self, task: Task, runs: dict[int, tuple[list[Row], bytes]]) -> tuple[tuple[float, ...], list[str]]:
         """The normalised scores of the policies, evaluated here, and what of the rows is not true of them."""
         board, manifest = self._evidence.board, self._manifest
-        scorer = Scorer(task, board.protocol.episodes, board.protocol.precision)
+        scorer = Scorer(task, board.tasks[self._name].episodes, board.protocol.precision)
         problem = scorer.problem(manifest)
         mode = scored_mode(manifest)
         scores, problems = [], []

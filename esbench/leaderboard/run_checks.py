@@ -5,7 +5,6 @@ import itertools
 import math
 import statistics
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from esbench.algorithms.built_in import EVOSAX
 from esbench.algorithms.step_sizes import generation_steps
@@ -27,10 +26,7 @@ def protocol(board: Board, run: RunDirectory) -> Iterator[str]:
     """The manifest says what the board says."""
     manifest = run.manifest
     task = board.tasks[manifest.task["id"]]
-    if manifest.task != task.spec:
-        names = sorted(
-            name for name in {**manifest.task, **task.spec} if manifest.task.get(name) != task.spec.get(name)
-        )
+    if names := task.unlike(manifest.task):
         yield f"the task is not the board's: {', '.join(names)}"
     for name, value, expected in (
         ("tier", manifest.tier, board.tier),
@@ -41,9 +37,9 @@ def protocol(board: Board, run: RunDirectory) -> Iterator[str]:
             yield f"{name} {value!r}: the board's is {expected!r}"
     if (mode := _action_mode(manifest)) not in (None, manifest.action_mode):
         yield f"action mode {manifest.action_mode!r}: by its settings it is {mode!r}"
-    episodes = sorted({row.episodes for row in run.rows} - {board.protocol.episodes})
+    episodes = sorted({row.episodes for row in run.rows} - {task.episodes})
     if episodes:
-        yield f"evaluations of {', '.join(map(str, episodes))} episodes: the board's are of {board.protocol.episodes}"
+        yield f"evaluations of {', '.join(map(str, episodes))} episodes: the board's are of {task.episodes}"
 
 
 def _action_mode(manifest: Manifest) -> str | None:
@@ -107,18 +103,36 @@ def shares(board: Board, run: RunDirectory) -> Iterator[str]:
     last = run.rows[-1]
     if last.useful_steps < budget:
         yield f"it ends at {last.useful_steps:,} of {budget:,} steps"
-    beyond, step = last.useful_steps - budget, _largest_step(run.manifest.settings, task.task.max_episode_steps)
-    if step is not None and beyond >= step:
-        yield f"budget overrun: {beyond:,} steps past the budget, more than one step of training takes ({step:,})"
+    beyond, bounds = last.useful_steps - budget, _step_bounds(run.manifest, task.task.max_episode_steps)
+    if bounds is not None and beyond >= bounds[1]:
+        yield f"budget overrun: {beyond:,} steps past the budget, more than one step of training takes ({bounds[1]:,})"
 
 
-def _largest_step(settings: dict[str, Any], cap: int) -> int | None:
-    """The most useful steps that one step of the algorithm can take; None where its settings do not tell."""
+def work(board: Board, run: RunDirectory) -> Iterator[str]:
+    """So many generations, or updates, take no fewer and no more useful steps than the rows have."""
+    bounds = _step_bounds(run.manifest, board.tasks[run.manifest.task["id"]].task.max_episode_steps)
+    if bounds is None:
+        return
+    for number, row in enumerate(run.rows, start=1):
+        fewest, most = (bound * row.generation for bound in bounds)
+        if not fewest <= row.useful_steps <= most:
+            yield (
+                f"row {number}: {row.useful_steps:,} useful steps after {row.generation:,} steps of training, which "
+                f"take {fewest:,} to {most:,}"
+            )
+
+
+def _step_bounds(manifest: Manifest, cap: int) -> tuple[int, int] | None:
+    """The fewest and the most useful steps that one step of training takes; None for an algorithm that is neither in
+    the evolution loop nor PPO, since its settings can mean anything."""
+    strategy = {"pop_size", "n_parallel_evaluations", "deterministic_policy"} <= manifest.settings.keys()
+    if not (strategy or manifest.algorithm == "ppo"):
+        return None
     try:
-        fewest = generation_steps(settings)
+        fewest = generation_steps(manifest.settings)
     except (TypeError, ValueError):  # a stranger's settings can be anything
         return None
-    return fewest if fewest is None or "num_steps" in settings else fewest * cap
+    return None if fewest is None else (fewest, fewest * cap if strategy else fewest)
 
 
 def final_row(board: Board, run: RunDirectory) -> Iterator[str]:
@@ -179,6 +193,7 @@ RUN_CHECKS: tuple[Callable[[Board, RunDirectory], Iterator[str]], ...] = (
     provenance,
     counters,
     shares,
+    work,
     final_row,
     returns,
     pace,

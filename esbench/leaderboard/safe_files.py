@@ -1,6 +1,7 @@
 """Reading a directory that somebody else filled: whole, once, within limits, and nothing but plain files of its own."""
 
 import json
+import math
 import os
 import re
 import stat
@@ -106,7 +107,7 @@ def read_json(content: bytes, where: str) -> Any:
     if deepest > MAX_DEPTH:
         raise InputError(f"{where} is nested {deepest} deep: expected at most {MAX_DEPTH}")
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is not JSON: {error}") from error
 
@@ -117,6 +118,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise ValueError(f"{next(name for name in names if names.count(name) > 1)!r} is there twice")
     return values
+
+
+def _finite(text: str) -> float:
+    if math.isinf(value := float(text)):
+        raise ValueError(f"{text} is larger than any float")
+    return value
 
 
 def _constant(name: str) -> None:

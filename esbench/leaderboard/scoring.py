@@ -28,7 +28,7 @@ MAX_WIDTH = 2**14
 def board_task(board: Board, name: str) -> Task:
     """The task of the catalogue that the board means; InputError where this esbench has another version of it."""
     task = registry.task(name)
-    if task.spec.to_json() != board.tasks[name].spec:
+    if board.tasks[name].unlike(task.spec.to_json()):
         raise InputError(f"{name} is another task here than on {board.name}: use the esbench of that board")
     return task
 

@@ -55,9 +55,8 @@ def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
     declared = read_declaration(declaration)
     board = read_board(boards / declared.board)
     target = boards / declared.board / declared.slug
-    for other in target.parent.iterdir():
-        if other.name.lower() == target.name.lower():
-            raise InputError(f"{other} is there already: a method has one entry; remove it first to replace it")
+    if target.exists():
+        raise InputError(f"{target} is there already: a method has one entry; remove it first to replace it")
     found = [run for run in load_runs(*runs) if (run.manifest.tier, run.manifest.name) == (board.tier, declared.slug)]
     if not found:
         raise InputError(
@@ -65,17 +64,33 @@ def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
             "slug is the name of the runs' directories"
         )
     packed = _choose(board, found)
-    with TemporaryDirectory(dir=boards, prefix=".submit-") as folder:
-        # Beside a copy of the board's spec, so that the check sees it where it will be.
-        place = Path(folder) / board.name
-        place.mkdir()
-        shutil.copyfile(boards / board.name / SPEC_FILE, place / SPEC_FILE)
-        _pack(place / declared.slug, board, declared, packed, runs, declaration.parent)
-        checked = check(place / declared.slug)
-        if not checked.problems:
-            (place / declared.slug).rename(target)
+    try:
+        checked = _place(target, board, declared, packed, runs, declaration.parent)
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {error.strerror}") from error
     left_out = [f"{run.path}" for run in found if run not in packed.values()]
     return Submitted(target, checked, left_out)
+
+
+def _place(
+    target: Path,
+    board: Board,
+    declared: Declaration,
+    packed: dict[tuple[str, int], RunDirectory],
+    runs: Sequence[Path],
+    folder: Path,
+) -> Checked:
+    """Packs and checks the entry beside the boards, and moves it to `target` where the check finds nothing."""
+    with TemporaryDirectory(dir=target.parent.parent, prefix=".submit-") as temporary:
+        # Beside a copy of the board's spec, so that the check sees it where it will be.
+        place = Path(temporary) / board.name
+        place.mkdir()
+        shutil.copyfile(target.parent / SPEC_FILE, place / SPEC_FILE)
+        _pack(place / declared.slug, board, declared, packed, runs, folder)
+        checked = check(place / declared.slug, others=target.parent)
+        if not checked.problems:
+            (place / declared.slug).rename(target)
+    return checked
 
 
 def read_declaration(file: Path) -> Declaration:

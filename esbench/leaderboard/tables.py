@@ -17,10 +17,11 @@ def overview(ranked: RankedBoard) -> str:
     """What the board is, in a paragraph."""
     board = ranked.board
     budgets = sorted({task.budget for task in board.tasks.values()})
+    episodes = sorted({task.episodes for task in board.tasks.values()})
     seeds = sorted({len(task.seeds) for task in board.tasks.values()})
     return (
         f"{len(board.tasks)} tasks, {_span(seeds)} seeds each; budgets of {_span(budgets)} useful steps; "
-        f"{board.protocol.episodes} episodes an evaluation; matrix products in {board.protocol.precision}; "
+        f"{_span(episodes)} episodes an evaluation; matrix products in {board.protocol.precision}; "
         f"jax {' or '.join(board.versions['jax'])}."
     )
 

@@ -168,6 +168,7 @@ def lines(spec: TaskSpec) -> list[tuple[str, str]]:
     else:
         found += [("action", spec.action_kind)]
     found += [("cap", f"truncated after {spec.max_episode_steps:,} steps"), ("budgets", tiers)]
+    found.append(("evaluation", f"128 episodes; smoke 16, lite {spec.lite_episodes}"))
     for name in ("random", "heuristic", "reference"):
         anchor = getattr(spec, name)
         error = f" +- {anchor.standard_error:g}" if anchor and anchor.standard_error is not None else ""

@@ -5,6 +5,7 @@ import pytest
 from esbench.errors import InputError
 from esbench.experiment.config import default_name, resolve
 from esbench.sizes import resolve as resolve_sizes
+from esbench.tasks.spec import TIERS
 
 CARTPOLE = {"task": "CartPole-v1", "algorithm": "eggroll"}
 
@@ -75,6 +76,17 @@ def test_a_tier_has_its_budget_and_its_preset(tier, preset):
     assert config.preset == preset
     assert config.budget == getattr(config.task.spec.budgets, tier)
     assert config.path(3).parts[-4:] == (tier, "CartPole-v1", "eggroll", "seed-3")
+
+
+def test_evaluations_are_smaller_in_smoke_and_where_the_lite_tiers_would_outlast_the_training():
+    assert {tier: resolve(**CARTPOLE, tier=tier).episodes for tier in TIERS} == {
+        "smoke": 16,
+        "lite": 128,
+        "standard": 128,
+        "paper": 128,
+    }
+    ant = {tier: resolve("Ant-v0", "eggroll", tier=tier).episodes for tier in TIERS}
+    assert ant == {"smoke": 16, "lite": 32, "standard": 128, "paper": 128}
 
 
 def test_a_generation_that_can_be_longer_than_the_budget_is_a_warning():

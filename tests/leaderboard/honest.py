@@ -15,7 +15,7 @@ from esbench.tasks.catalogue import CATALOGUE
 
 LOCK = (Path(__file__).parents[2] / "requirements.lock").read_text()
 TWO = tuple(spec for spec in CATALOGUE if spec.id in ("CartPole-v1", "Knapsack-v1"))
-SETTINGS = {"pop_size": 256, "sigma": 0.2, "n_parallel_evaluations": 1, "deterministic_policy": True}
+SETTINGS = {"pop_size": 2, "sigma": 0.2, "n_parallel_evaluations": 1, "deterministic_policy": True}
 DECLARATION = """\
 board = "{board}"
 name = "An honest method"
@@ -84,12 +84,14 @@ def rows_of(board: Board, task: str, end: float, seconds: float, generator: np.r
     spec, budget, rows = board.tasks[task].task, board.tasks[task].budget, []
     clocks = np.cumsum(np.append(generator.uniform(0.001, 0.002), generator.uniform(0.8, 1.2, 20) * seconds / 20))
     for i, train in enumerate(clocks):
-        steps = 0 if i == 0 else -(-budget * i // 20) + int(generator.integers(budget // 400))
+        steps = (
+            0 if i == 0 else -(-budget * i // 20) + int(generator.integers(min(budget // 400, spec.max_episode_steps)))
+        )
         score = end * (1 - np.exp(-4 * i / 20)) + generator.normal(0, 0.01)
         value = float(spec.random.value + score * (spec.reference.value - spec.random.value))
         rows.append(
             Row(
-                generation=10 * i,
+                generation=i + steps // spec.max_episode_steps,
                 useful_steps=steps,
                 computed_steps=steps * 13 // 10,
                 sequential_steps=steps // 100,
@@ -97,8 +99,8 @@ def rows_of(board: Board, task: str, end: float, seconds: float, generator: np.r
                 return_std=float(generator.uniform(1, 2)),
                 return_mean_greedy=value,
                 return_mean_sample=value - 1.0,
-                episodes=board.protocol.episodes,
-                distinct_episodes=min(100, board.protocol.episodes),
+                episodes=board.tasks[task].episodes,
+                distinct_episodes=10,
                 compile_seconds=1.5,
                 train_seconds=float(train),
                 evaluate_seconds=0.1 * (i + 1),

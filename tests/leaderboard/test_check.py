@@ -219,6 +219,16 @@ def test_another_task_under_the_same_name(entry):
     assert found(entry, "CartPole-v1/seed-1: the task is not the board's: random")
 
 
+def test_better_words_about_a_task_leave_it_the_board_s(entry):
+    run = entry / RUN
+    manifest = RunDirectory.open(run).manifest
+    changed = manifest.model_copy(update={"task": {**manifest.task, "description": "Told better."}})
+    new = {"task": changed.task, "config_hash": config_hash_of(changed)}
+    edit_rows(run, lambda values: values.update(new), line=0)
+    repack(entry)
+    assert problems(entry) == []
+
+
 def test_rows_of_another_protocol(entry):
     edit_rows(entry / RUN, lambda row: row.update(episodes=16, distinct_episodes=10))
     repack(entry)
@@ -236,6 +246,38 @@ def test_rows_between_the_shares(entry):
     file.write_text("\n".join([*lines[:4], json.dumps(row), *lines[4:]]) + "\n")
     repack(entry)
     assert found(entry, "CartPole-v1/seed-1: row 4 is the second at 2 of 20 shares")
+
+
+@pytest.mark.parametrize("factor", [0.001, 1000])
+def test_generations_that_cannot_take_so_many_steps(entry, factor):
+    edit_rows(entry / RUN, lambda row: row.update(generation=int(row["generation"] * factor)))
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-1: row 21: ")
+
+
+def test_runs_of_another_entry(entry):
+    shutil.copytree(entry, entry.with_name("other"))
+    edit_entry(entry.with_name("other"), lambda values: values.update(slug="other"))
+    for run in entry.with_name("other").rglob("run.jsonl"):
+        edit_rows(run.parent, lambda manifest: manifest.update(name="other"), line=0)
+    repack(entry.with_name("other"))
+    assert found(entry.with_name("other"), "CartPole-v1/seed-1: the clock is that of eggroll's CartPole-v1/seed-1")
+
+
+def test_counts_that_are_no_counts(entry):
+    edit_rows(entry / RUN, lambda manifest: manifest["settings"].update(pop_size=10**400), line=0)
+    edit_rows(entry / "runs/CartPole-v1/seed-0", lambda row: row.update(computed_steps=10**400))
+    edit_rows(entry / "runs/CartPole-v1/seed-2", lambda m: m["device"].update(count=10**400), line=0)
+    repack(entry)
+    said = problems(entry)
+    assert {f"CartPole-v1/seed-{seed}: a count is below 0 or above 2^53" for seed in range(3)} <= set(said)
+
+
+def test_what_is_printed_does_not_speak_to_the_terminal(entry, capsys):
+    edit_rows(entry / RUN, lambda manifest: manifest["versions"].update(jax="\x1b[2J"), line=0)
+    assert main(["leaderboard", "check", str(entry)]) == 1
+    output = capsys.readouterr().out
+    assert "jax ?[2J: the board's is 0.9.0" in output and "\x1b" not in output
 
 
 def test_stated_failures(entry):
@@ -327,6 +369,10 @@ def not_a_number(entry):
     (entry / "settings.json").write_text('{"CartPole-v1": NaN}')
 
 
+def infinite(entry):
+    (entry / "settings.json").write_text('{"CartPole-v1": 1e999}')
+
+
 def twice(entry):
     (entry / "settings.json").write_text('{"a": 1, "a": 2}')
 
@@ -365,6 +411,7 @@ def a_list(entry):
         (nested, "settings.json is nested 200000 deep: expected at most 32"),
         (nested_row, "is nested 100000 deep"),
         (not_a_number, "NaN is no number"),
+        (infinite, "1e999 is larger than any float"),
         (twice, "'a' is there twice"),
         (pipe, "pipe is neither a file nor a directory"),
         (odd_name, "expected a name of letters"),
