@@ -8,6 +8,7 @@ Leaves `results/seed-<n>/run.jsonl` and `policy.npz` below the working directory
 import json
 import shutil
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,28 @@ from typing import Any
 from esbench.algorithms.registry import setting_names
 from esbench.errors import InputError, StrategyError
 from esbench.experiment.config import resolve
-from esbench.experiment.progress import progress
+from esbench.experiment.progress import Lines
 from esbench.experiment.run import announce_and_prepare, run_seed
 from esbench.leaderboard.twin import twin
 from esbench.policies.networks import PolicySettings
+from esbench.results.records import Row
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE
 from esbench.settings import field_names
 from esbench.sizes import Sizes
 
 RESULTS = "results"
+_SAY_SECONDS = 30.0
+
+
+class _Sparse(Lines):
+    """Rows that are final, and others now and then: many runs follow one another."""
+
+    _said = -_SAY_SECONDS
+
+    def row(self, row: Row) -> None:
+        if row.final or time.monotonic() - self._said > _SAY_SECONDS:
+            self._said = time.monotonic()
+            super().row(row)
 
 
 def work(job: dict[str, Any]) -> None:
@@ -36,7 +50,7 @@ def work(job: dict[str, Any]) -> None:
     config = resolve(**options)
     if job["twin"] is not None:
         config = replace(config, task=twin(config.task, job["twin"]))
-    reporter = progress(sys.stderr)
+    reporter = _Sparse(sys.stderr)
     prepared = announce_and_prepare(config, reporter)
     for seed in job["seeds"]:
         result = run_seed(prepared, seed, reporter)
