@@ -74,7 +74,6 @@ examples:
   esbench leaderboard check leaderboards/lite-v1/eggroll     every problem on a line, status 1
   esbench leaderboard verify leaderboards/lite-v1/eggroll --mode replay --policies runs --public-number 4211
   esbench leaderboard verify leaderboards/lite-v1/eggroll --mode rerun --public-number 4211
-  esbench leaderboard verify leaderboards/lite-v1/eggroll --mode replay
   esbench leaderboard build                                  leaderboards/README.md and index.html
 
 Rules, the form of entry.toml and what each state means: leaderboards/README.md.
