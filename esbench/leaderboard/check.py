@@ -96,6 +96,8 @@ def check(path: Path, others: Path | None = None) -> Checked:
     InputError where the entry or its board cannot be read: no directory, links, files that are too large or too many,
     text that is not UTF-8, JSON that is nested too deep, paths that lead outside.
     """
+    if not path.is_dir():
+        raise InputError(f"no directory {str(path)!r}: expected an entry's")
     board = read_board(path.resolve().parent)
     try:
         directory = read_entry(path)
@@ -287,7 +289,7 @@ def borrowed(found: Evidence) -> Iterator[str]:
     own = {(task, tick): run_key(task, seed) for (task, seed), run in found.runs.items() for tick in _ticks(run)}
     for file in sorted(found.others.glob(f"*/{RUNS}/*/*/{ROWS_FILE}")):
         slug, _, task, seed = file.relative_to(found.others).parts[:4]
-        if slug == found.directory.path.resolve().name or file.is_symlink():
+        if slug == found.directory.path.resolve().name or file.is_symlink() or not file.is_file():
             continue
         with open(file, "rb") as opened:
             ticks = map(float, _TICK.findall(opened.read(MAX_FILE_BYTES)))

@@ -22,6 +22,7 @@ import numpy as np
 import esbench
 from esbench.algorithms.built_in import BUILT_IN, EVOSAX
 from esbench.errors import InputError, StrategyError
+from esbench.experiment import provenance
 from esbench.keys import evaluation_key
 from esbench.leaderboard import sandbox
 from esbench.leaderboard.check import Evidence
@@ -212,7 +213,11 @@ class _Task:
         machine = here(self._task)
         found = differences(manifest, machine, set(self._evidence.board.versions))
         if manifest.commit != machine.commit:
-            found.append(f"esbench {manifest.commit} there and {machine.commit} here")
+            changed = provenance.changed_since(manifest.commit or "")
+            if changed is None:
+                found.append(f"esbench at commit {manifest.commit} there, which is not known here")
+            elif changed:
+                found.append(f"{changed[0]} is not as it was at commit {manifest.commit}")
         if manifest.sizes.get("devices", 1) != 1:
             found.append(f"{manifest.sizes['devices']} devices there and one here")
         return found
