@@ -4,6 +4,7 @@ Everything heavy is imported by the command that needs it, so that `--help` and 
 """
 
 import argparse
+import functools
 import json
 import sys
 import traceback
@@ -16,6 +17,7 @@ from esbench.errors import InputError, StorageError, StrategyError, unknown
 if TYPE_CHECKING:
     from esbench.experiment.jobs import Job
     from esbench.experiment.run import RunResult
+    from esbench.leaderboard.check import Checked
     from esbench.tasks.spec import TaskSpec
 
 FORMATS = ("table", "json")
@@ -66,6 +68,20 @@ _NEW_EXAMPLES = """\
 examples:
   esbench new strategy my_strategy       writes my_strategy.py (class MyStrategy) and test_my_strategy.py here
 """
+_LEADERBOARD_EXAMPLES = """\
+examples:
+  esbench leaderboard submit runs --entry entry.toml         pack runs as an entry of leaderboards/, checked
+  esbench leaderboard check leaderboards/lite-v1/eggroll     every problem on a line, status 1
+  esbench leaderboard verify leaderboards/lite-v1/eggroll --mode replay --policies runs --public-number 4211
+  esbench leaderboard verify leaderboards/lite-v1/eggroll --mode rerun --public-number 4211
+  esbench leaderboard build                                  leaderboards/README.md and index.html
+
+Rules, the form of entry.toml and what each state means: leaderboards/README.md.
+"""
+_PUBLIC_NUMBER = "one that nobody knew when the entry was made; fresh seeds come from it (default: drawn)"
+_TWINS = "of rerun: also on each task's twin, as is always done with code of the entry's own"
+_CODE_SECONDS = "of rerun: on the clock, for what is trained on one task (default: 21600)"
+_CODE_MEMORY = "of rerun: of all processes of the entry's code (default: 8192)"
 _SPEED_EXAMPLES = """\
 examples:
   esbench speed                                              the policy alone: 3 x 256, 1024 rows, rank 1
@@ -160,7 +176,9 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     made: dict[str, _Parser] = {}
 
-    def command(name: str, function: Callable[[argparse.Namespace], int], help: str, epilog: str = "") -> _Parser:
+    def command(
+        name: str, function: Callable[[argparse.Namespace], int] | None, help: str, epilog: str = ""
+    ) -> _Parser:
         made[name] = commands.add_parser(name, help=help, description=help, epilog=epilog)
         made[name].set_defaults(function=function)
         return made[name]
@@ -175,6 +193,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
         sub.add_argument("--set", action="extend", nargs="+", default=[], metavar="NAME=VALUE", help=_SET)
         sub.add_argument("--devices", type=_whole, metavar="N", help=_DEVICES)
         sub.add_argument("--precision", default="float32", help="of matrix products (default: float32)")
+        sub.add_argument("--name", metavar="LABEL", help="directory of the runs (default: the algorithm's name)")
         sub.add_argument("--out", default="runs", metavar="DIR", help="results root (default: runs)")
         sub.add_argument("--log", metavar="tensorboard|wandb", help="send rows there too, off the training clock")
         sub.add_argument("--checkpoint-seconds", type=_seconds, default=60.0, metavar="S", help=_CHECKPOINT_SECONDS)
@@ -192,7 +211,6 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     run.add_argument("--algorithm", required=True, metavar="A", help="a name, evosax:NAME, or path/to/file.py:Class")
     run.add_argument("--seed", type=_whole, default=0, metavar="N", help="default: 0")
     add_settings(run)
-    run.add_argument("--name", metavar="LABEL", help="directory of the run (default: the algorithm's name)")
     run.add_argument("--resume", action="store_true", help="go on with the run that is there and unfinished")
     run.add_argument("--max-seconds", type=_seconds, metavar="S", help=_MAX_SECONDS)
     run.add_argument("-v", "--verbose", action="store_true", help=_VERBOSE)
@@ -225,6 +243,35 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     play.add_argument("--out", required=True, metavar="FILE", help="FILE.gif or FILE.mp4")
     play.add_argument("--seed", type=_whole, default=0, metavar="N", help="of the episode (default: 0)")
 
+    board = command("leaderboard", None, "check, submit, verify and rank entries", _LEADERBOARD_EXAMPLES)
+    actions = board.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, function: Callable[[argparse.Namespace], int], help: str) -> _Parser:
+        made[f"leaderboard {name}"] = actions.add_parser(name, help=help, description=help)
+        made[f"leaderboard {name}"].set_defaults(function=function)
+        return made[f"leaderboard {name}"]
+
+    check = action("check", _leaderboard_check, "check an entry without executing any of it")
+    check.add_argument("entry", metavar="DIR", help="the entry's directory, in its board's")
+    check.add_argument("--base", metavar="REF", help="also that nothing else was changed since this git commit")
+    submit = action("submit", _leaderboard_submit, "pack finished runs as an entry, and check it")
+    submit.add_argument("runs", nargs="+", metavar="RUNS", help="directories with the runs")
+    submit.add_argument("--entry", required=True, metavar="FILE", help="entry.toml: what the entry is")
+    submit.add_argument("--boards", default="leaderboards", metavar="DIR", help="default: leaderboards")
+    verify = action("verify", _leaderboard_verify, "try an entry's policies, or its method, on this machine")
+    verify.add_argument("entry", metavar="DIR", help="the entry's directory, in its board's")
+    verify.add_argument("--mode", required=True, metavar="replay|rerun", help="evaluate its policies, or train anew")
+    verify.add_argument("--public-number", type=_whole, metavar="N", help=_PUBLIC_NUMBER)
+    verify.add_argument("--policies", metavar="DIR", help="of replay: a results root with the policies that it lacks")
+    verify.add_argument("--tasks", type=_names, metavar="T,T", help="of rerun: four or more (default: four are drawn)")
+    verify.add_argument("--fresh-seeds", type=_positive, default=3, metavar="N", help="of rerun, a task (default: 3)")
+    verify.add_argument("--twins", action="store_true", help=_TWINS)
+    verify.add_argument("--max-seconds", type=_seconds, default=6 * 3600.0, metavar="S", help=_CODE_SECONDS)
+    verify.add_argument("--max-memory", type=_positive, default=8192, metavar="MIB", help=_CODE_MEMORY)
+    build = action("build", _leaderboard_build, "write the ranking and the page of all boards")
+    build.add_argument("--check", action="store_true", help="only say what is out of date; status 1")
+    build.add_argument("--boards", default="leaderboards", metavar="DIR", help="default: leaderboards")
+
     command("doctor", _doctor, "versions, devices, suites and a smoke run: what a bug report needs")
 
     new = command("new", _new, "write a file to start from, with its own test", _NEW_EXAMPLES)
@@ -236,17 +283,27 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser, commands = _parser()
     if not argv:
-        raise InputError(f"no command: expected one of {', '.join(commands)}, or --help")
+        raise InputError(f"no command: expected one of {', '.join(_first_words(commands))}, or --help")
     name = argv[0]
     if not name.startswith("-"):
         if name not in commands:
-            raise unknown("command", name, commands)
+            raise unknown("command", name, _first_words(commands))
+        actions = [action.partition(" ")[2] for action in commands if action.startswith(f"{name} ")]
+        if actions and argv[1:] and not argv[1].startswith("-"):
+            if argv[1] not in actions:
+                raise unknown(f"action of esbench {name}", argv[1], actions)
+            name = f"{name} {argv[1]}"
         # Before argparse, which would name a missing option first and give no nearest one.
         for argument in argv[1:]:
             option = argument.partition("=")[0]
             if option.startswith("--") and option not in commands[name].options():
                 raise unknown(f"option of esbench {name}", option, commands[name].options())
     return parser.parse_args(argv)
+
+
+def _first_words(commands: dict[str, _Parser]) -> list[str]:
+    """The commands without their actions."""
+    return [name for name in commands if " " not in name]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -392,6 +449,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         "steps": arguments.steps,
         "preset": arguments.preset,
         "settings": _settings(arguments.set),
+        "name": arguments.name,
         "precision": arguments.precision,
         "devices": arguments.devices,
         "out": arguments.out,
@@ -401,7 +459,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 def _run(arguments: argparse.Namespace) -> int:
     from esbench.experiment.config import resolve
 
-    config = resolve(arguments.task, arguments.algorithm, name=arguments.name, **_options(arguments))
+    config = resolve(arguments.task, arguments.algorithm, **_options(arguments))
     if arguments.dry_run:
         from esbench.experiment import sinks
         from esbench.experiment.dry_run import plan
@@ -482,7 +540,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
 
 
 def _print_status(jobs: "Sequence[Job]") -> int:
-    from esbench.experiment.jobs import STATUSES, last_error, status
+    from esbench.experiment.jobs import STATUSES, status
+    from esbench.results.error_file import last_error
 
     counts: dict[str, dict[str, int]] = {}
     errors = []
@@ -492,7 +551,7 @@ def _print_status(jobs: "Sequence[Job]") -> int:
             of = counts.setdefault(label, dict.fromkeys(STATUSES, 0))
             of[now] += 1
         if now == "failed":
-            errors.append(f"failed: {job.path}: {last_error(job)}")
+            errors.append(f"failed: {job.path}: {last_error(job.path)}")
     ordered = {label: of for label, of in counts.items() if label != "all"} | {"all": counts.get("all", {})}
     _print_columns([("", *STATUSES)] + [(label, *map(str, of.values())) for label, of in ordered.items()])
     for line in errors:
@@ -540,6 +599,88 @@ def _report(arguments: argparse.Namespace) -> int:
     print(f"table:  {report.table}")
     print(f"figure: {report.figure}")
     print(f"page:   {report.page}")
+    return 0
+
+
+def _leaderboard_check(arguments: argparse.Namespace) -> int:
+    from esbench.leaderboard.changes import changed_elsewhere
+    from esbench.leaderboard.check import check
+
+    path = Path(arguments.entry)
+    checked = check(path)
+    elsewhere = [] if arguments.base is None else changed_elsewhere(path, arguments.base)
+    return _print_checked(path, checked, [f"{name}: changed, but not the entry's" for name in elsewhere])
+
+
+def _leaderboard_submit(arguments: argparse.Namespace) -> int:
+    from esbench.leaderboard.submit import submit
+
+    submitted = submit([Path(run) for run in arguments.runs], Path(arguments.entry), Path(arguments.boards))
+    for run in submitted.left_out:
+        print(f"left out: {run}: not a task and seed of the board")
+    return _print_checked(submitted.path, submitted.checked, [])
+
+
+def _print_checked(path: Path, checked: "Checked", more: list[str]) -> int:
+    """All problems, or what was found to be good."""
+    from esbench.leaderboard.states import state_of
+
+    problems = [*checked.problems, *more]
+    for problem in problems:
+        # What strangers wrote must not speak to the terminal.
+        print(f"{path}: {''.join(letter if letter.isprintable() else '?' for letter in problem)}")
+    if problems or checked.evidence is None:
+        print(f"esbench: {path}: {len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
+        return 1
+    entry = checked.evidence.entry
+    aggregate = "partial" if entry.scores.aggregate is None else f"ranking score {entry.scores.aggregate:.3f}"
+    print(
+        f"{path}: {state_of(checked)}, {len(entry.tasks)} of {len(checked.evidence.board.tasks)} tasks, "
+        f"{len(checked.evidence.finished)} runs, {len(entry.failures)} failed, {aggregate}"
+    )
+    print(f"tree hash {checked.evidence.directory.tree_hash}")
+    return 0
+
+
+def _leaderboard_verify(arguments: argparse.Namespace) -> int:
+    from esbench.leaderboard.rerun import Plan
+    from esbench.leaderboard.sandbox import Limits
+    from esbench.leaderboard.verify import verify
+
+    path = Path(arguments.entry)
+    policies = None if arguments.policies is None else Path(arguments.policies)
+    limits = Limits.of(arguments.max_seconds, arguments.max_memory * 2**20)
+    plan = Plan(arguments.tasks, arguments.fresh_seeds, arguments.twins, limits)
+    say = functools.partial(print, flush=True)
+    checked, found = verify(path, arguments.mode, arguments.public_number, policies, plan, say)
+    problems = [*checked.problems, *(found.problems if found is not None else [])]
+    for problem in problems:
+        # What strangers wrote must not speak to the terminal.
+        print(f"{path}: {''.join(letter if letter.isprintable() else '?' for letter in problem)}")
+    if problems or found is None:
+        print(f"esbench: {path}: {len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
+        return 1
+    partly = "" if getattr(found, "complete", True) else ", in part: the other policies are not here (--policies DIR)"
+    print(f"{path}: passed its {arguments.mode}{partly}")
+    return 0
+
+
+def _leaderboard_build(arguments: argparse.Namespace) -> int:
+    from esbench.leaderboard.build import build, differing
+
+    boards = Path(arguments.boards)
+    files = build(boards)
+    changed = differing(boards, files)
+    if arguments.check:
+        for name in changed:
+            print(f"{boards / name}: not what the entries give; run `esbench leaderboard build`")
+        return 1 if changed else 0
+    try:
+        for name in changed:
+            (boards / name).write_text(files[name], encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {error.filename}: {error.strerror}") from error
+    print(f"{boards}: {', '.join(changed) or 'nothing'} written")
     return 0
 
 

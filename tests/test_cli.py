@@ -55,6 +55,14 @@ CARTPOLE = ["run", "--task", "CartPole-v1", "--algorithm", "eggroll"]
         (["tasks", "shw"], "expected `esbench tasks` or `esbench tasks show TASK`"),
         (["algorithms", "--format", "xml"], "unknown format 'xml'"),
         (["report", "absent"], "no directory 'absent'"),
+        (["leaderboard"], "required: ACTION"),
+        (["leaderboard", "chck"], "unknown action of esbench leaderboard 'chck': did you mean 'check'?"),
+        (["leaderboard", "check", "absent"], "no directory 'absent'"),
+        (["leaderboard", "check", "."], "no board in"),
+        (["leaderboard", "check", "x", "--bas", "y"], "unknown option of esbench leaderboard check '--bas'"),
+        (["leaderboard", "submit", "runs"], "required: --entry"),
+        (["leaderboard", "submit", "runs", "--entry", "absent.toml"], "cannot read absent.toml"),
+        (["leaderboard", "build"], "no directory 'leaderboards'"),
     ],
 )
 def test_bad_input_is_status_2_and_one_line_and_writes_nothing(argv, message, tmp_path, monkeypatch, capsys):
@@ -110,7 +118,9 @@ def test_algorithms_with_their_settings(capsys):
     assert "eggroll: EGGROLL" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["run", "--help"], ["sweep", "--help"], ["speed", "--help"]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["run", "--help"], ["sweep", "--help"], ["speed", "--help"], ["leaderboard", "--help"]]
+)
 def test_help_teaches_with_examples(argv, capsys):
     assert main(argv) == 0
     assert "examples:\n  esbench " in capsys.readouterr().out

@@ -6,20 +6,14 @@ import inspect
 from importlib.metadata import entry_points
 from typing import Any
 
+from esbench.algorithms.built_in import BUILT_IN, EVOSAX
 from esbench.algorithms.evolution import Evolution, EvolutionAlgorithm
 from esbench.algorithms.interface import Algorithm
 from esbench.errors import InputError, unknown
 from esbench.plugins import load_object, names_a_file
 from esbench.settings import build, field_names
 
-BUILT_IN = {
-    "eggroll": "esbench.algorithms.eggroll:EGGROLL",
-    "open_es": "esbench.algorithms.open_es:OpenES",
-    "ppo": "esbench.algorithms.ppo:PPO",
-    "ars": "esbench.algorithms.ars:ARS",
-}
 GROUP = "esbench.algorithms"
-EVOSAX = "evosax:"
 
 
 def algorithm_names() -> list[str]:

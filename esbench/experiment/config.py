@@ -1,8 +1,6 @@
 """What is to be run, resolved and validated before anything is computed or written."""
 
 import dataclasses
-import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +9,13 @@ from typing import Any
 
 from esbench.algorithms.interface import Algorithm
 from esbench.algorithms.registry import settings_of
+from esbench.algorithms.step_sizes import generation_episodes, generation_steps
 from esbench.errors import InputError, unknown
 from esbench.experiment.assembly import assemble
 from esbench.experiment.presets import find_preset
 from esbench.plugins import names_a_file
 from esbench.policies.networks import PolicySettings
+from esbench.results.fingerprints import config_hash
 from esbench.results.run_directory import run_path
 from esbench.sizes import Sizes
 from esbench.tasks import registry
@@ -25,10 +25,6 @@ from esbench.tasks.spec import TIERS
 # Those of jax.default_matmul_precision that name an accuracy on every device.
 PRECISIONS = ("float32", "tensorfloat32", "bfloat16", "default")
 MAX_SEED = 2**32 - 1
-
-EPISODES = 128
-# The smoke tier proves that a run works; its scores are not read, and 128 episodes of Craftax take minutes.
-SMOKE_EPISODES = 16
 
 
 @dataclass(frozen=True)
@@ -59,8 +55,7 @@ class RunConfig:
     @property
     def episodes(self) -> int:
         """Fresh episodes of an evaluation, in each mode."""
-        in_tier = {"smoke": SMOKE_EPISODES, "lite": self.task.spec.lite_episodes}
-        return in_tier.get(self.tier, EPISODES)
+        return self.task.spec.episodes(self.tier)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -75,21 +70,20 @@ class RunConfig:
 
     def hash(self, sizes: Sizes) -> str:
         """sha256 over all that determines the rows of a seed on given versions and a given device."""
-        determining = {
-            "task": self.task.spec.to_json(),
-            "algorithm": self.algorithm_name,
-            "settings": self.settings,
-            "policy": dataclasses.asdict(self.policy),
-            "tier": self.tier,
-            "budget": self.budget,
-            "sizes": dataclasses.asdict(sizes),
-            "precision": self.precision,
-        }
-        return hashlib.sha256(json.dumps(determining, sort_keys=True).encode()).hexdigest()
+        return config_hash(
+            task=self.task.spec.to_json(),
+            algorithm=self.algorithm_name,
+            settings=self.settings,
+            policy=dataclasses.asdict(self.policy),
+            tier=self.tier,
+            budget=self.budget,
+            sizes=dataclasses.asdict(sizes),
+            precision=self.precision,
+        )
 
     def warnings(self) -> list[str]:
         """What is worth knowing before the run, one line each."""
-        episodes = _episodes(self.settings)
+        episodes = generation_episodes(self.settings)
         worst = episodes * self.task.spec.max_episode_steps if episodes else 0
         lines = []
         if self.task.spec.suite == registry.HOSTED_SUITE:
@@ -154,23 +148,6 @@ def resolve(
 def default_name(algorithm: str) -> str:
     """The directory name of an algorithm's runs: its own name, made safe; of `path.py:ClassName`, the class's."""
     return algorithm.rpartition(":")[2] if names_a_file(algorithm) else re.sub(r"[^\w.-]+", "-", algorithm)
-
-
-def generation_steps(settings: Mapping[str, Any]) -> int | None:
-    """The fewest environment steps that one step of an algorithm with these settings can take.
-
-    One per episode of a population's generation, a whole rollout of a PPO update; None where the settings have
-    neither form.
-    """
-    if "num_envs" in settings and "num_steps" in settings:
-        return int(settings["num_envs"]) * int(settings["num_steps"])
-    return _episodes(settings)
-
-
-def _episodes(settings: Mapping[str, Any]) -> int | None:
-    if "pop_size" not in settings:
-        return None
-    return int(settings["pop_size"]) * int(settings.get("n_parallel_evaluations", 1))
 
 
 def _check_budget(config: RunConfig) -> None:

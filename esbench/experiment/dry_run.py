@@ -5,7 +5,8 @@ from dataclasses import asdict
 
 import jax
 
-from esbench.experiment.config import RunConfig, generation_steps
+from esbench.algorithms.step_sizes import generation_steps
+from esbench.experiment.config import RunConfig
 from esbench.experiment.prepare import make_problem
 
 

@@ -11,10 +11,9 @@ from typing import Any, Literal
 
 from esbench.errors import InputError
 from esbench.experiment.config import RunConfig, resolve
+from esbench.results.error_file import ERROR_FILE
 from esbench.results.lock import is_locked
 from esbench.results.run_directory import ROWS_FILE, RunDirectory
-
-ERROR_FILE = "error.txt"
 
 Status = Literal["finished", "running", "failed", "unfinished", "waiting"]
 STATUSES: tuple[Status, ...] = ("finished", "running", "failed", "unfinished", "waiting")
@@ -123,16 +122,6 @@ def record_error(job: Job, text: str) -> None:
         job.path.mkdir(parents=True, exist_ok=True)
         with open(job.path / ERROR_FILE, "a") as file:
             file.write(f"{moment} {text.rstrip()}\n\n")
-
-
-def last_error(job: Job) -> str:
-    """The first line of the last attempt's error, empty where there is none."""
-    try:
-        attempts = (job.path / ERROR_FILE).read_text().split("\n\n")
-    except OSError:
-        return ""
-    lines = [attempt.splitlines()[0] for attempt in attempts if attempt[:2] == "20"]
-    return lines[-1].partition(" ")[2] if lines else ""
 
 
 def forget_errors(job: Job) -> None:

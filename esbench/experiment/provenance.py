@@ -16,6 +16,7 @@ import esbench
 from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.algorithms.interface import Algorithm
 from esbench.plugins import names_a_file
+from esbench.results.fingerprints import plugins_digest
 from esbench.results.records import Device
 from esbench.tasks.registry import Task
 
@@ -87,12 +88,9 @@ def plugins(algorithm: Algorithm, task: Task) -> str | None:
     files = [_source(value) for value in defining]
     if names_a_file(task.spec.source_id):  # a class of the user's, which esbench wraps
         files.append(Path(task.spec.source_id.rpartition(":")[0]).expanduser())
-    digests = [
-        hashlib.sha256(file.read_bytes()).digest()
-        for file in files
-        if file is not None and not file.resolve().is_relative_to(package)
-    ]
-    return hashlib.sha256(b"".join(digests)).hexdigest() if digests else None
+    return plugins_digest(
+        file.read_bytes() for file in files if file is not None and not file.resolve().is_relative_to(package)
+    )
 
 
 def _source(value: Any) -> Path | None:

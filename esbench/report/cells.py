@@ -151,7 +151,7 @@ def gather(runs: Sequence[RunDirectory]) -> list[Tier]:
         cells = {}
         by_cell = sorted(finished, key=lambda run: (_cell_name(run), run.manifest.seed))
         for (task, algorithm), group in itertools.groupby(by_cell, key=_cell_name):
-            cells[task, algorithm] = Cell(tuple(_read(run, specs[task], budgets[task]) for run in group))
+            cells[task, algorithm] = Cell(tuple(read_run(run, specs[task], budgets[task]) for run in group))
         algorithms = algorithm_order(run.manifest.name for run in of_tier)
         tiers.append(Tier(tier, specs, algorithms, budgets, cells))
     return tiers
@@ -161,7 +161,8 @@ def _cell_name(run: RunDirectory) -> tuple[str, str]:
     return run.manifest.task["id"], run.manifest.name
 
 
-def _read(run: RunDirectory, spec: TaskSpec, budget: int) -> Run:
+def read_run(run: RunDirectory, spec: TaskSpec, budget: int) -> Run:
+    """A finished run as it stands at `budget`, its scores by the anchors of `spec`."""
     if run.manifest.budget == budget:
         last = next(i for i, row in enumerate(run.rows) if row.final)
     else:  # a longer run is read at the budget that all have; its first row is at step 0

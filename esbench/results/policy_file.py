@@ -13,9 +13,9 @@ from esbench.errors import InputError
 if TYPE_CHECKING:  # reading rows must not load JAX
     from esbench.problem import DeployedPolicy
 
-_PARAMETERS = "parameters"
-_STATISTICS = "statistics"
-_MODE = "action_mode"
+PARAMETERS = "parameters"
+STATISTICS = "statistics"
+ACTION_MODE = "action_mode"
 
 
 def save_policy(path: Path, deployed: "DeployedPolicy") -> None:
@@ -24,12 +24,12 @@ def save_policy(path: Path, deployed: "DeployedPolicy") -> None:
     ValueError for parameters that an archive cannot hold: no nested dictionary, '/' in a name, or a dtype NumPy does
     not have.
     """
-    arrays = _flatten(deployed.params, _PARAMETERS)
+    arrays = _flatten(deployed.params, PARAMETERS)
     if deployed.statistics is not None:
         statistics = deployed.statistics
         named = {"count": statistics.count, "mean": statistics.mean, "deviations": statistics.deviations}
-        arrays |= _flatten(named, _STATISTICS)
-    arrays[_MODE] = np.array(deployed.action_mode)
+        arrays |= _flatten(named, STATISTICS)
+    arrays[ACTION_MODE] = np.array(deployed.action_mode)
     temporary = path.with_name(path.name + ".partial")
     try:
         with open(temporary, "wb") as file:
@@ -43,22 +43,28 @@ def save_policy(path: Path, deployed: "DeployedPolicy") -> None:
 
 def load_policy(path: Path) -> "DeployedPolicy":
     """What `save_policy` wrote; the leaves are NumPy arrays. InputError where there is none, or it is damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return deployed_policy({name: archive[name] for name in archive.files}, str(path))
+    except FileNotFoundError:
+        raise InputError(f"no policy {path}") from None
+    except InputError:
+        raise
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is not a policy that esbench wrote, or is damaged") from error
+
+
+def deployed_policy(arrays: Mapping[str, np.ndarray], where: str) -> "DeployedPolicy":
+    """The policy of the arrays of an archive, by name; InputError, naming `where`, for an unknown action mode."""
     from esbench.policies.normalization import Moments
     from esbench.problem import DeployedPolicy
 
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        mode = str(arrays.pop(_MODE))
-    except FileNotFoundError:
-        raise InputError(f"no policy {path}") from None
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a policy that esbench wrote, or is damaged") from error
-    tree = _unflatten(arrays)
-    statistics = tree.get(_STATISTICS)
+    mode = str(arrays[ACTION_MODE])
     if mode not in ("sample", "greedy"):
-        raise InputError(f"{path}: action mode {mode!r} is neither 'sample' nor 'greedy'")
-    return DeployedPolicy(tree.get(_PARAMETERS, {}), None if statistics is None else Moments(**statistics), mode)
+        raise InputError(f"{where}: action mode {mode!r} is neither 'sample' nor 'greedy'")
+    tree = _unflatten({name: array for name, array in arrays.items() if name != ACTION_MODE})
+    statistics = tree.get(STATISTICS)
+    return DeployedPolicy(tree.get(PARAMETERS, {}), None if statistics is None else Moments(**statistics), mode)
 
 
 def _flatten(tree: Any, path: str) -> dict[str, np.ndarray]:

@@ -9,6 +9,10 @@ Tier = Literal["smoke", "lite", "standard", "paper"]
 ScoreScale = Literal["linear", "log2"]
 TIERS: tuple[str, ...] = get_args(Tier)
 
+EPISODES = 128
+# The smoke tier proves that a run works; its scores are not read, and 128 episodes of Craftax take minutes.
+SMOKE_EPISODES = 16
+
 
 @dataclass(frozen=True)
 class Budgets:
@@ -57,7 +61,7 @@ class TaskSpec:
     reference: Anchor | None = None
     score_scale: ScoreScale = "linear"
     reward_threshold: float | None = None
-    lite_episodes: int = 128
+    lite_episodes: int = EPISODES
 
     def __post_init__(self):
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*-v\d+", self.id):
@@ -68,6 +72,10 @@ class TaskSpec:
             anchor is not None and anchor.value < 1 for anchor in (self.random, self.reference)
         ):
             raise ValueError(f"the anchors of {self.id} are below 1, where scores on a log2 scale begin")
+
+    def episodes(self, tier: str) -> int:
+        """Of an evaluation in a tier, in each mode."""
+        return {"smoke": SMOKE_EPISODES, "lite": self.lite_episodes}.get(tier, EPISODES)
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON types; `from_json` gives back an equal spec."""

@@ -1,0 +1,185 @@
+"""A board: which tasks, budgets, seeds and versions its entries share. Frozen once it is written.
+
+    python -m esbench.leaderboard.board lite 1 leaderboards
+
+writes `leaderboards/lite-v1/spec.json` from the catalogue and `requirements.lock`. A change of any of it is version 2,
+and the old board stays.
+"""
+
+import hashlib
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+
+from esbench.errors import InputError, unknown
+from esbench.leaderboard.safe_files import MAX_FILE_BYTES, read_json
+from esbench.report.statistics.normalise import has_scores
+from esbench.tasks.catalogue import CATALOGUE
+from esbench.tasks.spec import TIERS, TaskSpec, Tier
+
+SPEC_FILE = "spec.json"
+SEEDS = tuple(range(7))
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "quax", "gymnasium", "numpy", "evosax")
+"""Those that compute rows, beside the suites that the tasks require."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Protocol(_Part):
+    """How runs are scored. rows: after the first, one per this share of the budget. overshoot: by how much of the
+    budget the score's row may be past it. precision: of matrix products."""
+
+    rows: int = 20
+    overshoot: float = 0.02
+    precision: str = "float32"
+
+
+class BoardTask(_Part):
+    """spec: TaskSpec.to_json(), anchors included. budget: useful environment steps of training. episodes: of an
+    evaluation."""
+
+    spec: dict[str, Any]
+    budget: int
+    episodes: int
+    seeds: tuple[int, ...] = SEEDS
+
+    @field_validator("spec")
+    @classmethod
+    def _is_a_spec(cls, value: dict[str, Any]) -> dict[str, Any]:
+        try:
+            spec = TaskSpec.from_json(value)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"not a task's spec: {error}") from error
+        if not has_scores(spec):
+            raise ValueError("a task of a board needs the anchors of a score, random and reference")
+        return spec.to_json()
+
+    @property
+    def task(self) -> TaskSpec:
+        return TaskSpec.from_json(self.spec)
+
+    def unlike(self, spec: dict[str, Any]) -> list[str]:
+        """The names of what another spec, as in a manifest, has otherwise of what returns and scores depend on. Words
+        about a task may be improved while its board is frozen."""
+        ours, theirs = ({**one, **_values(one)} for one in (self.spec, spec))
+        return [name for name in (*_SAME_TASK, *_ANCHORS) if ours.get(name) != theirs.get(name)]
+
+
+_SAME_TASK = ("id", "suite", "source_id", "max_episode_steps", "action_kind", "requires", "score_scale")
+_ANCHORS = ("random", "reference")
+
+
+def _values(spec: dict[str, Any]) -> dict[str, Any]:
+    """The anchors as numbers; None where there is none."""
+    anchors = {name: spec.get(name) for name in _ANCHORS}
+    return {name: anchor.get("value") if isinstance(anchor, dict) else None for name, anchor in anchors.items()}
+
+
+class Board(_Part):
+    """tasks: by id, in the board's order. versions: of the packages that compute rows, those allowed; several where
+    the lock has one per Python. versions_sha256: of `versions`, as `digest` makes it."""
+
+    schema_version: int = 1
+    version: int
+    tier: Tier
+    tasks: dict[str, BoardTask]
+    protocol: Protocol
+    versions: dict[str, tuple[str, ...]]
+    versions_sha256: str
+
+    @property
+    def name(self) -> str:
+        """`<tier>-v<version>`: its directory below `leaderboards`."""
+        return f"{self.tier}-v{self.version}"
+
+    @property
+    def specs(self) -> dict[str, TaskSpec]:
+        return {name: task.task for name, task in self.tasks.items()}
+
+
+def digest(versions: dict[str, tuple[str, ...]]) -> str:
+    """sha256 over package names and versions."""
+    return hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()
+
+
+def make_board(
+    tier: str,
+    version: int,
+    lock: str,
+    specs: tuple[TaskSpec, ...] = CATALOGUE,
+    seeds: tuple[int, ...] = SEEDS,
+) -> Board:
+    """The board of a tier: every task with its budget there. lock: the text of `requirements.lock`."""
+    if tier not in TIERS:
+        raise unknown("tier", tier, TIERS)
+    versions = locked_versions(lock, specs)
+    return Board(
+        version=version,
+        tier=cast(Tier, tier),
+        tasks={
+            spec.id: BoardTask(
+                spec=spec.to_json(), budget=getattr(spec.budgets, tier), episodes=spec.episodes(tier), seeds=seeds
+            )
+            for spec in specs
+        },
+        protocol=Protocol(),
+        versions=versions,
+        versions_sha256=digest(versions),
+    )
+
+
+def locked_versions(lock: str, specs: tuple[TaskSpec, ...]) -> dict[str, tuple[str, ...]]:
+    """The pinned versions of the packages that compute rows, read from a requirements file."""
+    suites = [match.group() for spec in specs if (match := re.match(r"[\w.-]+", spec.requires))]
+    names = dict.fromkeys([*PACKAGES, *suites])
+    pins: dict[str, list[str]] = {name: [] for name in names}
+    for name, version in re.findall(r"^([\w.-]+)==([^\s;\\]+)", lock, re.MULTILINE):
+        if name in pins:
+            pins[name].append(version)
+    if absent := [name for name, found in pins.items() if not found]:
+        raise InputError(f"the lock pins no version of {', '.join(absent)}")
+    return {name: tuple(found) for name, found in pins.items()}
+
+
+def read_board(directory: Path) -> Board:
+    """The board in `directory`. InputError where there is none, or its spec.json is not one."""
+    file = directory / SPEC_FILE
+    try:
+        with open(file, "rb") as opened:
+            content = opened.read(MAX_FILE_BYTES)
+    except OSError as error:
+        raise InputError(f"no board in {directory}: {SPEC_FILE}: {error.strerror}") from error
+    try:
+        board = Board.model_validate(read_json(content, str(file)))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    if digest(board.versions) != board.versions_sha256:
+        raise InputError(
+            f"{file}: versions_sha256 is not that of versions: a board is never edited, make a new version"
+        )
+    if board.name != directory.resolve().name:
+        raise InputError(f"{file}: tier {board.tier} and version {board.version} belong into a directory {board.name}")
+    return board
+
+
+def write_board(board: Board, boards: Path) -> Path:
+    """Writes a new board into `boards` and returns its directory; InputError where one of its name is there."""
+    directory = boards / board.name
+    file = directory / SPEC_FILE
+    if file.exists():
+        raise InputError(f"{file} is there and frozen: make the next version")
+    directory.mkdir(parents=True, exist_ok=True)
+    file.write_text(board.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return directory
+
+
+if __name__ == "__main__":
+    _tier, _version, _boards = sys.argv[1:]
+    write_board(make_board(_tier, int(_version), Path("requirements.lock").read_text(encoding="utf-8")), Path(_boards))

@@ -1,0 +1,99 @@
+"""`esbench leaderboard build`: the README's ranking and the page, the same bytes for the same entries."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jinja2
+
+from esbench.errors import InputError
+from esbench.leaderboard.board import SPEC_FILE
+from esbench.leaderboard.ranking import RankedBoard, rank_board
+from esbench.leaderboard.states import MEANING
+from esbench.leaderboard.tables import detail_tables, headline_tables, overview
+from esbench.report.markdown import markdown
+from esbench.tasks.spec import TIERS
+
+README = "README.md"
+PAGE = "index.html"
+BEGIN = "<!-- ranking: written by `esbench leaderboard build`, not by hand -->"
+END = "<!-- end of the ranking -->"
+
+LONG = ("Search space", "Prior knowledge")
+WRAPPING = ("Name", "Authors", "Hardware", "Why", *LONG)
+"""Columns of words that wrap; those of whole sentences are wider."""
+
+
+def build(boards: Path) -> dict[str, str]:
+    """What README.md and index.html in `boards` must be, by name. InputError where there is no board, a file cannot be
+    read, or README.md lacks the two lines that the ranking stands between."""
+    ranked = [rank_board(directory) for directory in _boards(boards)]
+    return {README: _readme(boards / README, ranked), PAGE: page(ranked)}
+
+
+def differing(boards: Path, files: dict[str, str]) -> list[str]:
+    """The names of `files` that are otherwise, or not there, in `boards`."""
+    return [
+        name
+        for name, text in files.items()
+        if not (boards / name).is_file() or (boards / name).read_text(encoding="utf-8") != text
+    ]
+
+
+def _boards(boards: Path) -> list[Path]:
+    """The smallest tier first, and of a tier the newest version."""
+    if not boards.is_dir():
+        raise InputError(f"no directory {str(boards)!r}: expected one that holds boards")
+    found = [path for path in boards.iterdir() if (path / SPEC_FILE).is_file()]
+    if not found:
+        raise InputError(f"no board in {boards}: expected directories such as lite-v1 with a {SPEC_FILE}")
+
+    def place(path: Path) -> tuple[int, int]:
+        tier, _, version = path.name.rpartition("-v")
+        return TIERS.index(tier) if tier in TIERS else len(TIERS), -int(version) if version.isdecimal() else 0
+
+    return sorted(found, key=lambda path: (place(path), path.name))
+
+
+def _readme(file: Path, ranked: Sequence[RankedBoard]) -> str:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {file}: {error}") from error
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise InputError(f"{file}: expected the lines {BEGIN!r} and {END!r}, between which the ranking stands")
+    return f"{before}{BEGIN}\n\n{_markdown(ranked)}\n{END}{after}"
+
+
+def _markdown(ranked: Sequence[RankedBoard]) -> str:
+    parts = []
+    for one in ranked:
+        tables = headline_tables(one)
+        parts.append(f"**{one.board.name}**: {overview(one)}\n")
+        parts += [markdown(table) for table in tables] or ["No entries yet.\n"]
+    return "\n".join(parts)
+
+
+def page(ranked: Sequence[RankedBoard]) -> str:
+    """The page: one file, no network, no library."""
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader(
+            [
+                jinja2.PackageLoader("esbench.leaderboard", "templates"),
+                jinja2.PackageLoader("esbench.report", "templates"),
+            ]
+        ),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
+    return environment.get_template("leaderboard.html").render(
+        boards=[(one, overview(one), headline_tables(one), detail_tables(one)) for one in ranked],
+        meaning=MEANING,
+        long=LONG,
+        wrapping=WRAPPING,
+    )

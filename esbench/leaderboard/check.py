@@ -1,0 +1,395 @@
+"""Whether an entry is what it says, without executing any of it.
+
+Each check is a small function that yields problems, one line each; all of them are found, not the first only. What
+cannot be read at all is an InputError. Nothing here can tell an honest row from one that was edited with care:
+`esbench leaderboard verify` can.
+"""
+
+import hashlib
+import itertools
+import math
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from esbench.algorithms.built_in import BUILT_IN, EVOSAX
+from esbench.errors import InputError, unknown
+from esbench.leaderboard.board import Board, read_board
+from esbench.leaderboard.entry import (
+    ALGORITHM_FILE,
+    ENTRY_FILE,
+    MAX_POLICIES_BYTES,
+    MAX_POLICY_BYTES,
+    RUNS,
+    SETTINGS_FILE,
+    VERIFICATION_FILE,
+    Entry,
+    EntryDirectory,
+    SchemaError,
+    Scores,
+    read_entry,
+    run_key,
+)
+from esbench.leaderboard.run_checks import COUNTERS, RUN_CHECKS
+from esbench.leaderboard.safe_files import MAX_FILE_BYTES, read_json
+from esbench.leaderboard.scores import entry_scores
+from esbench.plugins import names_a_file
+from esbench.results.fingerprints import plugins_digest
+from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, DamagedRunError, RunDirectory
+
+_RUN_FILE = re.compile(rf"{RUNS}/([^/]+)/seed-(0|[1-9]\d*)/({re.escape(ROWS_FILE)}|{re.escape(POLICY_FILE)})")
+_TICK = re.compile(rb'"train_seconds": (\d{1,20}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?)[,}]')
+_LARGEST = 2**53
+"""Of a counter: all above cannot be told apart as floats."""
+
+
+@dataclass
+class Evidence:
+    """An entry, its board, where the board's other entries are, and its runs by task and seed, as far as they can be
+    read. damaged: what is wrong with the other runs, by `<task>/seed-<n>`."""
+
+    board: Board
+    directory: EntryDirectory
+    others: Path
+    runs: dict[tuple[str, int], RunDirectory] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def entry(self) -> Entry:
+        return self.directory.entry
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        return self.directory.files
+
+    @property
+    def expected(self) -> list[tuple[str, int]]:
+        """Every task and seed that the entry owes."""
+        return [
+            (task, seed)
+            for task in dict.fromkeys(self.entry.tasks)
+            if task in self.board.tasks
+            for seed in self.board.tasks[task].seeds
+        ]
+
+    @cached_property
+    def finished(self) -> dict[tuple[str, int], RunDirectory]:
+        """The runs with a score, in the order of `expected`."""
+        return {key: self.runs[key] for key in self.expected if key in self.runs and self.runs[key].finished}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a check found. problems: none where the entry is as it must be. evidence: None where it has no schema."""
+
+    problems: list[str]
+    evidence: Evidence | None
+
+
+def check(path: Path, others: Path | None = None) -> Checked:
+    """Checks the entry in the directory `path`, which lies in its board's. others: the directory of the other entries,
+    where it is not the same.
+
+    InputError where the entry or its board cannot be read: no directory, links, files that are too large or too many,
+    text that is not UTF-8, JSON that is nested too deep, paths that lead outside.
+    """
+    if not path.is_dir():
+        raise InputError(f"no directory {str(path)!r}: expected an entry's")
+    board = read_board(path.resolve().parent)
+    try:
+        directory = read_entry(path)
+    except SchemaError as error:
+        return Checked(error.problems, None)
+    evidence = gather(board, directory, others)
+    problems = [problem for one in ENTRY_CHECKS for problem in one(evidence)]
+    for (task, seed), run in evidence.runs.items():
+        problems += [f"{run_key(task, seed)}: {problem}" for one in RUN_CHECKS for problem in one(evidence.board, run)]
+    return Checked(problems, evidence)
+
+
+def gather(board: Board, directory: EntryDirectory, others: Path | None = None) -> Evidence:
+    """Reads the runs of an entry."""
+    evidence = Evidence(board, directory, others or directory.board)
+    for name, content in directory.files.items():
+        match = _RUN_FILE.fullmatch(name)
+        if match is None or match[3] != ROWS_FILE:
+            continue
+        task, seed = match[1], int(match[2])
+        for number, line in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
+            read_json(line, f"{directory.path / name}, line {number}")
+        try:
+            evidence.runs[task, seed] = _open(board, directory, task, seed)
+        except DamagedRunError as error:
+            evidence.damaged[run_key(task, seed)] = str(error).replace(f"{directory.path / name}, ", "")
+    return evidence
+
+
+def _open(board: Board, directory: EntryDirectory, task: str, seed: int) -> RunDirectory:
+    """The run; DamagedRunError also where its numbers or names are not ones that can be checked further."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        run = RunDirectory.open(directory.run(task, seed))
+    if task not in board.tasks or run.manifest.task.get("id") != task:
+        raise DamagedRunError(f"its manifest is of task {run.manifest.task.get('id')!r}, not {task!r} of this board")
+    if run.manifest.seed != seed:
+        raise DamagedRunError(f"its manifest is of seed {run.manifest.seed}")
+    if run.cut_off or not run.rows:
+        raise DamagedRunError("its last line is cut off" if run.cut_off else "it has no rows")
+    manifest = run.manifest
+    numbers = [manifest.parameters, manifest.device.count, manifest.budget]
+    numbers += [abs(count) for count in manifest.settings.values() if type(count) is int]
+    numbers += [getattr(row, name) for row in run.rows for name in COUNTERS]
+    if min(numbers) < 0 or max(numbers) > _LARGEST:
+        raise DamagedRunError("a count is below 0 or above 2^53")
+    return run
+
+
+def names(found: Evidence) -> Iterator[str]:
+    """The entry is where it says it is, and nobody else's name is like its."""
+    entry, path = found.entry, found.directory.path.resolve()
+    if entry.board != found.board.name:
+        yield f"{ENTRY_FILE}: board {entry.board!r}, but it lies in {found.board.name}"
+    if entry.slug != path.name:
+        yield f"{ENTRY_FILE}: slug {entry.slug!r}, but its directory is {path.name!r}"
+    for other in sorted(found.others.iterdir()):
+        if other.name != path.name and other.name.lower() == path.name.lower():
+            yield f"its directory differs from {other.name!r} in capitals only"
+
+
+def tasks(found: Evidence) -> Iterator[str]:
+    """The tasks are the board's, of its version."""
+    listed = found.entry.tasks
+    for task in listed:
+        if task not in found.board.tasks:
+            yield f"{ENTRY_FILE}: {unknown(f'task of {found.board.name}', task, found.board.tasks)}"
+    for task in sorted({task for task in listed if listed.count(task) > 1}):
+        yield f"{ENTRY_FILE}: task {task} is there twice"
+
+
+def completeness(found: Evidence) -> Iterator[str]:
+    """Every task and seed is a finished run or a stated failure, and nothing is both; there are no others."""
+    failures, expected = found.entry.failures, {run_key(*key): key for key in found.expected}
+    for name, key in expected.items():
+        if name in found.damaged:
+            yield f"{name}: {found.damaged[name]}"
+        elif name in failures and key in found.runs:
+            yield f"{name}: {ENTRY_FILE} calls it failed, but it has rows"
+        elif key in found.runs and not found.runs[key].finished:
+            yield f"{name}: unfinished; a run that failed is stated under failures, without its rows"
+        elif name not in failures and key not in found.runs:
+            yield f"{name}: missing: neither a run nor stated under failures"
+    there = [run_key(*key) for key in found.runs] + list(found.damaged)
+    for name in sorted({*there, *failures, *found.entry.policies} - expected.keys()):
+        yield f"{name}: not a task and seed of this entry"
+    if not found.finished:
+        yield "no run is finished"
+
+
+def run_names(found: Evidence) -> Iterator[str]:
+    """The runs carry the entry's name."""
+    for key, run in found.runs.items():
+        if run.manifest.name != found.entry.slug:
+            yield f"{run_key(*key)}: its name is {run.manifest.name!r}, the entry's slug {found.entry.slug!r}"
+
+
+def algorithm(found: Evidence) -> Iterator[str]:
+    """The runs are of the entry's algorithm; one that is somebody's own is the very file that was run."""
+    entry, own = found.entry, found.files.get(ALGORITHM_FILE)
+    if entry.own_code != (own is not None):
+        yield f"{ENTRY_FILE}: algorithm {entry.algorithm!r} with{'' if own else 'out'} a file {ALGORITHM_FILE}"
+    if not entry.own_code and entry.algorithm not in BUILT_IN and not entry.algorithm.startswith(EVOSAX):
+        yield (
+            f"{ENTRY_FILE}: algorithm {entry.algorithm!r}: expected one of {', '.join(BUILT_IN)}, {EVOSAX}NAME or "
+            f"{ALGORITHM_FILE}:ClassName"
+        )
+    expected = None if own is None else plugins_digest([own])
+    for key, run in found.runs.items():
+        manifest = run.manifest
+        same = manifest.algorithm == entry.algorithm
+        if entry.own_code and names_a_file(manifest.algorithm):
+            same = manifest.algorithm.rpartition(":")[2] == entry.algorithm.rpartition(":")[2]
+        if not same:
+            yield f"{run_key(*key)}: computed by {manifest.algorithm!r}, the entry's algorithm is {entry.algorithm!r}"
+        if manifest.plugins != expected:
+            yield f"{run_key(*key)}: the code it was computed with is not {'the file ' if own else ''}the entry's"
+
+
+def settings(found: Evidence) -> Iterator[str]:
+    """settings.json is what the manifests say; of track `fixed` it is the same for all tasks."""
+    if SETTINGS_FILE not in found.files:
+        yield f"{SETTINGS_FILE} is missing"
+        return
+    stated = read_json(found.files[SETTINGS_FILE], str(found.directory.path / SETTINGS_FILE))
+    if not isinstance(stated, dict):
+        yield f"{SETTINGS_FILE}: expected a table by task"
+        return
+    wanted = {task for task, _ in found.runs}
+    for task in sorted(stated.keys() ^ wanted):
+        yield f"{SETTINGS_FILE}: {task} is {'not in it' if task in wanted else 'no task of this entry with a run'}"
+    for (task, seed), run in found.runs.items():
+        of_run = {name: getattr(run.manifest, name) for name in ("settings", "policy", "sizes")}
+        if task in stated and stated[task] != of_run:
+            of_task = stated[task] if isinstance(stated[task], dict) else {}
+            differing = [name for name, value in of_run.items() if of_task.get(name) != value] or sorted(of_task)
+            yield f"{run_key(task, seed)}: {', '.join(differing)} in its manifest and in {SETTINGS_FILE} differ"
+    if found.entry.track == "fixed" and found.runs:
+        yield from _one_setting(found)
+
+
+def _one_setting(found: Evidence) -> Iterator[str]:
+    (first, reference), *others = found.runs.items()
+    for key, run in others:
+        for name in ("settings", "policy"):
+            one, other = getattr(reference.manifest, name), getattr(run.manifest, name)
+            if one != other:
+                differing = sorted(k for k in {**one, **other} if one.get(k) != other.get(k))
+                yield (
+                    f"track fixed has one setting for all tasks: {run_key(*key)} and {run_key(*first)} differ in "
+                    f"{', '.join(differing)}"
+                )
+
+
+def tuning(found: Evidence) -> Iterator[str]:
+    """The stated cost of tuning is no less than what a manifest records."""
+    stated = found.entry.tuning
+    if found.entry.track == "tuned" and stated.trials == 0:
+        yield f"{ENTRY_FILE}: track tuned, but tuning.trials is 0"
+    recorded = [run.manifest.tuning for run in found.runs.values() if run.manifest.tuning is not None]
+    for name in ("trials", "seeds", "useful_steps"):
+        most = max((getattr(one, name) for one in recorded), default=0)
+        if getattr(stated, name) < most:
+            yield f"{ENTRY_FILE}: tuning.{name} is {getattr(stated, name):,}, a manifest says {most:,}"
+
+
+def copies(found: Evidence) -> Iterator[str]:
+    """No run is another one under another seed: clocks never agree to the last digit, and returns do not where there
+    is more than one of them. (Where nothing is ever learned, honest seeds can have the same returns.)"""
+    for task in dict.fromkeys(task for task, _ in found.runs):
+        of_task = [(seed, run) for (name, seed), run in found.runs.items() if name == task]
+        for (first, one), (second, other) in itertools.combinations(of_task, 2):
+            if _ticks(one) & _ticks(other):
+                yield f"{run_key(task, second)} repeats seed {first}: clocks agree to the last digit"
+            elif len(set(_returns(one))) > 1 and _returns(one) == _returns(other):
+                yield f"{run_key(task, second)} repeats seed {first}: all returns are the same"
+
+
+def _ticks(run: RunDirectory) -> set[float]:
+    return {row.train_seconds for row in run.rows if row.train_seconds != 0}
+
+
+def _returns(run: RunDirectory) -> list[tuple[float, float, float]]:
+    return [(row.return_std, row.return_mean_greedy, row.return_mean_sample) for row in run.rows]
+
+
+def borrowed(found: Evidence) -> Iterator[str]:
+    """No run is one of another entry of the board."""
+    own = {(task, tick): run_key(task, seed) for (task, seed), run in found.runs.items() for tick in _ticks(run)}
+    for file in sorted(found.others.glob(f"*/{RUNS}/*/*/{ROWS_FILE}")):
+        slug, _, task, seed = file.relative_to(found.others).parts[:4]
+        if slug == found.directory.path.resolve().name or file.is_symlink() or not file.is_file():
+            continue
+        with open(file, "rb") as opened:
+            ticks = map(float, _TICK.findall(opened.read(MAX_FILE_BYTES)))
+        if same := next((own[task, tick] for tick in ticks if (task, tick) in own), None):
+            yield f"{same}: the clock is that of {slug}'s {task}/{seed} to the last digit"
+
+
+def derived(found: Evidence) -> Iterator[str]:
+    """Kinds of hardware, commits and scores are those of the runs."""
+    entry, runs = found.entry, found.runs.values()
+    for name, value in (
+        ("hardware", tuple(sorted({str(run.manifest.device) for run in runs}))),
+        ("commits", tuple(sorted({run.manifest.commit for run in runs if run.manifest.commit}))),
+    ):
+        if getattr(entry, name) != value:
+            yield f"{ENTRY_FILE}: {name} is {list(getattr(entry, name))}, the runs say {list(value)}"
+    known = [task for task in found.board.tasks if task in entry.tasks]
+    if not found.finished or not known:
+        return
+    scores = entry_scores(found.board, known, found.finished)
+    yield from _differing(entry.scores, scores)
+
+
+def _differing(stated: Scores, computed: Scores) -> Iterator[str]:
+    for task in sorted(stated.tasks.keys() | computed.tasks.keys()):
+        if task not in stated.tasks or task not in computed.tasks:
+            yield f"{ENTRY_FILE}: scores of {task} {'without runs' if task in stated.tasks else 'are missing'}"
+            continue
+        for name, value in computed.tasks[task]:
+            if not _same(getattr(stated.tasks[task], name), value):
+                yield (f"{ENTRY_FILE}: {name} of {task} is {getattr(stated.tasks[task], name)}, its rows give {value}")
+    if not _same(stated.aggregate, computed.aggregate):
+        yield f"{ENTRY_FILE}: the aggregate is {stated.aggregate}, the rows give {computed.aggregate}"
+
+
+def _same(one: float | None, other: float | None) -> bool:
+    # The last digits of sums differ between processors.
+    return one is other if one is None or other is None else math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-9)
+
+
+def hashes(found: Evidence) -> Iterator[str]:
+    """Every file is named with its hash, and every policy; nothing else is there."""
+    entry, files = found.entry, found.files
+    named = files.keys() - {ENTRY_FILE, VERIFICATION_FILE}
+    for path in sorted(named | entry.files.keys()):
+        if path not in named:
+            yield f"{path}: named in {ENTRY_FILE}, but not there"
+        elif path not in entry.files or not _belongs(path, found):
+            yield f"{path}: an extra file" + ("" if path in entry.files else f", not named in {ENTRY_FILE}")
+        elif hashlib.sha256(files[path]).hexdigest() != entry.files[path]:
+            yield f"{path}: edited: its hash is not that in {ENTRY_FILE}"
+    for key in found.runs:
+        name = run_key(*key)
+        content = files.get(f"{RUNS}/{name}/{POLICY_FILE}")
+        if name not in entry.policies:
+            yield f"{name}: {ENTRY_FILE} has no hash of its policy"
+        elif content is not None and hashlib.sha256(content).hexdigest() != entry.policies[name]:
+            yield f"{name}: {POLICY_FILE} is not the policy whose hash {ENTRY_FILE} has"
+
+
+def _belongs(path: str, found: Evidence) -> bool:
+    match = _RUN_FILE.fullmatch(path)
+    if match is None:
+        return path in (SETTINGS_FILE, ALGORITHM_FILE)
+    return (match[1], int(match[2])) in found.runs or run_key(match[1], int(match[2])) in found.damaged
+
+
+def policies(found: Evidence) -> Iterator[str]:
+    """Policies are small, and no two runs have the same."""
+    sizes = {path: len(content) for path, content in found.files.items() if path.endswith(f"/{POLICY_FILE}")}
+    for path, size in sizes.items():
+        if size > MAX_POLICY_BYTES:
+            yield f"{path}: {size:,} bytes: above {MAX_POLICY_BYTES:,} only the hash is part of the entry"
+    if sum(sizes.values()) > MAX_POLICIES_BYTES:
+        yield f"policies of {sum(sizes.values()):,} bytes in all: expected at most {MAX_POLICIES_BYTES:,}"
+    first: dict[str, str] = {}
+    for name, digest in found.entry.policies.items():
+        if first.setdefault(digest, name) != name:
+            yield f"{name}: the same policy as {first[digest]}"
+
+
+ENTRY_CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
+    names,
+    tasks,
+    completeness,
+    run_names,
+    algorithm,
+    settings,
+    tuning,
+    copies,
+    borrowed,
+    derived,
+    hashes,
+    policies,
+)
+
+
+def checked_entry(path: Path) -> Evidence:
+    """The entry in `path` where its check finds nothing; InputError, one line, otherwise."""
+    found = check(path)
+    if found.problems or found.evidence is None:
+        raise InputError(f"{path} does not pass its check: {found.problems[0]} (esbench leaderboard check {path})")
+    return found.evidence

@@ -1,0 +1,215 @@
+"""An entry: one method on one board. `entry.json` says what it is and names every other file by its hash.
+
+<board>/<slug>/entry.json                       this model
+<board>/<slug>/settings.json                    per task the settings, as in the manifests
+<board>/<slug>/algorithm.py                     the algorithm, where it is somebody's own
+<board>/<slug>/runs/<task>/seed-<n>/run.jsonl   the rows, as the run wrote them
+<board>/<slug>/runs/<task>/seed-<n>/policy.npz  the deployed policy, where it is small
+<board>/<slug>/verification.json                written by `esbench leaderboard verify` and by nothing else
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from esbench.errors import InputError
+from esbench.leaderboard.safe_files import is_inside, read_json, read_tree
+from esbench.results.run_directory import POLICY_FILE, ROWS_FILE
+
+ENTRY_FILE = "entry.json"
+SETTINGS_FILE = "settings.json"
+ALGORITHM_FILE = "algorithm.py"
+VERIFICATION_FILE = "verification.json"
+RUNS = "runs"
+
+MAX_POLICY_BYTES = 2**20
+MAX_POLICIES_BYTES = 8 * 2**20
+
+Track = Literal["fixed", "tuned", "open"]
+State = Literal["claimed", "checked", "replayed", "reproduced", "disputed"]
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
+Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"']{1,300}$")]
+# A device names itself, and its name stands in headings.
+Hardware = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ._,()@/+:#-]{1,200}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Code(_Part):
+    """Where the method's code is read: its repository and the commit."""
+
+    url: Address
+    commit: Commit
+
+
+class Tuning(_Part):
+    """What finding the settings cost. trials: settings tried. seeds: of each. useful_steps: environment steps in all.
+    search_space: which settings, over which ranges."""
+
+    trials: Count
+    seeds: Count
+    useful_steps: Count
+    search_space: Text
+
+
+class TaskScore(_Part):
+    """n: seeds, failed ones included. return_mean: over them, a failed one counting as the random policy. score_mean:
+    of their normalised scores, not clipped. train_seconds: the mean of the runs there are, None without any."""
+
+    n: Count
+    return_mean: float
+    score_mean: float
+    train_seconds: float | None
+
+
+class Scores(_Part):
+    """aggregate: the ranking score, None for an entry that leaves tasks out."""
+
+    tasks: dict[str, TaskScore]
+    aggregate: float | None
+
+
+class Declaration(_Part):
+    """What the people who submit say of an entry: `entry.toml`, and the first part of entry.json.
+
+    slug: the directory, and the name of the runs. failures: why, by `<task>/seed-<n>`, of runs that have no score.
+    policies_address: where the policies are that are too large for the entry.
+    """
+
+    board: Slug
+    name: Line
+    slug: Slug
+    authors: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
+    licence: Line
+    code: Code
+    track: Track
+    tuning: Tuning
+    prior_knowledge: Text
+    policies_address: Address | None = None
+    failures: dict[str, Line] = {}
+
+
+class Entry(Declaration):
+    """entry.json: what was declared, and what `submit` found.
+
+    algorithm: a built-in name, `evosax:NAME`, or `algorithm.py:ClassName`. hardware: of the runs, as their manifests
+    name it. commits: of esbench, those the runs were computed with. files: sha256 by path, of all but entry.json and
+    verification.json. policies: sha256 by `<task>/seed-<n>`, also of those that are not in `files`.
+    """
+
+    schema_version: Literal[1] = 1
+    algorithm: Line
+    hardware: tuple[Hardware, ...]
+    commits: tuple[Commit, ...]
+    tasks: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=1000)]
+    files: dict[str, Sha256]
+    policies: dict[str, Sha256]
+    scores: Scores
+
+    @property
+    def own_code(self) -> bool:
+        """Whether the algorithm is a file of the entry's."""
+        return self.algorithm.startswith(f"{ALGORITHM_FILE}:")
+
+
+class SchemaError(InputError):
+    """entry.json is JSON, but not an entry. problems: one line each."""
+
+    def __init__(self, problems: list[str]):
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class EntryDirectory:
+    """An entry as it lies on disk, read once. files: the content of every file by path, entry.json included."""
+
+    path: Path
+    entry: Entry
+    files: dict[str, bytes]
+
+    @property
+    def board(self) -> Path:
+        """The directory of its board."""
+        return self.path.resolve().parent
+
+    def run(self, task: str, seed: int) -> Path:
+        """The directory of a run, for `RunDirectory.open`."""
+        return self.path / RUNS / task / f"seed-{seed}"
+
+    @property
+    def tree_hash(self) -> str:
+        """sha256 over the names and contents of all files but verification.json: what a verification is about."""
+        digest = hashlib.sha256()
+        for name, content in sorted(self.files.items()):
+            if name != VERIFICATION_FILE:
+                digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+        return digest.hexdigest()
+
+
+def run_key(task: str, seed: int) -> str:
+    """`<task>/seed-<n>`, by which failures and policies are named."""
+    return f"{task}/seed-{seed}"
+
+
+def run_file(task: str, seed: int) -> str:
+    """Where an entry has the rows of a run."""
+    return f"{RUNS}/{run_key(task, seed)}/{ROWS_FILE}"
+
+
+def policy_file(task: str, seed: int) -> str:
+    """Where an entry has the policy of a run, if it is small."""
+    return f"{RUNS}/{run_key(task, seed)}/{POLICY_FILE}"
+
+
+def read_entry(directory: Path) -> EntryDirectory:
+    """The entry in `directory`; nothing of it is executed and nothing outside is read.
+
+    InputError where it cannot be read: as in `read_tree` and `read_json`, and where a path leads outside. SchemaError
+    where entry.json is not an entry.
+    """
+    files = read_tree(directory)
+    where = str(directory / ENTRY_FILE)
+    if ENTRY_FILE not in files:
+        raise InputError(f"no entry in {directory}: expected {ENTRY_FILE}")
+    values = read_json(files[ENTRY_FILE], where)
+    for path in _named(values):
+        if not is_inside(path):
+            raise InputError(f"{where}: {path!r} leads outside the entry, or is no plain name")
+    try:
+        entry = Entry.model_validate_json(files[ENTRY_FILE], strict=True)
+    except ValidationError as error:
+        raise SchemaError(
+            [f"{ENTRY_FILE}: {'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()]
+        ) from error
+    return EntryDirectory(directory, entry, files)
+
+
+def entry_json(entry: Entry) -> str:
+    """The text of entry.json."""
+    return json.dumps(entry.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _named(values: Any) -> list[str]:
+    """Every path that entry.json names."""
+    if not isinstance(values, dict):
+        return []
+    tables = [values.get(name) for name in ("files", "policies", "failures")]
+    listed = values.get("tasks")
+    return [
+        *(path for table in tables if isinstance(table, dict) for path in table),
+        *(name for name in (listed if isinstance(listed, list) else []) if isinstance(name, str)),
+        *(value for value in [values.get("slug"), values.get("board")] if isinstance(value, str)),
+    ]

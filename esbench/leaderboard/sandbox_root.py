@@ -1,0 +1,108 @@
+"""The inside of the sandbox: makes a root of its own that can be read only, gives every privilege up, runs a command.
+
+Run by `sandbox.run` as a file, below `unshare`, with one argument: JSON with `root` (an empty folder, the mount
+point), `read_only` (paths that stay visible), `scratch` (the folder that becomes SCRATCH), `limits` (of `resource`, by
+name) and `command`. The standard library only; nothing of the command's is imported here.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+
+SCRATCH = "/scratch"
+
+_MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 2, 4, 4096, 16384, 1 << 18
+_MNT_DETACH = 2
+_AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
+_ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 1, 2, 4
+_SYS_MOUNT_SETATTR = 442  # the same on every architecture; Linux 5.12
+_PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 24, 38
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _MountAttributes(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "userns")]
+
+
+def _check(what: str, status: int) -> None:
+    if status:
+        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+def _mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
+    arguments = (source.encode(), target.encode(), kind.encode() or None, ctypes.c_ulong(flags), data.encode() or None)
+    _check(f"mount {target}", _libc.mount(*arguments))
+
+
+def _restrict(target: str, attributes: int, below: bool = True) -> None:
+    """Adds attributes to a mount, and to all below it; those that it has stay."""
+    wanted = _MountAttributes(set=attributes)
+    flags = _AT_RECURSIVE if below else 0
+    arguments = (_AT_FDCWD, target.encode(), flags, ctypes.byref(wanted), ctypes.sizeof(wanted))
+    _check(f"mount_setattr {target}", _libc.syscall(_SYS_MOUNT_SETATTR, *arguments))
+
+
+def _bind(source: Path, target: str, attributes: int) -> None:
+    place = Path(target)
+    if source.is_dir():
+        place.mkdir(parents=True, exist_ok=True)
+    else:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch()
+    _mount(str(source), target, flags=_MS_BIND | _MS_REC)
+    _restrict(target, attributes)
+
+
+def enter(root: str, read_only: list[str], scratch: str) -> None:
+    """Makes `root` the root: what is not named is not there."""
+    _mount("none", "/", flags=_MS_REC | _MS_PRIVATE)
+    _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")
+    for path in read_only:
+        source = Path(path)
+        if source.is_symlink():  # such as /lib -> usr/lib
+            link = Path(root + path)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(os.readlink(source))
+        elif source.exists():
+            _bind(source, root + path, _ATTR_RDONLY | _ATTR_NOSUID | (0 if path.startswith("/dev/") else _ATTR_NODEV))
+    _bind(Path(scratch), root + SCRATCH, _ATTR_NOSUID | _ATTR_NODEV)
+    for name, target in (("tmp", SCRATCH), ("dev/shm", SCRATCH)):
+        (Path(root) / name).parent.mkdir(exist_ok=True)
+        (Path(root) / name).symlink_to(target)
+    os.mkdir(root + "/proc")
+    _mount("proc", root + "/proc", "proc", _MS_NOSUID | _MS_NODEV)
+    os.chdir(root)
+    _check("pivot_root", _libc.pivot_root(b".", b"."))
+    _check("umount", _libc.umount2(b".", _MNT_DETACH))
+    # In a user namespace below this one the command would be root again, if over nothing that is here.
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+    # The kernel's settings are the caller's to write where the caller is root, whatever the capabilities.
+    _restrict("/proc", _ATTR_RDONLY)
+    _restrict("/", _ATTR_RDONLY, below=False)  # the scratch folder stays writable
+    os.chdir(SCRATCH)
+
+
+def give_up_privileges(limits: dict[str, int]) -> None:
+    """No capability after the next exec, nor ever again, and the limits."""
+    for name, value in limits.items():
+        resource.setrlimit(getattr(resource, name), (value, value))
+    for capability in range(64):
+        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0):
+            break  # the last one that this kernel knows is behind us
+    _check("no_new_privs", _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+
+
+def main() -> None:
+    order = json.loads(sys.argv[1])
+    enter(order["root"], order["read_only"], order["scratch"])
+    give_up_privileges(order["limits"])
+    # The capabilities that are still held go with this: the bounding set is empty.
+    os.execv(order["command"][0], order["command"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""A task's evaluation of a policy out of an archive: the program that scored the runs, without their algorithm."""
+
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from esbench.algorithms.built_in import EVOSAX
+from esbench.errors import InputError
+from esbench.experiment import provenance
+from esbench.leaderboard.board import Board
+from esbench.leaderboard.verification import Machine
+from esbench.policies.networks import PolicySettings
+from esbench.problem import DeployedPolicy, Problem
+from esbench.results.records import Manifest, Row
+from esbench.rollout.evaluation import evaluate
+from esbench.settings import build
+from esbench.sizes import Sizes
+from esbench.tasks import registry
+from esbench.tasks.registry import Task
+
+# Of a stranger's manifest: what is more is no size for an evaluation, and would only take memory.
+MAX_LAYERS = 64
+MAX_WIDTH = 2**14
+
+
+def board_task(board: Board, name: str) -> Task:
+    """The task of the catalogue that the board means; InputError where this esbench has another version of it."""
+    task = registry.task(name)
+    if board.tasks[name].unlike(task.spec.to_json()):
+        raise InputError(f"{name} is another task here than on {board.name}: use the esbench of that board")
+    return task
+
+
+def here(task: Task) -> Machine:
+    """This machine, as a run of `task` on it would record it."""
+    return Machine(
+        device=provenance.device(), versions=provenance.versions(task.spec.requires), commit=provenance.commit()[0]
+    )
+
+
+def differences(manifest: Manifest, machine: Machine, packages: set[str]) -> list[str]:
+    """What of a run's machine is not this one's, in words: the device, and versions of the `packages` that compute
+    rows. Equal numbers are expected where there is nothing."""
+    there, now = manifest.versions, machine.versions
+    if not manifest.algorithm.startswith(EVOSAX):
+        packages = packages - {"evosax"}
+    found = [
+        f"{name} {there.get(name, 'absent')} there and {now.get(name, 'absent')} here"
+        for name in sorted(packages & {*there, *now})
+        if there.get(name) != now.get(name)
+    ]
+    if manifest.device != machine.device:
+        found.insert(0, f"{manifest.device} there and {machine.device} here")
+    return found
+
+
+class Scorer:
+    """Evaluations of policies on one task; those of one network share a compilation."""
+
+    def __init__(self, task: Task, episodes: int, precision: str):
+        self._task, self._episodes, self._precision = task, episodes, precision
+        self._environment = registry.environment_of(task)
+        self._programs: dict[Any, Any] = {}
+
+    def problem(self, manifest: Manifest) -> Problem:
+        """The task with the network and the sizes that a manifest states; InputError for what cannot be.
+
+        Devices are one: what an episode gives does not depend on how many share the work.
+        """
+        settings = build(PolicySettings, manifest.policy)
+        sizes = replace(build(Sizes, manifest.sizes), devices=1)
+        if settings.n_layers > MAX_LAYERS or settings.layer_size > MAX_WIDTH:
+            raise InputError(f"a network of {settings.n_layers} layers of {settings.layer_size}: too large to replay")
+        if max(sizes.lanes, sizes.narrow, sizes.refill, sizes.block) > MAX_WIDTH:
+            raise InputError(f"sizes {manifest.sizes}: expected at most {MAX_WIDTH}")
+        policy = settings.for_actions(self._environment.action_space)
+        return Problem(self._environment, policy, sizes)  # ty: ignore[invalid-argument-type] Flax types loosely
+
+    def returns(self, problem: Problem, deployed: DeployedPolicy, key: jax.Array) -> np.ndarray:
+        """The returns of fresh episodes, float64 (2, episodes): row 0 acts greedily, row 1 samples."""
+        program = (problem.policy, problem.sizes)
+        if program not in self._programs:
+            self._programs[program] = jax.jit(lambda deployed, key: evaluate(problem, deployed, key, self._episodes))
+        with jax.default_matmul_precision(self._precision):
+            return np.asarray(self._programs[program](deployed, key)[0], np.float64)
+
+
+def scored_mode(manifest: Manifest) -> int:
+    """The row of `Scorer.returns` that is a run's score."""
+    return 0 if manifest.action_mode == "greedy" else 1
+
+
+def share_of(row: Row, budget: int, rows: int) -> int:
+    """The number of a row's evaluation: how many shares of the budget were reached when it was written."""
+    return min(row.useful_steps * rows // budget, rows)
+
+
+def difference(row: Row, returns: np.ndarray, mode: int) -> float:
+    """The largest difference between a row's numbers and those of an evaluation, relative to the mean size of an
+    episode's return."""
+    scored = returns[mode]
+    own = [scored.mean(), scored.std(), returns[0].mean(), returns[1].mean()]
+    reported = [row.return_mean, row.return_std, row.return_mean_greedy, row.return_mean_sample]
+    largest = float(np.abs(np.subtract(own, reported)).max())
+    scale = float(np.abs(returns).mean())
+    return 0.0 if largest == 0 else largest / scale if scale else float("inf")

@@ -1,0 +1,208 @@
+"""`esbench leaderboard submit`: finished runs and what their authors say of them become an entry of a board."""
+
+import hashlib
+import json
+import shutil
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import ValidationError
+
+from esbench.errors import InputError
+from esbench.leaderboard.board import SPEC_FILE, Board, read_board
+from esbench.leaderboard.check import Checked, check
+from esbench.leaderboard.entry import (
+    ALGORITHM_FILE,
+    ENTRY_FILE,
+    MAX_POLICIES_BYTES,
+    MAX_POLICY_BYTES,
+    SETTINGS_FILE,
+    Declaration,
+    Entry,
+    entry_json,
+    policy_file,
+    run_file,
+    run_key,
+)
+from esbench.leaderboard.safe_files import decode
+from esbench.leaderboard.scores import entry_scores
+from esbench.plugins import names_a_file
+from esbench.results.error_file import ERROR_FILE, last_error
+from esbench.results.fingerprints import plugins_digest
+from esbench.results.load import load_runs
+from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, RunDirectory
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """path: where the entry is, or would be. checked: what its check found; the board has the entry only where that
+    is no problem. left_out: runs below RUNS that no entry of this board has, such as other seeds."""
+
+    path: Path
+    checked: Checked
+    left_out: list[str]
+
+
+def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
+    """Packs the runs below `runs` that carry the slug of `declaration` (entry.toml) as an entry of its board.
+
+    The runs are left as they are; the board is changed only where the check finds nothing, and then at once.
+    InputError where there is nothing to pack, or an entry of this slug is there.
+    """
+    declared = read_declaration(declaration)
+    board = read_board(boards / declared.board)
+    target = boards / declared.board / declared.slug
+    if target.exists():
+        raise InputError(f"{target} is there already: a method has one entry; remove it first to replace it")
+    found = [run for run in load_runs(*runs) if (run.manifest.tier, run.manifest.name) == (board.tier, declared.slug)]
+    if not found:
+        raise InputError(
+            f"no runs named {declared.slug!r} of tier {board.tier} below {', '.join(map(str, runs))}: "
+            "slug is the name of the runs' directories"
+        )
+    packed = _choose(board, found)
+    try:
+        checked = _place(target, board, declared, packed, runs, declaration.parent)
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {error.strerror}") from error
+    left_out = [f"{run.path}" for run in found if run not in packed.values()]
+    return Submitted(target, checked, left_out)
+
+
+def _place(
+    target: Path,
+    board: Board,
+    declared: Declaration,
+    packed: dict[tuple[str, int], RunDirectory],
+    runs: Sequence[Path],
+    folder: Path,
+) -> Checked:
+    """Packs and checks the entry beside the boards, and moves it to `target` where the check finds nothing."""
+    with TemporaryDirectory(dir=target.parent.parent, prefix=".submit-") as temporary:
+        # Beside a copy of the board's spec, so that the check sees it where it will be.
+        place = Path(temporary) / board.name
+        place.mkdir()
+        shutil.copyfile(target.parent / SPEC_FILE, place / SPEC_FILE)
+        _pack(place / declared.slug, board, declared, packed, runs, folder)
+        checked = check(place / declared.slug, others=target.parent)
+        if not checked.problems:
+            (place / declared.slug).rename(target)
+    return checked
+
+
+def read_declaration(file: Path) -> Declaration:
+    """What entry.toml says; InputError, one line, where it cannot be read or says too little or too much."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}") from error
+    try:
+        return Declaration.model_validate(tomllib.loads(decode(content, str(file))))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"{file} is not TOML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _choose(board: Board, runs: list[RunDirectory]) -> dict[tuple[str, int], RunDirectory]:
+    """Those of the board's tasks and seeds; InputError where one is there twice."""
+    chosen: dict[tuple[str, int], RunDirectory] = {}
+    for run in runs:
+        task, seed = run.manifest.task["id"], run.manifest.seed
+        if task in board.tasks and seed in board.tasks[task].seeds:
+            if (task, seed) in chosen:
+                raise InputError(f"{run_key(task, seed)} is there twice: {chosen[task, seed].path} and {run.path}")
+            chosen[task, seed] = run
+    return chosen
+
+
+def _pack(
+    place: Path,
+    board: Board,
+    declared: Declaration,
+    runs: dict[tuple[str, int], RunDirectory],
+    roots: Sequence[Path],
+    folder: Path,
+) -> None:
+    """Writes the entry into `place`. A run below `roots` that left an error and no score is a failure. folder: of
+    entry.toml."""
+    finished = {key: run for key, run in runs.items() if run.finished}
+    if not finished:
+        raise InputError(f"no run of {declared.slug} on the tasks and seeds of {board.name} is finished")
+    failures = {**_errors(board, declared.slug, roots), **declared.failures}
+    failures = {name: reason for name, reason in failures.items() if name not in {run_key(*key) for key in finished}}
+    named = {task for task, _ in runs} | {name.partition("/")[0] for name in failures}
+    tasks = tuple(task for task in board.tasks if task in named)
+    files = {run_file(*key): (run.path / ROWS_FILE).read_bytes() for key, run in finished.items()}
+    settings = {
+        task: {name: getattr(run.manifest, name) for name in ("settings", "policy", "sizes")}
+        for (task, _), run in finished.items()
+    }
+    files[SETTINGS_FILE] = (json.dumps(settings, indent=2, ensure_ascii=False) + "\n").encode()
+    policies = {key: _policy(run) for key, run in finished.items()}
+    files |= _small(policies)
+    algorithm, code = _algorithm(finished, folder)
+    if code is not None:
+        files[ALGORITHM_FILE] = code
+    manifests = [run.manifest for run in finished.values()]
+    entry = Entry(
+        **declared.model_dump(exclude={"failures"}),
+        failures=failures,
+        algorithm=algorithm,
+        hardware=tuple(sorted({str(manifest.device) for manifest in manifests})),
+        commits=tuple(sorted({manifest.commit for manifest in manifests if manifest.commit})),
+        tasks=tasks,
+        files={path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
+        policies={run_key(*key): hashlib.sha256(content).hexdigest() for key, content in policies.items()},
+        scores=entry_scores(board, tasks, finished),
+    )
+    files[ENTRY_FILE] = entry_json(entry).encode()
+    for path, content in files.items():
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        (place / path).write_bytes(content)
+
+
+def _errors(board: Board, slug: str, roots: Sequence[Path]) -> dict[str, str]:
+    """Why runs failed, by `<task>/seed-<n>`, as the sweep wrote it down."""
+    owed = {(task, f"seed-{seed}"): run_key(task, seed) for task, one in board.tasks.items() for seed in one.seeds}
+    errors = {}
+    for file in sorted(file for root in roots for file in root.rglob(ERROR_FILE)):
+        tier, task, name, seed = ("", "", "", *file.parent.resolve().parts)[-4:]
+        if (tier, name) == (board.tier, slug) and (task, seed) in owed:
+            reason = "".join(letter for letter in last_error(file.parent) if letter.isprintable())[:200].strip()
+            errors[owed[task, seed]] = reason or "failed without a word"
+    return errors
+
+
+def _policy(run: RunDirectory) -> bytes:
+    try:
+        return (run.path / POLICY_FILE).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {run.path / POLICY_FILE}: {error.strerror}") from error
+
+
+def _small(policies: dict[tuple[str, int], bytes]) -> dict[str, bytes]:
+    """Those that fit, the first seed of every task before the second."""
+    chosen, room = {}, MAX_POLICIES_BYTES
+    for task, seed in sorted(policies, key=lambda key: key[1]):
+        content = policies[task, seed]
+        if len(content) <= min(MAX_POLICY_BYTES, room):
+            chosen[policy_file(task, seed)] = content
+            room -= len(content)
+    return chosen
+
+
+def _algorithm(runs: dict[tuple[str, int], RunDirectory], folder: Path) -> tuple[str, bytes | None]:
+    """The algorithm as an entry names it, and the content of the file that it is in, for somebody's own."""
+    manifest = next(iter(runs.values())).manifest
+    if not names_a_file(manifest.algorithm):
+        return manifest.algorithm, None
+    path, _, name = manifest.algorithm.rpartition(":")
+    for file in (Path(path).expanduser(), folder / path, folder / Path(path).name):
+        if file.is_file() and plugins_digest([content := file.read_bytes()]) == manifest.plugins:
+            return f"{ALGORITHM_FILE}:{name}", content
+    raise InputError(f"no file {path}, here or beside entry.toml, that is the one the runs were computed with")

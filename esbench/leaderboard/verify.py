@@ -1,0 +1,48 @@
+"""`esbench leaderboard verify`: an entry's check, then its policies or its method tried here."""
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from esbench.errors import InputError, unknown
+from esbench.experiment import compilation_cache
+from esbench.leaderboard.check import Checked, check
+from esbench.leaderboard.replay import replay
+from esbench.leaderboard.rerun import Plan, rerun
+from esbench.leaderboard.verification import Replay, Rerun, write_verification
+
+MODES = ("replay", "rerun")
+
+
+def verify(
+    path: Path,
+    mode: str,
+    public_number: int | None,
+    policies: Path | None,
+    plan: Plan,
+    say: Callable[[str], None],
+) -> tuple[Checked, Replay | Rerun | None]:
+    """Verifies the entry in `path` and writes its verification.json. The check, and what was found: None where the
+    entry has no schema.
+
+    public_number: one that nobody could know when the entry was made; None draws one. policies: where those are that
+    are not in the entry. Errors leave everything as it was: InputError where the entry cannot be verified here,
+    StrategyError where its code fails or had to be stopped.
+    """
+    if mode not in MODES:
+        raise unknown("mode", mode, MODES)
+    if policies is not None and not policies.is_dir():
+        raise InputError(f"--policies {policies}: expected a directory")
+    checked = check(path)
+    if checked.evidence is None:
+        return checked, None
+    if public_number is None:
+        public_number = secrets.randbelow(2**32)
+        say(f"public number {public_number}, drawn here")
+    compilation_cache.enable()
+    if mode == "replay":
+        found = replay(checked.evidence, policies, public_number, say)
+    else:
+        found = rerun(checked.evidence, plan, public_number, say)
+    write_verification(checked.evidence.directory, found)
+    return checked, found

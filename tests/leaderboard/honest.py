@@ -1,0 +1,167 @@
+"""Honest entries as runs would leave them: written by the real run directory, their returns drawn from a simple law."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+
+from esbench.leaderboard.board import Board, make_board, write_board
+from esbench.leaderboard.submit import submit
+from esbench.results.fingerprints import config_hash_of
+from esbench.results.records import Device, Manifest, Row
+from esbench.results.run_directory import POLICY_FILE, RunDirectory, run_path
+from esbench.tasks.catalogue import CATALOGUE
+
+LOCK = (Path(__file__).parents[2] / "requirements.lock").read_text()
+TWO = tuple(spec for spec in CATALOGUE if spec.id in ("CartPole-v1", "Knapsack-v1"))
+SETTINGS = {"pop_size": 2, "sigma": 0.2, "n_parallel_evaluations": 1, "deterministic_policy": True}
+DECLARATION = """\
+board = "{board}"
+name = "An honest method"
+slug = "{slug}"
+authors = ["A. Author", "B. Author"]
+licence = "Apache-2.0"
+track = "{track}"
+prior_knowledge = "none"
+
+[code]
+url = "https://example.org/code"
+commit = "{commit}"
+
+[tuning]
+trials = 12
+seeds = 2
+useful_steps = 24000000
+search_space = "sigma in [0.01, 1], pop_size in 64, 256, 1024"
+"""
+COMMIT = "0123456789" * 4
+
+
+def new_board(boards: Path, specs=TWO, seeds=(0, 1, 2), tier="lite") -> Board:
+    board = make_board(tier, 1, LOCK, specs, seeds)
+    write_board(board, boards)
+    (boards / "README.md").write_text(
+        "# Rules\n\n<!-- ranking: written by `esbench leaderboard build`, not by hand -->\n"
+        "<!-- end of the ranking -->\n\nBelow.\n"
+    )
+    return board
+
+
+def manifest_of(board: Board, task: str, seed: int, name: str, **changes) -> Manifest:
+    suite, _, version = board.tasks[task].task.requires.partition("==")
+    versions = {package: allowed[0] for package, allowed in board.versions.items() if "==" not in package}
+    suites = {spec.requires.partition("==")[0] for spec in CATALOGUE} - {suite}
+    values = {
+        "task": board.tasks[task].spec,
+        "algorithm": "eggroll",
+        "name": name,
+        "preset": "lite",
+        "settings": SETTINGS,
+        "policy": {"n_layers": 3, "layer_size": 256, "activation": "pqn"},
+        "parameters": 133_378,
+        "tier": board.tier,
+        "seed": seed,
+        "budget": board.tasks[task].budget,
+        "sizes": {"lanes": 128, "narrow": 8, "block": 2},
+        "action_mode": "greedy",
+        "precision": "float32",
+        "device": Device(platform="cpu", kind="AMD EPYC", count=1),
+        "versions": {name: value for name, value in versions.items() if name not in suites} | {suite: version},
+        "commit": COMMIT,
+        "dirty": False,
+        "compilation_cache": "cold",
+        "config_hash": "",
+        "started": "2026-01-01T00:00:00+00:00",
+        **changes,
+    }
+    unhashed = Manifest(**values)
+    return unhashed.model_copy(update={"config_hash": config_hash_of(unhashed)})
+
+
+def rows_of(board: Board, task: str, end: float, seconds: float, generator: np.random.Generator) -> list[Row]:
+    """From the random policy to `end`, as a score, in about `seconds` of training."""
+    spec, budget, rows = board.tasks[task].task, board.tasks[task].budget, []
+    clocks = np.cumsum(np.append(generator.uniform(0.001, 0.002), generator.uniform(0.8, 1.2, 20) * seconds / 20))
+    for i, train in enumerate(clocks):
+        steps = (
+            0 if i == 0 else -(-budget * i // 20) + int(generator.integers(min(budget // 400, spec.max_episode_steps)))
+        )
+        score = end * (1 - np.exp(-4 * i / 20)) + generator.normal(0, 0.01)
+        value = float(spec.random.value + score * (spec.reference.value - spec.random.value))
+        rows.append(
+            Row(
+                generation=i + steps // spec.max_episode_steps,
+                useful_steps=steps,
+                computed_steps=steps * 13 // 10,
+                sequential_steps=steps // 100,
+                return_mean=value,
+                return_std=float(generator.uniform(1, 2)),
+                return_mean_greedy=value,
+                return_mean_sample=value - 1.0,
+                episodes=board.tasks[task].episodes,
+                distinct_episodes=10,
+                compile_seconds=1.5,
+                train_seconds=float(train),
+                evaluate_seconds=0.1 * (i + 1),
+                log_seconds=0.01 * i,
+                final=i == 20,
+                training={"sigma": 0.2},
+            )
+        )
+    return rows
+
+
+def write_runs(
+    out: Path, board: Board, name: str, skill: float = 0.5, seconds: float = 40.0, tasks=None, seed_of=0, **changes
+) -> None:
+    """A run for every task and seed of the board."""
+    generator = np.random.default_rng([seed_of, *name.encode()])
+    for task in tasks or board.tasks:
+        for seed in board.tasks[task].seeds:
+            manifest = manifest_of(board, task, seed, name, **changes)
+            run = RunDirectory.create(run_path(out, board.tier, task, name, seed), manifest)
+            run.replace(rows_of(board, task, skill + generator.normal(0, 0.05), seconds, generator))
+            np.savez(run.path / POLICY_FILE, weights=generator.normal(size=(16, 16)).astype(np.float32))
+
+
+def declare(file: Path, board: str, slug: str, track: str = "fixed", more: str = "") -> Path:
+    text = DECLARATION.format(board=board, slug=slug, track=track, commit=COMMIT)
+    file.write_text(more + text)
+    return file
+
+
+def enter(folder: Path, boards: Path, board: Board, slug: str, track: str = "fixed", more: str = "", **changes) -> Path:
+    """An entry of `board`, packed by `submit` from runs written below `folder`."""
+    write_runs(folder / "runs", board, slug, **changes)
+    submitted = submit([folder / "runs"], declare(folder / f"{slug}.toml", board.name, slug, track, more), boards)
+    assert not submitted.checked.problems, submitted.checked.problems[:5]
+    return submitted.path
+
+
+def repack(entry: Path) -> None:
+    """Makes the hashes of entry.json those of the files: what somebody who edits with care would do."""
+    file = entry / "entry.json"
+    values = json.loads(file.read_text())
+    others = sorted(p for p in entry.rglob("*") if p.is_file() and p.name not in ("entry.json", "verification.json"))
+    digest = {str(p.relative_to(entry)): hashlib.sha256(p.read_bytes()).hexdigest() for p in others}
+    values["files"] = digest
+    for name in values["policies"]:
+        values["policies"][name] = digest.get(f"runs/{name}/policy.npz", values["policies"][name])
+    file.write_text(json.dumps(values))
+
+
+def edit_rows(run: Path, change, line: int | None = None) -> None:
+    """Applies `change(values)` to the JSON of one line of a run's file, or of all of its rows."""
+    file = run / "run.jsonl"
+    lines = [json.loads(text) for text in file.read_text().splitlines()]
+    for values in lines[1:] if line is None else [lines[line]]:
+        change(values)
+    file.write_text("".join(json.dumps(values) + "\n" for values in lines))
+
+
+def edit_entry(entry: Path, change) -> None:
+    file = entry / "entry.json"
+    values = json.loads(file.read_text())
+    change(values)
+    file.write_text(json.dumps(values))

@@ -1,0 +1,474 @@
+"""An honest entry passes, and every way to make it another is found, also where its hashes were made to fit again."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from esbench.cli import main
+from esbench.leaderboard.check import check
+from esbench.results.fingerprints import config_hash_of
+from esbench.results.run_directory import RunDirectory
+from esbench.tasks.catalogue import CATALOGUE
+from tests.leaderboard.honest import edit_entry, edit_rows, enter, new_board, repack
+
+RUN = "runs/CartPole-v1/seed-1"
+
+
+def problems(entry):
+    return check(entry).problems
+
+
+def found(entry, *texts):
+    """Whether for each of `texts` there is a problem that has it."""
+    said = problems(entry)
+    return all(any(text in problem for problem in said) for text in texts) and bool(said)
+
+
+def test_an_honest_entry_has_no_problem(entry, capsys):
+    assert problems(entry) == []
+    assert main(["leaderboard", "check", str(entry)]) == 0
+    output = capsys.readouterr()
+    assert output.out.startswith(f"{entry}: checked, 2 of 2 tasks, 6 runs, 0 failed, ranking score 0.")
+    assert output.err == ""
+
+
+def test_a_full_entry_is_checked_in_seconds_without_jax(tmp_path):
+    board = new_board(tmp_path / "leaderboards", CATALOGUE, tuple(range(7)))
+    entry = enter(tmp_path, tmp_path / "leaderboards", board, "eggroll")
+    assert len(list(entry.rglob("run.jsonl"))) == 16 * 7
+    code = (
+        "import sys; from esbench.cli import main; status = main(['leaderboard', 'check', sys.argv[1]]); "
+        "sys.exit(status or 'jax' in sys.modules)"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", code, str(entry)], check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # Not the wall clock: other tests run beside this one.
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 20
+
+
+def test_a_missing_seed(entry):
+    shutil.rmtree(entry / RUN)
+    assert found(entry, "CartPole-v1/seed-1: missing", "named in entry.json, but not there")
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-1: missing", "return_mean of CartPole-v1")
+
+
+def test_an_edited_return(entry):
+    edit_rows(entry / RUN, lambda row: row.update(return_mean=row["return_mean"] * 1.01), line=5)
+    assert found(entry, "run.jsonl: edited", "row 5: return_mean")
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-1: row 5: return_mean")
+
+
+def test_an_edited_score_in_both_of_its_places(entry):
+    def raised(row):
+        row["return_mean"] = row["return_mean_greedy"] = row["return_mean"] * 1.01
+
+    edit_rows(entry / RUN, raised, line=-1)
+    repack(entry)
+    assert found(entry, "return_mean of CartPole-v1", "score_mean of CartPole-v1", "the aggregate is")
+
+
+@pytest.mark.parametrize(
+    ("line", "clock", "factor", "said"),
+    [
+        (10, "train_seconds", 0.5, "train_seconds"),
+        (-1, "train_seconds", 2.0, "train_seconds of CartPole-v1"),
+        (10, "evaluate_seconds", 0.5, "evaluate_seconds goes from"),
+        (10, "compile_seconds", 2.0, "compile_seconds falls"),
+        (10, "log_seconds", -1.0, "log_seconds is below 0"),
+    ],
+)
+def test_an_edited_clock(entry, line, clock, factor, said):
+    edit_rows(entry / RUN, lambda row: row.update({clock: row[clock] * factor}), line=line)
+    assert found(entry, "run.jsonl: edited", said)
+    repack(entry)
+    assert found(entry, said)
+
+
+def test_a_clock_that_shifts_time_from_one_row_to_another(entry):
+    lines = [json.loads(text) for text in (entry / RUN / "run.jsonl").read_text().splitlines()]
+    before, now = lines[10]["train_seconds"], lines[11]["train_seconds"]
+    edit_rows(entry / RUN, lambda row: row.update(train_seconds=now - 0.01 * (now - before)), line=10)
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-1: row 11: train_seconds grow")
+
+
+def test_a_clock_quicker_than_any_device(entry):
+    edit_rows(entry / RUN, lambda row: row.update(train_seconds=row["train_seconds"] / 1e4))
+    repack(entry)
+    assert found(entry, "is quicker than any cpu")
+
+
+def test_a_budget_overrun(entry):
+    def longer(row):
+        for name in ("useful_steps", "computed_steps", "sequential_steps"):
+            row[name] *= 2
+
+    edit_rows(entry / RUN, longer)
+    assert found(entry, "budget overrun: row", "and training went on", "is marked as the score")
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-1: budget overrun")
+
+
+def test_a_step_past_the_budget_that_no_generation_can_take(entry):
+    edit_rows(entry / RUN, lambda row: row.update(useful_steps=2_200_000, computed_steps=3_000_000), line=-1)
+    repack(entry)
+    assert found(entry, "budget overrun: 200,000 steps past the budget", "is marked as the score")
+
+
+def test_a_run_that_stops_early(entry):
+    file = entry / RUN / "run.jsonl"
+    file.write_text("".join(line + "\n" for line in file.read_text().splitlines()[:-1]))
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-1: unfinished", "it ends at")
+
+
+def test_a_repeated_seed(entry):
+    copy = entry / "runs/CartPole-v1/seed-2"
+    shutil.rmtree(copy)
+    shutil.copytree(entry / RUN, copy)
+    assert found(entry, "its manifest is of seed 1")
+    edit_rows(copy, lambda manifest: manifest.update(seed=2), line=0)
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-2 repeats seed 1: clocks agree", "CartPole-v1/seed-2: the same policy as")
+    edit_rows(copy, lambda row: row.update(train_seconds=row["train_seconds"] * 1.001))
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-2 repeats seed 1: all returns are the same")
+
+
+def test_a_swapped_policy_file(entry):
+    shutil.copyfile(entry / "runs/CartPole-v1/seed-0/policy.npz", entry / RUN / "policy.npz")
+    assert found(entry, "policy.npz: edited", "CartPole-v1/seed-1: policy.npz is not the policy")
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-1: the same policy as CartPole-v1/seed-0")
+
+
+def test_an_unknown_task_version(entry):
+    (entry / "runs/CartPole-v1").rename(entry / "runs/CartPole-v2")
+    for seed in range(3):
+        edit_rows(entry / f"runs/CartPole-v2/seed-{seed}", lambda m: m["task"].update(id="CartPole-v2"), line=0)
+    repack(entry)
+    edit_entry(entry, lambda values: values.update(tasks=["CartPole-v2", "Knapsack-v1"]))
+    assert found(entry, "unknown task of lite-v1 'CartPole-v2': did you mean 'CartPole-v1'?")
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "runs/CartPole-v1/seed-1/more.npz", "runs/CartPole-v1/seed-9/run.jsonl"])
+def test_an_extra_file(entry, name):
+    (entry / name).parent.mkdir(exist_ok=True)
+    shutil.copyfile(entry / RUN / "run.jsonl", entry / name)
+    assert found(entry, f"{name}: an extra file")
+    repack(entry)
+    assert found(entry, "an extra file" if "seed-9" not in name else "seed-9: not a task and seed of this entry")
+
+
+def test_a_settings_file_that_does_not_match_the_manifests(entry):
+    file = entry / "settings.json"
+    values = json.loads(file.read_text())
+    values["CartPole-v1"]["settings"]["sigma"] = 0.1
+    file.write_text(json.dumps(values))
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-0: settings in its manifest and in settings.json differ")
+
+
+def test_settings_that_were_not_those_of_the_run(entry):
+    """Of the manifest and of settings.json alike: the config hash tells."""
+    edit_rows(entry / RUN, lambda manifest: manifest["settings"].update(sigma=0.1), line=0)
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-1: its config hash is not", "track fixed has one setting for all tasks")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"tier": "smoke"}, "tier 'smoke': the board's is 'lite'"),
+        ({"budget": 10_000}, "budget 10000: the board's is 2000000"),
+        ({"precision": "bfloat16"}, "precision 'bfloat16'"),
+        ({"action_mode": "sample"}, "action mode 'sample': by its settings it is 'greedy'"),
+        ({"dirty": True}, "computed by esbench with changes that are in no commit"),
+        ({"commit": None}, "computed by esbench outside a checkout"),
+        ({"versions": {"jax": "0.8.1"}}, "jax 0.8.1: the board's is 0.9.0"),
+        ({"plugins": "0" * 64}, "the code it was computed with is not the entry's"),
+        ({"algorithm": "open_es"}, "computed by 'open_es'"),
+        ({"name": "other"}, "its name is 'other'"),
+        ({"parameters": -1}, "a count is below 0"),
+    ],
+)
+def test_a_manifest_of_another_protocol(entry, change, said):
+    edit_rows(entry / RUN, lambda manifest: manifest.update(change), line=0)
+    repack(entry)
+    assert found(entry, f"CartPole-v1/seed-1: {said}")
+
+
+def test_other_hardware_than_the_entry_says(entry):
+    device = {"platform": "gpu", "kind": "another", "count": 1}
+    edit_rows(entry / RUN, lambda manifest: manifest.update(device=device), line=0)
+    repack(entry)
+    assert found(entry, "entry.json: hardware is ['1 x AMD EPYC (cpu)'], the runs say")
+
+
+def test_another_task_under_the_same_name(entry):
+    edit_rows(entry / RUN, lambda manifest: manifest["task"]["random"].update(value=0.0), line=0)
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-1: the task is not the board's: random")
+
+
+def test_better_words_about_a_task_leave_it_the_board_s(entry):
+    run = entry / RUN
+    manifest = RunDirectory.open(run).manifest
+    changed = manifest.model_copy(update={"task": {**manifest.task, "description": "Told better."}})
+    new = {"task": changed.task, "config_hash": config_hash_of(changed)}
+    edit_rows(run, lambda values: values.update(new), line=0)
+    repack(entry)
+    assert problems(entry) == []
+
+
+def test_rows_of_another_protocol(entry):
+    edit_rows(entry / RUN, lambda row: row.update(episodes=16, distinct_episodes=10))
+    repack(entry)
+    assert found(entry, "evaluations of 16 episodes: the board's are of 128")
+
+
+def test_rows_between_the_shares(entry):
+    file = entry / RUN / "run.jsonl"
+    lines = file.read_text().splitlines()
+    row = json.loads(lines[3])
+    for name in ("useful_steps", "computed_steps", "sequential_steps", "generation"):
+        row[name] += 1
+    for name in ("train_seconds", "evaluate_seconds"):
+        row[name] += 0.01
+    file.write_text("\n".join([*lines[:4], json.dumps(row), *lines[4:]]) + "\n")
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-1: row 4 is the second at 2 of 20 shares")
+
+
+@pytest.mark.parametrize("factor", [0.001, 1000])
+def test_generations_that_cannot_take_so_many_steps(entry, factor):
+    edit_rows(entry / RUN, lambda row: row.update(generation=int(row["generation"] * factor)))
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-1: row 21: ")
+
+
+def test_runs_of_another_entry(entry):
+    shutil.copytree(entry, entry.with_name("other"))
+    edit_entry(entry.with_name("other"), lambda values: values.update(slug="other"))
+    for run in entry.with_name("other").rglob("run.jsonl"):
+        edit_rows(run.parent, lambda manifest: manifest.update(name="other"), line=0)
+    repack(entry.with_name("other"))
+    assert found(entry.with_name("other"), "CartPole-v1/seed-1: the clock is that of eggroll's CartPole-v1/seed-1")
+
+
+def test_counts_that_are_no_counts(entry):
+    edit_rows(entry / RUN, lambda manifest: manifest["settings"].update(pop_size=10**400), line=0)
+    edit_rows(entry / "runs/CartPole-v1/seed-0", lambda row: row.update(computed_steps=10**400))
+    edit_rows(entry / "runs/CartPole-v1/seed-2", lambda m: m["device"].update(count=10**400), line=0)
+    repack(entry)
+    said = problems(entry)
+    assert {f"CartPole-v1/seed-{seed}: a count is below 0 or above 2^53" for seed in range(3)} <= set(said)
+
+
+def test_what_is_printed_does_not_speak_to_the_terminal(entry, capsys):
+    edit_rows(entry / RUN, lambda manifest: manifest["versions"].update(jax="\x1b[2J"), line=0)
+    assert main(["leaderboard", "check", str(entry)]) == 1
+    output = capsys.readouterr().out
+    assert "jax ?[2J: the board's is 0.9.0" in output and "\x1b" not in output
+
+
+def test_stated_failures(entry):
+    edit_entry(entry, lambda values: values["failures"].update({"CartPole-v1/seed-1": "out of memory"}))
+    assert found(entry, "CartPole-v1/seed-1: entry.json calls it failed, but it has rows")
+    edit_entry(entry, lambda values: values["failures"].update({"Ant-v0/seed-1": "out of memory"}))
+    assert found(entry, "Ant-v0/seed-1: not a task and seed of this entry")
+
+
+def test_settings_that_differ_between_tasks_are_of_track_tuned(entry):
+    for seed in range(3):
+        run = entry / f"runs/Knapsack-v1/seed-{seed}"
+        manifest = RunDirectory.open(run).manifest
+        changed = manifest.model_copy(update={"settings": {**manifest.settings, "sigma": 0.1}})
+        new = {"settings": changed.settings, "config_hash": config_hash_of(changed)}
+        edit_rows(run, lambda values, new=new: values.update(new), line=0)
+    values = json.loads((entry / "settings.json").read_text())
+    values["Knapsack-v1"]["settings"]["sigma"] = 0.1
+    (entry / "settings.json").write_text(json.dumps(values))
+    repack(entry)
+    assert found(
+        entry, "track fixed has one setting for all tasks: Knapsack-v1/seed-0 and CartPole-v1/seed-0 differ in"
+    )
+    edit_entry(entry, lambda values: values.update(track="tuned"))
+    assert problems(entry) == []
+
+
+def test_tuning_that_is_not_told(entry):
+    edit_entry(entry, lambda values: values["tuning"].update(trials=0))
+    assert problems(entry) == []
+    edit_entry(entry, lambda values: values.update(track="tuned"))
+    assert found(entry, "track tuned, but tuning.trials is 0")
+
+
+def test_an_entry_under_another_name(entry):
+    moved = entry.rename(entry.with_name("other"))
+    assert found(moved, "slug 'eggroll', but its directory is 'other'")
+
+
+def test_a_schema_is_told_in_full(entry, capsys):
+    edit_entry(entry, lambda values: values.update(track="best", authors=[], more=1))
+    assert main(["leaderboard", "check", str(entry)]) == 1
+    output = capsys.readouterr()
+    assert {"track", "authors", "more"} <= {line.split(": ")[2] for line in output.out.splitlines()}
+    assert output.err == f"esbench: {entry}: 3 problems\n"
+
+
+def link(entry):
+    (entry / "settings.json").unlink()
+    os.symlink("/etc/hostname", entry / "settings.json")
+
+
+def folder_link(entry):
+    os.symlink("/etc", entry / "runs" / "etc")
+
+
+def not_utf8(entry):
+    (entry / "entry.json").write_bytes(b'{"name": "\xff"}')
+
+
+def rows_not_utf8(entry):
+    with open(entry / RUN / "run.jsonl", "ab") as file:
+        file.write(b"\xfe\n")
+
+
+def outside(entry):
+    edit_entry(entry, lambda values: values["files"].update({"../other/entry.json": "0" * 64}))
+
+
+def absolute(entry):
+    edit_entry(entry, lambda values: values["policies"].update({"/etc/passwd": "0" * 64}))
+
+
+def huge(entry):
+    with open(entry / RUN / "run.jsonl", "ab") as file:
+        file.truncate(10**12)
+
+
+def nested(entry):
+    (entry / "settings.json").write_text("[" * 200_000 + "]" * 200_000)
+
+
+def nested_row(entry):
+    with open(entry / RUN / "run.jsonl", "a") as file:
+        file.write('{"a":' * 100_000 + "1" + "}" * 100_000 + "\n")
+
+
+def not_a_number(entry):
+    (entry / "settings.json").write_text('{"CartPole-v1": NaN}')
+
+
+def infinite(entry):
+    (entry / "settings.json").write_text('{"CartPole-v1": 1e999}')
+
+
+def twice(entry):
+    (entry / "settings.json").write_text('{"a": 1, "a": 2}')
+
+
+def pipe(entry):
+    os.mkfifo(entry / "pipe")
+
+
+def odd_name(entry):
+    (entry / "a\nb").write_text("")
+
+
+def many(entry):
+    for number in range(1100):
+        (entry / f"file-{number}").write_text("")
+
+
+def empty(entry):
+    (entry / "entry.json").unlink()
+
+
+def a_list(entry):
+    (entry / "entry.json").write_text("not JSON")
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (link, "settings.json is a link"),
+        (folder_link, "runs/etc is a link"),
+        (not_utf8, "entry.json is not UTF-8: byte 10 is 0xff"),
+        (rows_not_utf8, "is not UTF-8"),
+        (outside, "'../other/entry.json' leads outside the entry"),
+        (absolute, "'/etc/passwd' leads outside the entry"),
+        (huge, "run.jsonl is larger than 4 MiB"),
+        (nested, "settings.json is nested 200000 deep: expected at most 32"),
+        (nested_row, "is nested 100000 deep"),
+        (not_a_number, "NaN is no number"),
+        (infinite, "1e999 is larger than any float"),
+        (twice, "'a' is there twice"),
+        (pipe, "pipe is neither a file nor a directory"),
+        (odd_name, "expected a name of letters"),
+        (many, "more than 1000 files"),
+        (empty, "no entry in"),
+        (a_list, "entry.json is not JSON"),
+    ],
+)
+def test_what_cannot_be_read_is_status_2_and_one_line(entry, damage, said, capsys):
+    damage(entry)
+    assert main(["leaderboard", "check", str(entry)]) == 2
+    output = capsys.readouterr()
+    (line,) = output.err.splitlines()
+    assert line.startswith("esbench: ") and said in line
+    assert output.out == ""
+
+
+def test_a_directory_that_is_a_link(entry, capsys):
+    os.symlink(entry, entry.with_name("linked"))
+    assert main(["leaderboard", "check", str(entry.with_name("linked"))]) == 2
+    assert "no link" in capsys.readouterr().err
+
+
+def git(folder, *arguments):
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_pull_request_changes_its_own_directory_only(entry, capsys):
+    root = entry.parents[2]
+    other = shutil.copytree(entry, root / "set aside")
+    shutil.rmtree(entry)
+    (entry.parent / "other").mkdir()
+    (entry.parent / "other" / "entry.json").write_text("{}")
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", "leaderboards")
+    git(root, "commit", "-q", "-m", "base")
+    git(root, "checkout", "-q", "-b", "entry")
+    shutil.move(other, entry)
+    assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 0
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "an entry")
+    (root / "leaderboards" / "README.md").write_text("built")
+    assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 0
+    (entry.parent / "other" / "entry.json").write_text('{"a": 1}')
+    capsys.readouterr()
+    assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 1
+    assert "leaderboards/lite-v1/other/entry.json: changed, but not the entry's" in capsys.readouterr().out
+    git(root, "commit", "-q", "-a", "-m", "more")
+    assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 1
+    assert main(["leaderboard", "check", str(entry), "--base", "no-such-ref"]) == 2
+    assert main(["leaderboard", "check", str(entry), "--base", "--output=x"]) == 2
+
+
+def test_the_hash_of_an_entry_is_of_all_but_its_verification(entry):
+    before = check(entry).evidence.directory.tree_hash
+    (entry / "verification.json").write_text("{}")
+    assert check(entry).evidence.directory.tree_hash == before
+    (entry / "settings.json").write_text("{}")
+    assert check(entry).evidence.directory.tree_hash != before

@@ -1,0 +1,182 @@
+"""Replay finds edits of real entries, and lets honest ones pass."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from esbench.cli import main
+from esbench.leaderboard.check import check
+from esbench.leaderboard.entry import read_entry
+from esbench.leaderboard.states import state_of
+from esbench.leaderboard.verification import read_verification
+
+from .honest import edit_rows, repack
+from .trained import trained_entry
+
+TASKS = ("CartPole-v1", "Knapsack-v1")
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory):
+    return trained_entry(tmp_path_factory.mktemp("honest"), TASKS)
+
+
+@pytest.fixture
+def entry(honest, tmp_path):
+    """A copy of the entry, to be edited."""
+    shutil.copytree(honest.parents[1], tmp_path / "leaderboards")
+    return tmp_path / "leaderboards" / honest.parent.name / honest.name
+
+
+def replay(entry, *options):
+    return main(["leaderboard", "verify", str(entry), "--mode", "replay", "--public-number", "1", *options])
+
+
+def raise_return(row, task_scale=1.01):
+    if row["final"]:
+        for name in ("return_mean", "return_mean_sample"):
+            row[name] *= task_scale
+
+
+def test_an_honest_entry_passes_to_the_last_bit(entry, capsys):
+    assert replay(entry) == 0
+    found = read_verification(read_entry(entry)).replay
+    assert found.passed
+    assert found.complete
+    assert found.public_number == 1
+    assert set(found.tasks) == set(TASKS)
+    assert all(task.same_machine and task.difference == 0 for task in found.tasks.values())
+    assert state_of(check(entry)) == "replayed"
+    said = capsys.readouterr().out
+    assert all(f"{task}: 2 seeds, recorded keys differ by 0.0e+00" in said for task in TASKS)
+    assert said.count("smallest edit found: ") == 2
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_one_return_raised_by_one_percent_is_found(entry, task, capsys):
+    edit_rows(entry / "runs" / task / "seed-1", raise_return)
+    repack(entry)
+    assert replay(entry) == 1
+    found = read_verification(read_entry(entry)).replay
+    assert not found.passed
+    assert [problem.split(":")[:2] for problem in found.problems] == [[task, " seed 1"]]
+    assert f"{task}: seed 1: the reported return is" in capsys.readouterr().out
+
+
+def test_an_edit_is_found_on_another_kind_of_machine_where_it_is_large(entry, capsys):
+    """There returns need not be equal, and fresh episodes decide."""
+    for seed in (0, 1):
+        run = entry / "runs" / "CartPole-v1" / f"seed-{seed}"
+        edit_rows(run, lambda manifest: manifest["device"].update(kind="another"), line=0)
+    repack(entry)
+    assert replay(entry) == 1  # of the check: entry.json names another kind of hardware
+    found = read_verification(read_entry(entry)).replay
+    assert found.passed
+    cart_pole = found.tasks["CartPole-v1"]
+    assert not cart_pole.same_machine
+    assert cart_pole.smallest_edit > cart_pole.margin
+    assert "another kind of machine" in capsys.readouterr().out
+    scale = 1 + 3 * cart_pole.smallest_edit / cart_pole.reported
+    for seed in (0, 1):
+        edit_rows(entry / "runs" / "CartPole-v1" / f"seed-{seed}", lambda row: raise_return(row, scale))
+    repack(entry)
+    assert replay(entry) == 1
+    assert "on fresh episodes its policies have" in capsys.readouterr().out
+
+
+def test_policies_can_lie_elsewhere(entry, tmp_path, capsys):
+    """Those too large for an entry: found by task and seed, or below a results root, and known by their hashes."""
+    moved = tmp_path / "policies"
+    for seed in (0, 1):
+        source = entry / "runs" / "CartPole-v1" / f"seed-{seed}" / "policy.npz"
+        (moved / "CartPole-v1" / f"seed-{seed}").mkdir(parents=True)
+        shutil.move(source, moved / "CartPole-v1" / f"seed-{seed}" / "policy.npz")
+    repack(entry)
+    assert replay(entry) == 2
+    assert "no policy of CartPole-v1 in the entry: expected --policies DIR" in capsys.readouterr().err
+    assert not (entry / "verification.json").exists()
+    assert replay(entry, "--policies", str(moved)) == 0
+    assert state_of(check(entry)) == "replayed"
+    (moved / "CartPole-v1" / "seed-1" / "policy.npz").unlink()
+    assert replay(entry, "--policies", str(moved)) == 0
+    assert "passed its replay, in part: the other policies are not here" in capsys.readouterr().out
+    assert state_of(check(entry)) == "checked"
+    shutil.copy(moved / "CartPole-v1" / "seed-0" / "policy.npz", moved / "CartPole-v1" / "seed-1" / "policy.npz")
+    assert replay(entry, "--policies", str(moved)) == 2
+    assert "is not the policy whose hash the entry states" in capsys.readouterr().err
+
+
+def hostile_archives(path):
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    kernel = next(name for name in arrays if name.endswith("kernel"))
+    nan = {**arrays, kernel: np.full_like(arrays[kernel], np.nan)}
+    yield "pickled", {**arrays, kernel: np.array([object()], dtype=object)}, np.savez, kernel
+    yield "compressed", arrays, np.savez_compressed, "compressed"
+    yield "wide", {**arrays, kernel: np.zeros((1000, 1000), np.float32)}, np.savez, "float32[1000, 1000]: expected"
+    yield "more", {**arrays, "parameters/more": np.zeros(3, np.float32)}, np.savez, "is no parameter"
+    yield "less", {n: a for n, a in arrays.items() if n != kernel}, np.savez, "it lacks"
+    yield "nan", nan, np.savez, "not finite"
+    yield "mode", {**arrays, "action_mode": np.array("greedy")}, np.savez, "action mode 'greedy'"
+
+
+@pytest.mark.parametrize("number", range(7))
+def test_hostile_archives_are_refused(entry, number, capsys):
+    file = entry / "runs" / "CartPole-v1" / "seed-0" / "policy.npz"
+    _, arrays, save, expected = list(hostile_archives(file))[number]
+    save(file, **arrays)
+    repack(entry)
+    assert replay(entry) == 2
+    said = capsys.readouterr().err
+    assert expected in said
+    assert said.count("\n") == 1
+    assert not (entry / "verification.json").exists()
+
+
+def test_a_header_that_claims_too_much_is_refused_before_it_is_read(entry, capsys):
+    file = entry / "runs" / "CartPole-v1" / "seed-0" / "policy.npz"
+    content = file.read_bytes()
+    shape = b"(4, 16)"
+    assert shape in content
+    file.write_bytes(content.replace(shape, b"(4,9**9)"[:7]).replace(b"(16, 16)", b"(9999,9)"))
+    repack(entry)
+    assert replay(entry) == 2
+    assert "is not a policy for this task's network" in capsys.readouterr().err
+
+
+def test_a_verification_is_about_one_tree_only(entry):
+    assert replay(entry) == 0
+    values = json.loads((entry / "entry.json").read_text())
+    values["name"] = "Another name"
+    (entry / "entry.json").write_text(json.dumps(values))
+    assert read_verification(read_entry(entry)) is None
+    assert state_of(check(entry)) == "checked"
+
+
+def test_a_verification_that_contradicts_itself_is_refused(entry, capsys):
+    assert replay(entry) == 0
+    file = entry / "verification.json"
+    values = json.loads(file.read_text())
+    values["replay"]["problems"] = ["something"]
+    file.write_text(json.dumps(values))
+    assert main(["leaderboard", "check", str(entry)]) == 2
+    assert "verification.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--mode", "reply"], "unknown mode 'reply': did you mean 'replay'?"),
+        (["--mode", "replay", "--policies", "nowhere"], "--policies nowhere: expected a directory"),
+        (["--mode", "rerun", "--tasks", "Ant-v0"], "--tasks Ant-v0: expected tasks of the entry"),
+        (["--mode", "rerun"], "a rerun needs 4 tasks"),
+        (["--mode", "rerun", "--public-number", "x"], "'x': expected a whole number"),
+    ],
+)
+def test_bad_options_are_one_line(entry, options, said, capsys):
+    assert main(["leaderboard", "verify", str(entry), *options]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.count("\n") == 1

@@ -1,0 +1,196 @@
+"""From runs to an entry: what is packed, what is refused, and that a board is changed whole or not at all."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from esbench.cli import main
+from esbench.errors import InputError
+from esbench.leaderboard.check import check
+from esbench.leaderboard.entry import read_entry
+from esbench.leaderboard.submit import submit
+from esbench.results.fingerprints import plugins_digest
+from esbench.results.run_directory import RunDirectory
+from tests.leaderboard.honest import declare, edit_rows, new_board, write_runs
+
+
+@pytest.fixture
+def place(tmp_path):
+    """(folder with runs of "mine", boards, the board)."""
+    board = new_board(tmp_path / "leaderboards")
+    write_runs(tmp_path / "runs", board, "mine")
+    return tmp_path, tmp_path / "leaderboards", board
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_one_command_packs_and_checks(place, capsys):
+    folder, boards, _ = place
+    declaration = declare(folder / "entry.toml", "lite-v1", "mine")
+    argv = ["leaderboard", "submit", str(folder / "runs"), "--entry", str(declaration), "--boards", str(boards)]
+    assert main(argv) == 0
+    assert "lite-v1/mine: checked, 2 of 2 tasks, 6 runs, 0 failed" in capsys.readouterr().out
+    packed = read_entry(boards / "lite-v1" / "mine")
+    for seed in range(3):
+        run = folder / "runs" / "lite" / "CartPole-v1" / "mine" / f"seed-{seed}"
+        assert (packed.run("CartPole-v1", seed) / "run.jsonl").read_bytes() == (run / "run.jsonl").read_bytes()
+        assert (packed.run("CartPole-v1", seed) / "policy.npz").read_bytes() == (run / "policy.npz").read_bytes()
+    assert names(boards / "lite-v1") == [
+        "mine",
+        *sorted(f"mine/{name}" for name in names(packed.path)),
+        "spec.json",
+    ]
+    assert packed.entry.hardware == ("1 x AMD EPYC (cpu)",)
+    before = names(folder)
+    assert main(argv) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert names(folder) == before
+
+
+def test_an_entry_reports_like_any_runs(place, capsys):
+    folder, boards, _ = place
+    submit([folder / "runs"], declare(folder / "entry.toml", "lite-v1", "mine"), boards)
+    assert main(["report", str(boards / "lite-v1"), "--out", str(folder / "report")]) == 0
+    assert "Tier lite: 2 of the 16 tasks, 1 algorithm, 3 seeds each." in capsys.readouterr().out
+
+
+def test_problems_leave_the_board_as_it_was(place, capsys):
+    folder, boards, _ = place
+    shutil.rmtree(folder / "runs/lite/CartPole-v1/mine/seed-1")
+    declaration = declare(folder / "entry.toml", "lite-v1", "mine")
+    before = names(boards)
+    argv = ["leaderboard", "submit", str(folder / "runs"), "--entry", str(declaration), "--boards", str(boards)]
+    assert main(argv) == 1
+    output = capsys.readouterr()
+    assert "CartPole-v1/seed-1: missing" in output.out and "1 problem" in output.err
+    assert names(boards) == before
+
+
+def test_a_failed_run_is_a_row_at_the_random_policy(place):
+    folder, boards, board = place
+    failed = folder / "runs/lite/CartPole-v1/mine/seed-1"
+    run = RunDirectory.open(failed)
+    run.replace(run.rows[:4])
+    (failed / "error.txt").write_text("2026-01-01T00:00:00+00:00 StrategyError: not finite\ntrace\n\n")
+    never = folder / "runs/lite/CartPole-v1/mine/seed-2"
+    shutil.rmtree(never)
+    never.mkdir()
+    (never / "error.txt").write_text("2026-01-01T00:00:00+00:00 killed\n\n")
+    submitted = submit([folder / "runs"], declare(folder / "entry.toml", "lite-v1", "mine"), boards)
+    assert submitted.checked.problems == []
+    entry = read_entry(submitted.path).entry
+    assert entry.failures == {"CartPole-v1/seed-1": "StrategyError: not finite", "CartPole-v1/seed-2": "killed"}
+    score = entry.scores.tasks["CartPole-v1"]
+    kept = RunDirectory.open(submitted.path / "runs/CartPole-v1/seed-0").rows[-1]
+    random = board.specs["CartPole-v1"].random.value
+    assert score.n == 3
+    assert score.return_mean == pytest.approx((kept.return_mean + 2 * random) / 3)
+    assert score.train_seconds == kept.train_seconds
+
+
+def test_a_declared_failure(place):
+    folder, boards, _ = place
+    shutil.rmtree(folder / "runs/lite/CartPole-v1/mine/seed-1")
+    declaration = declare(folder / "entry.toml", "lite-v1", "mine")
+    declaration.write_text(declaration.read_text() + '\n[failures]\n"CartPole-v1/seed-1" = "the node died"\n')
+    assert submit([folder / "runs"], declaration, boards).checked.problems == []
+
+
+def test_an_entry_of_some_tasks_is_partial(place, capsys):
+    folder, boards, _ = place
+    shutil.rmtree(folder / "runs/lite/CartPole-v1")
+    submitted = submit([folder / "runs"], declare(folder / "entry.toml", "lite-v1", "mine"), boards)
+    assert read_entry(submitted.path).entry.scores.aggregate is None
+    assert main(["leaderboard", "check", str(submitted.path)]) == 0
+    assert "1 of 2 tasks, 3 runs, 0 failed, partial" in capsys.readouterr().out
+
+
+def test_other_seeds_are_left_out_and_named(place, capsys):
+    folder, boards, _ = place
+    run = folder / "runs/lite/CartPole-v1/mine"
+    shutil.copytree(run / "seed-0", run / "seed-7")
+    edit_rows(run / "seed-7", lambda manifest: manifest.update(seed=7), line=0)
+    submitted = submit([folder / "runs"], declare(folder / "entry.toml", "lite-v1", "mine"), boards)
+    assert submitted.left_out == [str(run / "seed-7")]
+    assert submitted.checked.problems == []
+
+
+def test_large_policies_are_hashes_only(place):
+    folder, boards, _ = place
+    for seed in range(3):
+        policy = folder / f"runs/lite/CartPole-v1/mine/seed-{seed}/policy.npz"
+        np.savez(policy, weights=np.random.default_rng(seed).normal(size=200_000))
+    submitted = submit([folder / "runs"], declare(folder / "entry.toml", "lite-v1", "mine"), boards)
+    assert submitted.checked.problems == []
+    assert not (submitted.path / "runs/CartPole-v1/seed-0/policy.npz").exists()
+    assert len(read_entry(submitted.path).entry.policies) == 6
+
+
+def test_own_code_is_the_file_that_was_run(tmp_path):
+    board = new_board(tmp_path / "leaderboards")
+    (tmp_path / "signed.py").write_text("class Signed: ...\n")
+    digest = plugins_digest([b"class Signed: ...\n"])
+    write_runs(tmp_path / "runs", board, "Signed", algorithm="signed.py:Signed", plugins=digest)
+    declaration = declare(tmp_path / "entry.toml", "lite-v1", "Signed")
+    submitted = submit([tmp_path / "runs"], declaration, tmp_path / "leaderboards")
+    assert submitted.checked.problems == []
+    assert (submitted.path / "algorithm.py").read_text() == "class Signed: ...\n"
+    assert read_entry(submitted.path).entry.algorithm == "algorithm.py:Signed"
+    (submitted.path / "algorithm.py").write_text("class Signed: ... # edited\n")
+    assert any("is not the file the entry's" in problem for problem in check(submitted.path).problems)
+    shutil.rmtree(submitted.path)
+    (tmp_path / "signed.py").write_text("class Signed: ... # edited\n")
+    with pytest.raises(InputError, match="that is the one the runs were computed with"):
+        submit([tmp_path / "runs"], declaration, tmp_path / "leaderboards")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("board = ", "is not TOML"),
+        ("board = 'lite-v1'", "entry.toml: name: Field required"),
+        ("board = 'lite-v9'", "entry.toml: name: Field required"),
+        ("\x00", "is not TOML"),
+        ("a = " + "[" * 100_000, "is not TOML"),
+    ],
+)
+def test_a_declaration_that_cannot_be_used(place, text, said, capsys):
+    folder, boards, _ = place
+    (folder / "entry.toml").write_text(text)
+    argv = ["leaderboard", "submit", str(folder / "runs"), "--entry", str(folder / "entry.toml")]
+    assert main([*argv, "--boards", str(boards)]) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('board = "lite-v1"', 'board = "lite-v9"', "no board in"),
+        ('board = "lite-v1"', 'board = "../lite-v1"', "board: String should match"),
+        ('slug = "mine"', 'slug = "other"', "no runs named 'other' of tier lite"),
+        ('track = "fixed"', 'track = "best"', "track: Input should be 'fixed', 'tuned' or 'open'"),
+        ("https://", "javascript://", "code.url: String should match"),
+        ('name = "An', 'sigma = 1\nname = "An', "sigma: Extra inputs are not permitted"),
+    ],
+)
+def test_a_declaration_with_a_mistake(place, old, new, said, capsys):
+    folder, boards, _ = place
+    declaration = declare(folder / "entry.toml", "lite-v1", "mine")
+    declaration.write_text(declaration.read_text().replace(old, new))
+    argv = ["leaderboard", "submit", str(folder / "runs"), "--entry", str(declaration), "--boards", str(boards)]
+    assert main(argv) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_settings_are_those_of_the_manifests(place):
+    folder, boards, _ = place
+    path = submit([folder / "runs"], declare(folder / "entry.toml", "lite-v1", "mine"), boards).path
+    manifest = RunDirectory.open(path / "runs/CartPole-v1/seed-0").manifest
+    stated = json.loads((path / "settings.json").read_text())["CartPole-v1"]
+    assert stated == {name: getattr(manifest, name) for name in ("settings", "policy", "sizes")}

@@ -1,0 +1,68 @@
+"""From a stranger's file to a checked entry on two tasks, with the commands of the README, on a board of tiny runs."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from esbench.leaderboard.check import check
+from esbench.leaderboard.states import state_of
+from tests.leaderboard.honest import new_board
+
+ROOT = Path(__file__).parents[2]
+
+
+def readme_block(file: Path, language: str, word: str) -> str:
+    blocks = re.findall(rf"```{language}\n(.*?)```", file.read_text(), re.DOTALL)
+    return next(block for block in blocks if word in block)
+
+
+def commands() -> list[list[str]]:
+    """The README's, in its section on the leaderboard."""
+    section = (ROOT / "README.md").read_text().partition("\n## Leaderboard\n")[2].partition("\n## ")[0]
+    lines = [
+        line.partition("#")[0].split() for line in section.splitlines() if line.startswith("    .venv/bin/esbench")
+    ]
+    assert len(lines) <= 4
+    return [line[1:] for line in lines]
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """The code as it is here, in a commit: a stranger has a clean clone."""
+    clone = tmp_path / "clone"
+    for folder in ("esbench", "baselines"):
+        shutil.copytree(ROOT / folder, clone / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(ROOT / ".gitignore", clone / ".gitignore")
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "a clone"]):
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", "-C", str(clone), *who, *arguments], check=True)
+    return clone
+
+
+@pytest.mark.slow
+def test_from_one_file_to_a_checked_entry(clone):
+    new_board(clone / "leaderboards", seeds=(0, 1), tier="smoke")
+    (clone / "signed.py").write_text(readme_block(ROOT / "README.md", "python", "class Signed"))
+    declaration = readme_block(ROOT / "leaderboards" / "README.md", "toml", "[tuning]")
+    (clone / "entry.toml").write_text(declaration.replace("lite-v1", "smoke-v1"))
+    for command in commands():
+        small = ["--tier", "smoke", "--set", "pop_size=16", "layer_size=16"] if command[0] == "sweep" else []
+        command = [argument.replace("0:7", "0:2") for argument in command]
+        done = subprocess.run(
+            [sys.executable, "-m", "esbench", *command, *small],
+            cwd=clone,
+            env={**os.environ, "PYTHONPATH": str(clone)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    entry = clone / "leaderboards" / "smoke-v1" / "Signed"
+    checked = check(entry)
+    assert checked.problems == [] and state_of(checked) == "checked"
+    assert (entry / "algorithm.py").read_text() == (clone / "signed.py").read_text()
+    assert "| Signed" in (clone / "leaderboards" / "README.md").read_text()
