@@ -189,7 +189,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     def add_settings(sub: _Parser) -> None:
         sub.add_argument("--tier", default="lite", help="smoke, lite, standard or paper (default: lite)")
         sub.add_argument("--steps", type=_whole, metavar="N", help="budget in environment steps (default: the tier's)")
-        sub.add_argument("--preset", metavar="P", help="smoke, lite, paper or FILE.toml (default: the tier's)")
+        sub.add_argument("--preset", metavar="P", help="smoke, lite, fixed, paper or FILE.toml (default: the tier's)")
         sub.add_argument("--set", action="extend", nargs="+", default=[], metavar="NAME=VALUE", help=_SET)
         sub.add_argument("--devices", type=_whole, metavar="N", help=_DEVICES)
         sub.add_argument("--precision", default="float32", help="of matrix products (default: float32)")

@@ -265,14 +265,14 @@ def tuning(found: Evidence) -> Iterator[str]:
 
 
 def copies(found: Evidence) -> Iterator[str]:
-    """No run is another one under another seed: clocks never agree to the last digit, and returns do not where there
-    is more than one of them. (Where nothing is ever learned, honest seeds can have the same returns.)"""
+    """No run is another one under another seed: clocks never agree to the last digit, and returns do not where most
+    rows have their own. (Where hardly anything is ever won, honest seeds can have the same returns.)"""
     for task in dict.fromkeys(task for task, _ in found.runs):
         of_task = [(seed, run) for (name, seed), run in found.runs.items() if name == task]
         for (first, one), (second, other) in itertools.combinations(of_task, 2):
             if _ticks(one) & _ticks(other):
                 yield f"{run_key(task, second)} repeats seed {first}: clocks agree to the last digit"
-            elif len(set(_returns(one))) > 1 and _returns(one) == _returns(other):
+            elif 2 * len(set(_returns(one))) > len(_returns(one)) and _returns(one) == _returns(other):
                 yield f"{run_key(task, second)} repeats seed {first}: all returns are the same"
 
 

@@ -85,7 +85,8 @@ class Declaration(_Part):
     """What the people who submit say of an entry: `entry.toml`, and the first part of entry.json.
 
     slug: the directory, and the name of the runs. failures: why, by `<task>/seed-<n>`, of runs that have no score.
-    policies_address: where the policies are that are too large for the entry.
+    policy_seeds: of which seeds the entry brings the policies, None for all that fit; of the others it has the hashes.
+    policies_address: where the policies are that it does not bring.
     """
 
     board: Slug
@@ -97,6 +98,7 @@ class Declaration(_Part):
     track: Track
     tuning: Tuning
     prior_knowledge: Text
+    policy_seeds: tuple[Count, ...] | None = None
     policies_address: Address | None = None
     failures: dict[str, Line] = {}
 

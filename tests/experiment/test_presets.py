@@ -61,8 +61,12 @@ def test_numbers_of_the_paper():
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-def test_files_hold_the_three_presets(algorithm):
-    assert list(tomllib.loads(preset_file(algorithm).read_text())) == ["smoke", "lite", "paper"]
+def test_files_hold_the_presets_and_fixed_is_one_setting_for_all_tasks(algorithm):
+    presets = tomllib.loads(preset_file(algorithm).read_text())
+    assert list(presets) == ["smoke", "lite", "fixed", "paper"]
+    assert list(presets["fixed"]) == ["default"]
+    settings = [resolve(task, algorithm, preset="fixed").settings for task in TASKS]
+    assert all(other == settings[0] for other in settings)
 
 
 @pytest.mark.parametrize(

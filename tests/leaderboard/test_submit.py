@@ -131,6 +131,16 @@ def test_large_policies_are_hashes_only(place):
     assert len(read_entry(submitted.path).entry.policies) == 6
 
 
+def test_only_policies_of_the_wanted_seeds_are_brought(place):
+    folder, boards, _ = place
+    declaration = declare(folder / "entry.toml", "lite-v1", "mine", more="policy_seeds = [1]\n")
+    submitted = submit([folder / "runs"], declaration, boards)
+    assert submitted.checked.problems == []
+    brought = sorted(str(path.parent.relative_to(submitted.path)) for path in submitted.path.rglob("policy.npz"))
+    assert brought == ["runs/CartPole-v1/seed-1", "runs/Knapsack-v1/seed-1"]
+    assert len(read_entry(submitted.path).entry.policies) == 6
+
+
 def test_own_code_is_the_file_that_was_run(tmp_path):
     board = new_board(tmp_path / "leaderboards")
     (tmp_path / "signed.py").write_text("class Signed: ...\n")
