@@ -82,8 +82,8 @@ def code(algorithm: Algorithm, task: Task) -> str:
 
 
 def changed_since(since: str) -> list[str] | None:
-    """The files of esbench that can change rows and are not as they were at the commit `since`; None where this is no checkout
-    that knows the commit."""
+    """The files of esbench that can change rows and are not as they were at the commit `since`; None where this is no
+    checkout that knows the commit."""
     root = Path(esbench.__file__).resolve().parents[1]
     if commit()[0] is None or not re.fullmatch(r"[0-9a-f]{40}", since):
         return None

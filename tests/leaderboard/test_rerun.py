@@ -9,7 +9,7 @@ from esbench.errors import InputError
 from esbench.leaderboard import sandbox
 from esbench.leaderboard.check import check
 from esbench.leaderboard.entry import read_entry
-from esbench.leaderboard.rerun import Plan, _choose, rerun
+from esbench.leaderboard.rerun import Plan, _choose, _Task, rerun
 from esbench.leaderboard.states import state_of
 from esbench.leaderboard.verification import draw, read_verification
 from esbench.results.fingerprints import plugins_digest
@@ -81,6 +81,13 @@ def test_own_code_is_refused_where_there_is_no_sandbox(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="code of its own, and there is no sandbox to run it in: unshare"):
         rerun(evidence, Plan(), 1, print)
     sandbox.missing.cache_clear()
+
+
+def test_rows_are_not_compared_with_those_of_an_unknown_commit(tmp_path):
+    evidence = check(synthetic(tmp_path)).evidence
+    task = _Task(evidence, "CartPole-v1", Plan(), True, 1, print)
+    manifest = evidence.finished["CartPole-v1", 0].manifest
+    assert f"esbench at commit {manifest.commit} there, which is not known here" in task._elsewhere(manifest)
 
 
 LOOP = "import time\nwhile True: time.sleep(0.1)"
