@@ -72,6 +72,9 @@ def test_an_algorithm_outside_the_entry_is_not_run(tmp_path, capsys):
     edit_entry(entry, lambda values: values.update(algorithm="/tmp/other.py:Own"))
     assert verify(entry) == 2
     assert "algorithm '/tmp/other.py:Own': expected eggroll" in capsys.readouterr().err
+    edit_entry(entry, lambda values: values.update(algorithm="algorithm.py:Own"))
+    assert verify(entry) == 2
+    assert "the entry has no algorithm.py" in capsys.readouterr().err
 
 
 def test_own_code_is_refused_where_there_is_no_sandbox(tmp_path, monkeypatch):
