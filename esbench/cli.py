@@ -608,7 +608,8 @@ def _leaderboard_check(arguments: argparse.Namespace) -> int:
 
     path = Path(arguments.entry)
     checked = check(path)
-    elsewhere = [] if arguments.base is None else changed_elsewhere(path, arguments.base)
+    asked = arguments.base is not None and not checked.problems
+    elsewhere = changed_elsewhere(path, arguments.base) if asked else []
     return _print_checked(path, checked, [f"{name}: changed, but not the entry's" for name in elsewhere])
 
 

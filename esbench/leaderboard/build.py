@@ -59,11 +59,18 @@ def _readme(file: Path, ranked: Sequence[RankedBoard]) -> str:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {file}: {error}") from error
+    around = around_ranking(text)
+    if around is None:
+        raise InputError(f"{file}: expected the lines {BEGIN!r} and {END!r}, between which the ranking stands")
+    before, after = around
+    return f"{before}{BEGIN}\n\n{_markdown(ranked)}\n{END}{after}"
+
+
+def around_ranking(text: str) -> tuple[str, str] | None:
+    """What a README says before and after its ranking; None where it has no place for one."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise InputError(f"{file}: expected the lines {BEGIN!r} and {END!r}, between which the ranking stands")
-    return f"{before}{BEGIN}\n\n{_markdown(ranked)}\n{END}{after}"
+    return (before, after) if begin and end else None
 
 
 def _markdown(ranked: Sequence[RankedBoard]) -> str:

@@ -1,5 +1,6 @@
 """An honest entry passes, and every way to make it another is found, also where its hashes were made to fit again."""
 
+import contextlib
 import json
 import os
 import resource
@@ -10,6 +11,8 @@ import sys
 import pytest
 
 from esbench.cli import main
+from esbench.errors import InputError
+from esbench.leaderboard.changes import changed_elsewhere
 from esbench.leaderboard.check import check
 from esbench.results.fingerprints import config_hash_of
 from esbench.results.run_directory import RunDirectory
@@ -381,6 +384,14 @@ def pipe(entry):
     os.mkfifo(entry / "pipe")
 
 
+def hard_link(entry):
+    os.link(entry / "settings.json", entry.parent / "another")
+
+
+def empty_folder(entry):
+    (entry / "runs" / "CartPole-v1" / "more").mkdir()
+
+
 def odd_name(entry):
     (entry / "a\nb").write_text("")
 
@@ -414,6 +425,8 @@ def a_list(entry):
         (infinite, "1e999 is larger than any float"),
         (twice, "'a' is there twice"),
         (pipe, "pipe is neither a file nor a directory"),
+        (hard_link, "settings.json is a hard link"),
+        (empty_folder, "runs/CartPole-v1/more/ is empty"),
         (odd_name, "expected a name of letters"),
         (many, "more than 1000 files"),
         (empty, "no entry in"),
@@ -454,8 +467,15 @@ def test_a_pull_request_changes_its_own_directory_only(entry, capsys):
     assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 0
     git(root, "add", "-A")
     git(root, "commit", "-q", "-m", "an entry")
-    (root / "leaderboards" / "README.md").write_text("built")
+    assert main(["leaderboard", "build", "--boards", str(root / "leaderboards")]) == 0
     assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 0
+    readme = root / "leaderboards" / "README.md"
+    built = readme.read_text()
+    readme.write_text(built.replace("# Rules", "# No rules"))
+    capsys.readouterr()
+    assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 1
+    assert "leaderboards/README.md: changed, but not the entry's" in capsys.readouterr().out
+    readme.write_text(built)
     (entry.parent / "other" / "entry.json").write_text('{"a": 1}')
     capsys.readouterr()
     assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 1
@@ -464,6 +484,24 @@ def test_a_pull_request_changes_its_own_directory_only(entry, capsys):
     assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 1
     assert main(["leaderboard", "check", str(entry), "--base", "no-such-ref"]) == 2
     assert main(["leaderboard", "check", str(entry), "--base", "--output=x"]) == 2
+
+
+def test_what_looks_like_a_repository_runs_nothing(entry):
+    root = entry.parents[2]
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "base")
+    sign = root / "executed"
+    for place in entry, entry.parents[1]:
+        for folder in ("objects/info", "refs/heads"):
+            (place / folder).mkdir(parents=True)
+        (place / "HEAD").write_text("ref: refs/heads/main\n")
+        (place / "config").write_text(
+            f'[core]\nrepositoryformatversion = 0\nbare = false\nworktree = .\nfsmonitor = "touch {sign}; false"\n'
+        )
+        with contextlib.suppress(InputError):
+            changed_elsewhere(entry, "main")
+        assert not sign.exists()
 
 
 def test_the_hash_of_an_entry_is_of_all_but_its_verification(entry):
