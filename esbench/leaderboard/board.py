@@ -16,7 +16,7 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from esbench.errors import InputError, unknown
-from esbench.leaderboard.safe_files import MAX_FILE_BYTES, read_json
+from esbench.leaderboard.safe_files import read_file, read_json
 from esbench.report.statistics.normalise import has_scores
 from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.spec import TIERS, TaskSpec, Tier
@@ -151,8 +151,7 @@ def read_board(directory: Path) -> Board:
     """The board in `directory`. InputError where there is none, or its spec.json is not one."""
     file = directory / SPEC_FILE
     try:
-        with open(file, "rb") as opened:
-            content = opened.read(MAX_FILE_BYTES)
+        content = read_file(file)
     except OSError as error:
         raise InputError(f"no board in {directory}: {SPEC_FILE}: {error.strerror}") from error
     try:

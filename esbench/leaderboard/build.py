@@ -1,5 +1,7 @@
 """`esbench leaderboard build`: the README's ranking and the page, the same bytes for the same entries."""
 
+import dataclasses
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -76,10 +78,16 @@ def around_ranking(text: str) -> tuple[str, str] | None:
 def _markdown(ranked: Sequence[RankedBoard]) -> str:
     parts = []
     for one in ranked:
-        tables = headline_tables(one)
+        # Devices name themselves, and their names stand in headings.
+        tables = [dataclasses.replace(table, title=_literal(table.title)) for table in headline_tables(one)]
         parts.append(f"**{one.board.name}**: {overview(one)}\n")
         parts += [markdown(table) for table in tables] or ["No entries yet.\n"]
     return "\n".join(parts)
+
+
+def _literal(text: str) -> str:
+    """`text` with what Markdown and HTML would read as their own set aside."""
+    return re.sub(r"([\\`*_\[\]<>&~|])", r"\\\1", text)
 
 
 def page(ranked: Sequence[RankedBoard]) -> str:

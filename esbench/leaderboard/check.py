@@ -360,7 +360,10 @@ def _belongs(path: str, found: Evidence) -> bool:
 
 
 def policies(found: Evidence) -> Iterator[str]:
-    """Policies are small, and no two runs have the same."""
+    """Policies are small, of the board's seeds, and no two runs have the same."""
+    seeds = {seed for task in found.board.tasks.values() for seed in task.seeds}
+    if other := sorted({*(found.entry.policy_seeds or ())} - seeds):
+        yield f"{ENTRY_FILE}: policy_seeds {', '.join(map(str, other))}: no seed of {found.board.name}"
     sizes = {path: len(content) for path, content in found.files.items() if path.endswith(f"/{POLICY_FILE}")}
     for path, size in sizes.items():
         if size > MAX_POLICY_BYTES:

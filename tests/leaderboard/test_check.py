@@ -7,6 +7,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -14,6 +15,7 @@ from esbench.cli import main
 from esbench.errors import InputError
 from esbench.leaderboard.changes import changed_elsewhere
 from esbench.leaderboard.check import check
+from esbench.leaderboard.safe_files import MAX_FILE_BYTES, read_json
 from esbench.results.fingerprints import config_hash_of
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks.catalogue import CATALOGUE
@@ -328,6 +330,33 @@ def test_a_schema_is_told_in_full(entry, capsys):
     assert output.err == f"esbench: {entry}: 3 problems\n"
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda values: values["tuning"].update(trials=10**400), "tuning.trials: Input should be less"),
+        (lambda values: values.update(policy_seeds=[10**300]), "policy_seeds.0: Input should be less"),
+        (lambda values: values.update(policy_seeds=[0, 9]), "policy_seeds 9: no seed of lite-v1"),
+        (lambda values: values.update(name="evil \u202e name"), "name: Value error, '\\u202e' cannot be seen"),
+        (
+            lambda values: values.update(prior_knowledge="none\0"),
+            "prior_knowledge: Value error, '\\x00' cannot be seen",
+        ),
+        (lambda values: values.update(licence="\u3164"), "licence: Value error, nothing in it can be seen"),
+        (lambda values: values.update(authors=["A.\nB."]), "authors.0: Value error, expected one line"),
+    ],
+)
+def test_values_that_mislead(entry, change, said):
+    edit_entry(entry, change)
+    assert found(entry, said)
+
+
+def test_a_string_that_never_ends_is_read_once():
+    started = time.process_time()
+    with pytest.raises(InputError, match="is not JSON"):
+        read_json(b'"\\' * (MAX_FILE_BYTES // 2), "here")
+    assert time.process_time() - started < 2
+
+
 def link(entry):
     (entry / "settings.json").unlink()
     os.symlink("/etc/hostname", entry / "settings.json")
@@ -335,6 +364,11 @@ def link(entry):
 
 def folder_link(entry):
     os.symlink("/etc", entry / "runs" / "etc")
+
+
+def pipe_for_a_board(entry):
+    (entry.parent / "spec.json").unlink()
+    os.mkfifo(entry.parent / "spec.json")
 
 
 def not_utf8(entry):
@@ -414,6 +448,7 @@ def a_list(entry):
     [
         (link, "settings.json is a link"),
         (folder_link, "runs/etc is a link"),
+        (pipe_for_a_board, "spec.json is no plain file"),
         (not_utf8, "entry.json is not UTF-8: byte 10 is 0xff"),
         (rows_not_utf8, "is not UTF-8"),
         (outside, "'../other/entry.json' leads outside the entry"),
