@@ -269,6 +269,34 @@ def test_runs_of_another_entry(entry):
     assert found(entry.with_name("other"), "CartPole-v1/seed-1: the clock is that of eggroll's CartPole-v1/seed-1")
 
 
+def test_a_copy_with_other_clocks(entry):
+    copy = shutil.copytree(entry, entry.with_name("other"))
+    edit_entry(copy, lambda values: values.update(slug="other"))
+    for number, run in enumerate(sorted(copy.rglob("run.jsonl"))):
+        edit_rows(run.parent, lambda manifest: manifest.update(name="other"), line=0)
+        edit_rows(run.parent, lambda row: row.update(train_seconds=row["train_seconds"] * (1 + 1e-10)))
+        if number:
+            (run.parent / "policy.npz").unlink()
+            edit_entry(copy, lambda values, n=number: values["policies"].update({_key(n): f"{n:064}"}))
+    repack(copy)
+    assert problems(copy) == [
+        "CartPole-v1/seed-0: the policy is that of eggroll's CartPole-v1/seed-0",
+        *(f"{_key(n)}: all returns are those of eggroll's {_key(n)}" for n in range(6)),
+    ]
+
+
+def _key(number):
+    return f"{('CartPole-v1', 'Knapsack-v1')[number // 3]}/seed-{number % 3}"
+
+
+def test_returns_and_clocks_that_no_run_has(entry):
+    edit_rows(entry / RUN, lambda row: row.update(return_std=1e308))
+    edit_rows(entry / "runs/CartPole-v1/seed-0", lambda row: row.update(train_seconds=row["train_seconds"] * 1e305))
+    repack(entry)
+    said = problems(entry)
+    assert {f"CartPole-v1/seed-{seed}: a return or a clock is beyond 1e+15" for seed in range(2)} <= set(said)
+
+
 def test_counts_that_are_no_counts(entry):
     edit_rows(entry / RUN, lambda manifest: manifest["settings"].update(pop_size=10**400), line=0)
     edit_rows(entry / "runs/CartPole-v1/seed-0", lambda row: row.update(computed_steps=10**400))
@@ -475,6 +503,11 @@ def test_what_cannot_be_read_is_status_2_and_one_line(entry, damage, said, capsy
     (line,) = output.err.splitlines()
     assert line.startswith("esbench: ") and said in line
     assert output.out == ""
+
+
+def test_a_name_that_is_too_long(capsys):
+    assert main(["leaderboard", "check", "a" * 300]) == 2
+    assert capsys.readouterr().err == f"esbench: no directory {'a' * 300!r}: expected an entry's\n"
 
 
 def test_a_directory_that_is_a_link(entry, capsys):
