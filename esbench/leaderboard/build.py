@@ -21,7 +21,7 @@ BEGIN = "<!-- ranking: written by `esbench leaderboard build`, not by hand -->"
 END = "<!-- end of the ranking -->"
 
 LONG = ("Search space", "Prior knowledge")
-WRAPPING = ("Name", "Authors", "Hardware", "Why", *LONG)
+WRAPPING = ("Name", "Authors", "Licence", "Code", "Hardware", "Why", *LONG)
 """Columns of words that wrap; those of whole sentences are wider."""
 
 

@@ -42,11 +42,14 @@ from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, RunDirectory
 @dataclass(frozen=True)
 class Submitted:
     """path: where the entry is, or would be. checked: what its check found; the board has the entry only where that
-    is no problem. left_out: runs below RUNS that no entry of this board has, such as other seeds."""
+    is no problem. left_out: runs below RUNS that no entry of this board has, such as other seeds. unfinished: runs that
+    have no score and are not stated as failed. lacking: tasks of the board that the entry leaves out."""
 
     path: Path
     checked: Checked
     left_out: list[str]
+    unfinished: list[str]
+    lacking: list[str]
 
 
 def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
@@ -71,8 +74,15 @@ def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
         checked = _place(target, board, declared, packed, runs, declaration.parent)
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror}") from error
-    left_out = [f"{run.path}" for run in found if run not in packed.values()]
-    return Submitted(target, checked, left_out)
+    entry = checked.evidence.entry if checked.evidence is not None else None
+    failures = entry.failures if entry is not None else {}
+    return Submitted(
+        target,
+        checked,
+        left_out=[f"{run.path}" for run in found if run not in packed.values()],
+        unfinished=[f"{run.path}" for key, run in packed.items() if not run.finished and run_key(*key) not in failures],
+        lacking=[task for task in board.tasks if entry is not None and task not in entry.tasks],
+    )
 
 
 def _place(

@@ -46,6 +46,7 @@ def test_what_strangers_write_is_text(entry):
     assert main(["leaderboard", "build", "--boards", str(entry.parents[1])]) == 0
     page = (entry.parents[1] / "index.html").read_text()
     assert "<script>alert" not in page and "&lt;script&gt;alert(1)" in page
+    assert "Apache-2.0" in page and "https://example.org/code at 012345678901" in page
     assert "javascript:" not in (entry.parents[1] / "README.md").read_text()
 
 

@@ -313,6 +313,18 @@ def test_what_is_printed_does_not_speak_to_the_terminal(entry, capsys):
     assert "jax ?[2J: the board's is 0.9.0" in output and "\x1b" not in output
 
 
+def test_problems_are_not_a_flood(entry, capsys):
+    edit_entry(entry, lambda values: values["failures"].update({f"A/seed-{n}": "x" for n in range(200)}))
+    edit_entry(entry, lambda values: values.update({"a" * 100_000: 1}))
+    assert main(["leaderboard", "check", str(entry)]) == 1
+    assert len(capsys.readouterr().out) < len(str(entry)) + 310
+    edit_entry(entry, lambda values: values.pop("a" * 100_000))
+    assert main(["leaderboard", "check", str(entry)]) == 1
+    output = capsys.readouterr()
+    assert output.out.splitlines()[-1] == f"{entry}: and 150 more" and len(output.out.splitlines()) == 51
+    assert "200 problems" in output.err
+
+
 def test_stated_failures(entry):
     edit_entry(entry, lambda values: values["failures"].update({"CartPole-v1/seed-1": "out of memory"}))
     assert found(entry, "CartPole-v1/seed-1: entry.json calls it failed, but it has rows")

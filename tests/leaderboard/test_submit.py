@@ -104,6 +104,23 @@ def test_a_declared_failure(place):
     assert submit([folder / "runs"], declaration, boards).checked.problems == []
 
 
+def test_what_an_interrupted_sweep_lacks_is_said(place, capsys):
+    folder, boards, _ = place
+    shutil.rmtree(folder / "runs/lite/CartPole-v1")
+    declaration = declare(folder / "entry.toml", "lite-v1", "mine")
+    argv = ["leaderboard", "submit", str(folder / "runs"), "--entry", str(declaration), "--boards", str(boards)]
+    cut = folder / "runs/lite/Knapsack-v1/mine/seed-1"
+    run = RunDirectory.open(cut)
+    rows = list(run.rows)
+    run.replace(rows[:4])
+    assert main(argv) == 1
+    output = capsys.readouterr().out
+    assert f"unfinished: {cut}: " in output and "mine: Knapsack-v1/seed-1: missing" in output
+    run.replace(rows)
+    assert main(argv) == 0
+    assert f"partial: {boards}/lite-v1/mine has no runs of CartPole-v1\n" in capsys.readouterr().out
+
+
 def test_an_entry_of_some_tasks_is_partial(place, capsys):
     folder, boards, _ = place
     shutil.rmtree(folder / "runs/lite/CartPole-v1")
