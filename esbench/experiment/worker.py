@@ -1,7 +1,7 @@
 """A process that runs what it is told: one JSON line in for each run, JSON lines out for what happens.
 
-Runs that share their programs, whose settings differ in numbers only, are compiled once. The process ends with its standard input: one whose parent died saves
-what it reached and is gone.
+Runs that share their programs, whose settings differ in numbers only, are compiled once. The process ends with its
+standard input: one whose parent died saves what it reached and is gone.
 """
 
 import json
