@@ -636,7 +636,8 @@ def _tune(arguments: argparse.Namespace) -> int:
         print(line)
     if arguments.status:
         return 0
-    print(f"{out}: trials.csv, chosen/, fixed/, best_of_k.png")
+    left = ("trials.csv", "best_of_k.png", "chosen", "fixed")
+    print(f"{out}: {', '.join(name for name in left if (out / name).exists())}")
     if not complete:
         print("interrupted, or in part run by another process: the same command goes on", file=sys.stderr)
         return interrupt.STATUS

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from esbench.experiment.config import default_name
 from esbench.report.figures.style import appearance, drawing, legend_line
@@ -70,6 +71,7 @@ def draw(table: pd.DataFrame) -> Figure:
             of_task = table[table["task"] == task]
             for name, line in of_task.groupby("algorithm", sort=False):
                 axes.plot(line["k"], line["expected_best"], **looks[str(name)].line)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set_title(task)
             axes.set(xlabel="trials k", ylabel=f"expected best {of_task['quantity'].iloc[0]}")
             axes.grid(True)

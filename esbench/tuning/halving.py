@@ -34,7 +34,7 @@ class Result:
 
     rung: 1 (a part of the budget), 2 (all of it) or 3 (again, on other seeds). score: normalised, None without a score
     or without anchors. score_steps: useful steps at the score, 0 where it is the untrained policy's. useful_steps,
-    train_seconds, compile_seconds: of the whole run.
+    train_seconds: of the whole run. compile_seconds: of its programs, also where other runs of its process shared them.
     """
 
     task: str
@@ -196,7 +196,7 @@ class Search:
     def _read(self, run: TrialRun) -> Result | None:
         result: dict[str, Any] = {
             "task": self.task.spec.id,
-            "algorithm": self.algorithm,
+            "algorithm": default_name(self.algorithm),
             "trial": run.trial,
             "rung": run.rung,
             "seed": run.seed,

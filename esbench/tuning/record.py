@@ -30,8 +30,8 @@ def write(searches: Sequence[Search], spaces: Sequence[Space], out: Path) -> lis
     results = [result for search in searches for result in search.results()]
     files["trials.jsonl"] = "".join(json.dumps(asdict(result)) + "\n" for result in results).encode()
     records = [{**asdict(result), "settings": json.dumps(result.settings)} for result in results]
-    columns = [field.name for field in fields(Result)]
-    files["trials.csv"] = pd.DataFrame(records, columns=columns).to_csv(index=False, lineterminator="\n").encode()
+    table = pd.DataFrame(records, columns=[field.name for field in fields(Result)]).astype({"score_steps": "Int64"})
+    files["trials.csv"] = table.to_csv(index=False, lineterminator="\n").encode()
     best = curves(searches)
     if len(best):
         files["best_of_k.csv"] = best.to_csv(index=False, lineterminator="\n").encode()

@@ -120,7 +120,7 @@ def progress(searches: Sequence[Search]) -> list[tuple[str, ...]]:
 def errors(searches: Sequence[Search]) -> list[str]:
     """A line for each run that failed."""
     return [
-        f"failed: {result.task} {default_name(result.algorithm)} trial {result.trial}, rung {result.rung}, "
+        f"failed: {result.task} {result.algorithm} trial {result.trial}, rung {result.rung}, "
         f"seed {result.seed}: {result.error}"
         for search in searches
         for result in search.results()
