@@ -629,8 +629,8 @@ def _tune(arguments: argparse.Namespace) -> int:
     complete = True
     if not arguments.status:
         processes, environments = device_environments(arguments.jobs, 1)
-        write = functools.partial(record.write, searches, spaces, out)
-        complete = tune(searches, functools.partial(table, sys.stderr), write, processes, environments)
+        complete = tune(searches, table(sys.stderr), processes, environments)
+        record.write(searches, spaces, out)
     _print_columns(progress(searches))
     for line in errors(searches):
         print(line)

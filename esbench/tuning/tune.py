@@ -1,11 +1,11 @@
 """The tuning of several algorithms on several tasks: what is to be done, how far it is, and doing it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from esbench.errors import InputError, unknown
 from esbench.experiment.config import default_name
-from esbench.experiment.jobs import check_settings
+from esbench.experiment.jobs import Job, Outcome, check_settings
 from esbench.experiment.progress import duration
 from esbench.experiment.sweep import sweep
 from esbench.experiment.table import Table
@@ -43,22 +43,27 @@ def plan(tasks: Sequence[str], spaces: Sequence[Space], trials: int, tier: str, 
 
 
 def tune(
-    searches: Sequence[Search],
-    make_table: Callable[[], Table],
-    record: Callable[[], object],
-    processes: int = 1,
-    environments: Sequence[dict[str, str]] = ({},),
+    searches: Sequence[Search], table: Table, processes: int = 1, environments: Sequence[dict[str, str]] = ({},)
 ) -> bool:
-    """Runs what is not settled, rung by rung over all searches; `record` is called after each. Whether all is done:
-    not where it was stopped or another process runs a part; the same again goes on."""
-    while jobs := [job for search in searches for job in search.due()]:
-        check_settings(jobs)
-        outcome = sweep(jobs, make_table(), processes, _RETRIES, environments)
-        record()
-        if outcome.stopped or outcome.elsewhere:
-            return False
-    record()
-    return True
+    """Runs what is not settled; a search's next rung begins when the one before is settled. Whether all is done: not
+    where it was stopped, another process runs a part, or an error could not be written; the same again goes on."""
+    asked: set[Job] = set()
+
+    def due(ended: Outcome) -> list[Job]:
+        """What can be run now and was not asked for before."""
+        jobs = []
+        for search in searches:
+            search.under_way.difference_update(ended.failed)
+            new = [job for job in search.due() if job not in asked]
+            search.under_way.update(new)
+            jobs += new
+        asked.update(jobs)
+        return jobs
+
+    jobs = due(Outcome())
+    check_settings(jobs)
+    sweep(jobs, table, processes, _RETRIES, environments, more=due)
+    return all(search.finished for search in searches)
 
 
 def dry_run(searches: Sequence[Search]) -> list[tuple[str, ...]]:

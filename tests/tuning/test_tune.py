@@ -11,6 +11,7 @@ import pytest
 import esbench
 from esbench.cli import main
 from esbench.errors import InputError
+from esbench.experiment.jobs import record_error
 from esbench.experiment.progress import Lines
 from esbench.experiment.table import Table
 from esbench.experiment.worker import Runner
@@ -18,7 +19,7 @@ from esbench.results.records import Tuning
 from esbench.results.run_directory import RunDirectory
 from esbench.tuning import record
 from esbench.tuning.space import read_space
-from esbench.tuning.tune import plan, progress, tune
+from esbench.tuning.tune import errors, plan, progress, tune
 
 FILE = Path(__file__).with_name("tunable.py")
 TASK, PICKY, REREADING = f"{FILE}:SCORED", f"{FILE}:Picky", f"{FILE}:Rereading"
@@ -39,7 +40,8 @@ def whole_tuning(ranges, out):
     said = io.StringIO()
     spaces = [read_space(ranges, PICKY)]
     searches = plan([TASK], spaces, 4, "smoke", out)
-    assert tune(searches, lambda: Table(said), lambda: record.write(searches, spaces, out))
+    assert tune(searches, Table(said))
+    record.write(searches, spaces, out)
     return searches, said.getvalue()
 
 
@@ -73,8 +75,8 @@ def test_the_best_trial_is_chosen_and_all_runs_are_in_the_table(tuned):
     for line in full.itertuples():
         assert line.score == pytest.approx(scores[f"Picky-trial-{line.trial:03}-full", line.seed])
     assert search.chosen() == full.groupby("trial")["score"].mean().idxmax()
-    # The good trials differ in a number only, and a rung's runs are in one process.
-    assert said.count("compiling") == 3
+    # The good trials differ in a number only, and the rungs in the budget.
+    assert said.count("compiling") == 1
 
 
 def test_the_chosen_preset_gives_the_trials_rows_and_carries_the_cost(tuned, tmp_path):
@@ -125,6 +127,20 @@ def test_what_is_left_after_a_stop_is_gone_on_with(tuned, tmp_path, capsys):
     capsys.readouterr()
     assert main(options) == 2
     assert "holds another run: settings.spread was" in capsys.readouterr().err
+
+
+def test_a_run_that_is_tried_again_is_not_yet_a_failed_trial(tmp_path):
+    (tmp_path / "ranges.toml").write_text(RANGES)
+    (search,) = plan([TASK], [read_space(tmp_path / "ranges.toml", PICKY)], 2, "smoke", tmp_path)
+    run, other = search.first
+    record_error(run.job, "out of memory\n")
+    record_error(other.job, "also\n")
+    search.under_way.add(run.job)
+    assert search.result(run) is None and search.result(other).error == "also"
+    search.under_way.clear()
+    assert search.result(run).error == "out of memory"
+    assert search.finished and search.chosen() is None
+    assert errors([search])[0] == "failed: Scored-v0 Picky trial 0, rung 1, seed 1000: out of memory"
 
 
 def test_programs_that_read_a_number_elsewhere_than_in_init_are_not_shared(tmp_path):
