@@ -629,8 +629,8 @@ def _tune(arguments: argparse.Namespace) -> int:
     complete = True
     if not arguments.status:
         processes, environments = device_environments(arguments.jobs, 1)
-        complete = tune(searches, table(sys.stderr), processes, environments)
-        record.write(searches, spaces, out)
+        write = functools.partial(record.write, searches, spaces, out)
+        complete = tune(searches, table(sys.stderr), write, processes, environments)
     _print_columns(progress(searches))
     for line in errors(searches):
         print(line)

@@ -1,6 +1,6 @@
 """The tuning of several algorithms on several tasks: what is to be done, how far it is, and doing it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from esbench.errors import InputError, unknown
@@ -43,14 +43,21 @@ def plan(tasks: Sequence[str], spaces: Sequence[Space], trials: int, tier: str, 
 
 
 def tune(
-    searches: Sequence[Search], table: Table, processes: int = 1, environments: Sequence[dict[str, str]] = ({},)
+    searches: Sequence[Search],
+    table: Table,
+    record: Callable[[], object],
+    processes: int = 1,
+    environments: Sequence[dict[str, str]] = ({},),
 ) -> bool:
-    """Runs what is not settled; a search's next rung begins when the one before is settled. Whether all is done: not
-    where it was stopped, another process runs a part, or an error could not be written; the same again goes on."""
+    """Runs what is not settled; a search's next rung begins when the one before is settled. `record` is called when a
+    search is finished, and at the end. Whether all is done: not where it was stopped, another process runs a part, or
+    an error could not be written; the same again goes on."""
     asked: set[Job] = set()
+    recorded = sum(search.finished for search in searches)
 
     def due(ended: Outcome) -> list[Job]:
         """What can be run now and was not asked for before."""
+        nonlocal recorded
         jobs = []
         for search in searches:
             search.under_way.difference_update(ended.failed)
@@ -58,11 +65,15 @@ def tune(
             search.under_way.update(new)
             jobs += new
         asked.update(jobs)
+        if (finished := sum(search.finished for search in searches)) > recorded:
+            recorded = finished
+            record()
         return jobs
 
     jobs = due(Outcome())
     check_settings(jobs)
     sweep(jobs, table, processes, _RETRIES, environments, more=due)
+    record()
     return all(search.finished for search in searches)
 
 

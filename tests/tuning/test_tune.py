@@ -40,8 +40,7 @@ def whole_tuning(ranges, out):
     said = io.StringIO()
     spaces = [read_space(ranges, PICKY)]
     searches = plan([TASK], spaces, 4, "smoke", out)
-    assert tune(searches, Table(said))
-    record.write(searches, spaces, out)
+    assert tune(searches, Table(said), lambda: record.write(searches, spaces, out))
     return searches, said.getvalue()
 
 
