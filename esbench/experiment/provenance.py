@@ -81,6 +81,18 @@ def code(algorithm: Algorithm, task: Task) -> str:
     return digest.hexdigest()
 
 
+def changed_since(since: str) -> list[str] | None:
+    """The files of esbench that can change rows and are not as they were at the commit `since`; None where this is no
+    checkout that knows the commit."""
+    root = Path(esbench.__file__).resolve().parents[1]
+    if commit()[0] is None or not re.fullmatch(r"[0-9a-f]{40}", since):
+        return None
+    changes = _git(root, "diff", "--name-only", "--no-renames", since, "--", "esbench/*.py")
+    if changes is None:
+        return None
+    return [name for name in changes.splitlines() if name.split("/")[1] not in _WITHOUT_ROWS]
+
+
 def plugins(algorithm: Algorithm, task: Task) -> str | None:
     """sha256 over the files outside esbench that define the algorithm and the task; None where there are none."""
     package = Path(esbench.__file__).resolve().parent

@@ -205,6 +205,8 @@ def algorithm(found: Evidence) -> Iterator[str]:
             f"{ENTRY_FILE}: algorithm {entry.algorithm!r}: expected one of {', '.join(BUILT_IN)}, {EVOSAX}NAME or "
             f"{ALGORITHM_FILE}:ClassName"
         )
+    if entry.code is None and entry.algorithm not in BUILT_IN:
+        yield f"{ENTRY_FILE}: no [code]: expected the address and the commit where {entry.algorithm!r} can be read"
     expected = None if own is None else plugins_digest([own])
     for key, run in found.runs.items():
         manifest = run.manifest

@@ -84,7 +84,8 @@ class Scores(_Part):
 class Declaration(_Part):
     """What the people who submit say of an entry: `entry.toml`, and the first part of entry.json.
 
-    slug: the directory, and the name of the runs. failures: why, by `<task>/seed-<n>`, of runs that have no score.
+    slug: the directory, and the name of the runs. code: None where the method is one of esbench's own. failures: why,
+    by `<task>/seed-<n>`, of runs that have no score.
     policy_seeds: of which seeds the entry brings the policies, None for all that fit; of the others it has the hashes.
     policies_address: where the policies are that it does not bring.
     """
@@ -94,7 +95,7 @@ class Declaration(_Part):
     slug: Slug
     authors: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
     licence: Line
-    code: Code
+    code: Code | None = None
     track: Track
     tuning: Tuning
     prior_knowledge: Text

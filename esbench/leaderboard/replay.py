@@ -40,7 +40,7 @@ def replay(evidence: Evidence, policies: Path | None, public_number: int, say: C
     """
     runs = evidence.finished
     contents = {key: content for key in runs if (content := _content(evidence, *key, policies)) is not None}
-    tasks = [task for task in evidence.entry.tasks if any(name == task for name, _ in runs)]
+    tasks = [task for task in evidence.board.tasks if any(name == task for name, _ in runs)]
     if not tasks:
         raise InputError(f"{evidence.directory.path}: no run to replay")
     for task in tasks:

@@ -22,6 +22,7 @@ import numpy as np
 import esbench
 from esbench.algorithms.built_in import BUILT_IN, EVOSAX
 from esbench.errors import InputError, StrategyError
+from esbench.experiment import provenance
 from esbench.keys import evaluation_key
 from esbench.leaderboard import sandbox
 from esbench.leaderboard.check import Evidence
@@ -109,6 +110,8 @@ def _can_be_run(evidence: Evidence) -> bool:
     name, lack = evidence.entry.algorithm, sandbox.missing()
     if not (evidence.entry.own_code or name in BUILT_IN or name.startswith(EVOSAX)):
         raise InputError(f"algorithm {name!r}: expected {', '.join(BUILT_IN)}, {EVOSAX}NAME or {ALGORITHM_FILE}:NAME")
+    if evidence.entry.own_code and ALGORITHM_FILE not in evidence.files:
+        raise InputError(f"algorithm {name!r}: the entry has no {ALGORITHM_FILE}")
     if evidence.entry.own_code and lack is not None:
         raise InputError(f"the entry has code of its own, and there is no sandbox to run it in: {lack}")
     return lack is None
@@ -117,11 +120,12 @@ def _can_be_run(evidence: Evidence) -> bool:
 def _choose(evidence: Evidence, wanted: Sequence[str] | None, public_number: int) -> list[str]:
     """The tasks to rerun. InputError where fewer than TASKS are left that can tell anything."""
     board, entry = evidence.board, evidence.entry
-    if unknown := [name for name in wanted or () if name not in entry.tasks]:
-        raise InputError(f"--tasks {unknown[0]}: expected tasks of the entry: {', '.join(entry.tasks)}")
-    cells = entry_cells(board, entry.tasks, evidence.finished) if evidence.finished else {}
+    tasks = [name for name in entry.tasks if name in board.tasks]
+    if unknown := [name for name in wanted or () if name not in tasks]:
+        raise InputError(f"--tasks {unknown[0]}: expected tasks of the entry: {', '.join(tasks)}")
+    cells = entry_cells(board, tasks, evidence.finished) if evidence.finished else {}
     left, out = [], []
-    for name in wanted or entry.tasks:
+    for name in wanted or tasks:
         spec, seeds = board.tasks[name].task, board.tasks[name].seeds
         if any((name, seed) not in evidence.finished for seed in seeds):
             out.append(f"{name} has failed runs")
@@ -212,7 +216,11 @@ class _Task:
         machine = here(self._task)
         found = differences(manifest, machine, set(self._evidence.board.versions))
         if manifest.commit != machine.commit:
-            found.append(f"esbench {manifest.commit} there and {machine.commit} here")
+            changed = provenance.changed_since(manifest.commit or "")
+            if changed is None:
+                found.append(f"esbench at commit {manifest.commit} there, which is not known here")
+            elif changed:
+                found.append(f"{changed[0]} is not as it was at commit {manifest.commit}")
         if manifest.sizes.get("devices", 1) != 1:
             found.append(f"{manifest.sizes['devices']} devices there and one here")
         return found

@@ -20,6 +20,9 @@ OPERATIONS = {"cpu": 1e13, "gpu": 2e15, "tpu": 2e15}
 """Operations a second that no device of a kind reaches in float32: ten times the largest on sale."""
 FASTER = 10.0
 """How many times the run's usual pace a part of it cannot have."""
+SLACK_SECONDS = 1.0
+"""By how much a part can be quicker than usual all the same: where others share the machine, parts of milliseconds are
+often ten times slower, and one that is not disturbed is no edit."""
 
 
 def protocol(board: Board, run: RunDirectory) -> Iterator[str]:
@@ -176,16 +179,22 @@ def pace(board: Board, run: RunDirectory) -> Iterator[str]:
                 f"parameters in {seconds:.3g} training seconds is quicker than any {device.platform}"
             )
     usual = [statistics.median(paces) for paces in zip(*(_paces(*pair) for _, pair in parts), strict=True)]
-    for number, pair in parts:
-        if all(now > FASTER * often for now, often in zip(_paces(*pair), usual, strict=True)):
+    for number, (before, row) in parts:
+        seconds = row.train_seconds - before.train_seconds
+        often = [work / pace if pace else math.inf for work, pace in zip(_work(before, row), usual, strict=True)]
+        if min(often) > FASTER * seconds and min(often) - seconds > SLACK_SECONDS:
             yield f"row {number}: train_seconds grow more than {FASTER:g} times slower than in the rest of the run"
 
 
 def _paces(before: Row, row: Row) -> list[float]:
-    """Per second of training, each kind of work: which one takes the time depends on machine and algorithm."""
+    """Per second of training, each kind of work."""
     seconds = row.train_seconds - before.train_seconds
-    names = ("generation", "computed_steps", "sequential_steps")
-    return [(getattr(row, n) - getattr(before, n)) / seconds if seconds > 0 else math.inf for n in names]
+    return [work / seconds if seconds > 0 else math.inf for work in _work(before, row)]
+
+
+def _work(before: Row, row: Row) -> list[int]:
+    """What was done between two rows. Which of it takes the time depends on machine and algorithm."""
+    return [getattr(row, n) - getattr(before, n) for n in ("generation", "computed_steps", "sequential_steps")]
 
 
 RUN_CHECKS: tuple[Callable[[Board, RunDirectory], Iterator[str]], ...] = (

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,18 +149,36 @@ def _environment() -> dict[str, str]:
 
 
 def _visible() -> list[str]:
-    """What stays visible: the system's programs and libraries, Python and its packages, esbench; parents first."""
+    """What stays visible: the system's programs and libraries, Python and its packages, esbench. Real files and
+    folders, parents before what is below them, and the links on the way to them."""
     package = Path(esbench.__file__).resolve().parent
-    python = [Path(sys.executable), Path(sys.prefix), Path(sys.base_prefix), Path(os.path.realpath(sys.executable))]
-    python = [path if path.is_dir() else path.parent for path in python]
-    folders = {*map(Path, _SYSTEM), *python, package, package.parent / "baselines"}
-    paths = [*folders, *(Path("/etc", name) for name in _CONFIGURATION), *(Path("/dev", name) for name in _DEVICES)]
-    paths += [Path("/sys/devices/system"), *Path("/dev").glob("nvidia*")]
+    wanted = [*_SYSTEM, sys.prefix, sys.base_prefix, sys.executable, package, package.parent / "baselines"]
+    wanted += [Path("/etc", name) for name in _CONFIGURATION] + [Path("/dev", name) for name in _DEVICES]
+    wanted += ["/sys/devices/system", *Path("/dev").glob("nvidia*")]
+    real = {Path(path).resolve() for path in wanted}
+    links = {link for path in wanted for link in _links(Path(path))}
     kept: list[Path] = []
-    for path in sorted(paths):
-        if not any(path.is_relative_to(parent) and not parent.is_symlink() for parent in kept):
+    for path in sorted(real | links):
+        if path.exists() and not any(path.is_relative_to(parent) for parent in kept if not parent.is_symlink()):
             kept.append(path)
     return [str(path) for path in kept]
+
+
+def _links(path: Path) -> Iterator[Path]:
+    """Every link that is followed on the way to `path`, each by the real path of its folder."""
+    folder, parts = Path("/"), list(path.parts[1:])
+    for _ in range(1000):  # links may form a circle
+        if not parts:
+            return
+        place = folder.parent if parts[0] == ".." else folder / parts[0]
+        parts = parts[1:]
+        if place.is_symlink():
+            yield place
+            target = place.readlink()
+            folder = Path("/") if target.is_absolute() else folder
+            parts = [*(part for part in target.parts if part != "/"), *parts]
+        else:
+            folder = place
 
 
 def _watch(process: subprocess.Popen, scratch: Path, limits: Limits) -> str | None:

@@ -70,9 +70,11 @@ def enter(root: str, read_only: list[str], scratch: str) -> None:
         elif source.exists():
             _bind(source, root + path, _ATTR_RDONLY | _ATTR_NOSUID | (0 if path.startswith("/dev/") else _ATTR_NODEV))
     _bind(Path(scratch), root + SCRATCH, _ATTR_NOSUID | _ATTR_NODEV)
-    for name, target in (("tmp", SCRATCH), ("dev/shm", SCRATCH)):
-        (Path(root) / name).parent.mkdir(exist_ok=True)
-        (Path(root) / name).symlink_to(target)
+    for name in ("tmp", "dev/shm"):
+        place = Path(root) / name
+        place.parent.mkdir(exist_ok=True)
+        if not place.exists():  # Python or esbench may lie below /tmp
+            place.symlink_to(SCRATCH)
     os.mkdir(root + "/proc")
     _mount("proc", root + "/proc", "proc", _MS_NOSUID | _MS_NODEV)
     os.chdir(root)

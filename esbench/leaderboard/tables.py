@@ -31,18 +31,18 @@ def _span(values: Sequence[int]) -> str:
 
 
 def headline_tables(ranked: RankedBoard) -> list[Table]:
-    """The rankings over all tasks, then the entries that are in none of them."""
+    """The rankings over all tasks, or task by task while no entry has all; then the entries that are in none of them."""
     tables = []
     for ranking in ranked.rankings:
-        if ranking.steps:
-            tables.append(_ranking_table(ranked, ranking, ranking.steps, None))
+        over_all = _ranking_table(ranked, ranking, ranking.steps, None) if ranking.steps else None
+        tables.append(over_all or _places_table(ranked, ranking))
         tables += [_ranking_table(ranked, ranking, of_kind, kind) for kind, of_kind in ranking.seconds.items()]
     return [*tables, *_unranked(ranked)]
 
 
 def detail_tables(ranked: RankedBoard) -> list[Table]:
     """Every entry on every task, and what the entries are."""
-    places = [_places_table(ranked, ranking) for ranking in ranked.rankings if ranking.places]
+    places = [_places_table(ranked, ranking) for ranking in ranked.rankings if ranking.steps]
     return [*places, *([_entries_table(ranked)] if ranked.standings else [])]
 
 

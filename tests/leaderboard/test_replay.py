@@ -86,6 +86,18 @@ def test_an_edit_is_found_on_another_kind_of_machine_where_it_is_large(entry, ca
     assert "on fresh episodes its policies have" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("algorithm", "settings"),
+    [("ppo", {}), ("open_es", {"normalize_observations": True, "deterministic_policy": True})],
+)
+def test_other_learners_and_statistics_are_replayed_to_the_last_bit(tmp_path, algorithm, settings):
+    entry = trained_entry(tmp_path, ("Pendulum-v1", "Snake-v1"), algorithm=algorithm, **settings)
+    assert replay(entry) == 0
+    found = read_verification(read_entry(entry)).replay
+    assert all(task.same_machine and task.difference == 0 for task in found.tasks.values())
+
+
 def test_policies_can_lie_elsewhere(entry, tmp_path, capsys):
     """Those too large for an entry: found by task and seed, or below a results root, and known by their hashes."""
     moved = tmp_path / "policies"

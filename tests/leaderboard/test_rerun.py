@@ -9,7 +9,7 @@ from esbench.errors import InputError
 from esbench.leaderboard import sandbox
 from esbench.leaderboard.check import check
 from esbench.leaderboard.entry import read_entry
-from esbench.leaderboard.rerun import Plan, _choose, rerun
+from esbench.leaderboard.rerun import Plan, _choose, _Task, rerun
 from esbench.leaderboard.states import state_of
 from esbench.leaderboard.verification import draw, read_verification
 from esbench.results.fingerprints import plugins_digest
@@ -72,6 +72,9 @@ def test_an_algorithm_outside_the_entry_is_not_run(tmp_path, capsys):
     edit_entry(entry, lambda values: values.update(algorithm="/tmp/other.py:Own"))
     assert verify(entry) == 2
     assert "algorithm '/tmp/other.py:Own': expected eggroll" in capsys.readouterr().err
+    edit_entry(entry, lambda values: values.update(algorithm="algorithm.py:Own"))
+    assert verify(entry) == 2
+    assert "the entry has no algorithm.py" in capsys.readouterr().err
 
 
 def test_own_code_is_refused_where_there_is_no_sandbox(tmp_path, monkeypatch):
@@ -83,7 +86,14 @@ def test_own_code_is_refused_where_there_is_no_sandbox(tmp_path, monkeypatch):
     sandbox.missing.cache_clear()
 
 
-LOOP = "while True: pass"
+def test_rows_are_not_compared_with_those_of_an_unknown_commit(tmp_path):
+    evidence = check(synthetic(tmp_path)).evidence
+    task = _Task(evidence, "CartPole-v1", Plan(), True, 1, print)
+    manifest = evidence.finished["CartPole-v1", 0].manifest
+    assert f"esbench at commit {manifest.commit} there, which is not known here" in task._elsewhere(manifest)
+
+
+LOOP = "import time\nwhile True: time.sleep(0.1)"
 MEMORY = "import time\nkept = b'x' * (3 * 2**30)\ntime.sleep(60)"
 WRITES = "open('/usr/outside', 'w')"
 
@@ -91,8 +101,13 @@ WRITES = "open('/usr/outside', 'w')"
 @pytest.mark.parametrize(
     ("code", "options", "said"),
     [
-        (LOOP, ("--max-seconds", "20"), "the entry's code stopped: it ran for more than 20 seconds"),
-        (MEMORY, ("--max-memory", "2000"), "the entry's code stopped: it took more than 2,000 MiB of memory"),
+        (LOOP, ("--max-seconds", "10"), "the entry's code stopped: it ran for more than 10 seconds"),
+        pytest.param(
+            MEMORY,
+            ("--max-memory", "2000"),
+            "the entry's code stopped: it took more than 2,000 MiB of memory",
+            marks=pytest.mark.slow,
+        ),
         (WRITES, (), "the entry's code ended with status 1: algorithm.py cannot be loaded: OSError: [Errno 30]"),
     ],
     ids=["loops", "eats memory", "writes outside"],

@@ -172,3 +172,27 @@ def test_says_what_is_missing(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no sandbox to run an entry's code in: unshare is not installed"):
         run("pass", tmp_path)
     sandbox.missing.cache_clear()
+
+
+def test_links_on_the_way_are_found(tmp_path):
+    real = tmp_path.resolve()
+    (real / "versions" / "3.11.7" / "bin").mkdir(parents=True)
+    (real / "versions" / "3.11").symlink_to("3.11.7")
+    (real / "current").symlink_to(real / "versions" / "3.11")
+    (real / "versions" / "3.11.7" / "bin" / "python").symlink_to("../bin/python3")
+    links = list(sandbox._links(real / "current" / "bin" / "python"))
+    assert links == [real / "current", real / "versions" / "3.11", real / "versions" / "3.11.7" / "bin" / "python"]
+
+
+def test_nothing_private_is_visible():
+    """Folders of people and of the checkout itself stay out: only what Python and esbench need of them."""
+    import esbench
+
+    visible = {Path(path) for path in sandbox._visible()}
+    assert not visible & {
+        Path("/"),
+        Path.home(),
+        Path(esbench.__file__).resolve().parents[1],
+        Path("/etc"),
+        Path("/dev"),
+    }

@@ -141,6 +141,20 @@ def test_only_policies_of_the_wanted_seeds_are_brought(place):
     assert len(read_entry(submitted.path).entry.policies) == 6
 
 
+def test_only_esbenchs_own_methods_need_no_address_of_their_code(tmp_path):
+    board = new_board(tmp_path / "leaderboards")
+    (tmp_path / "signed.py").write_text("class Signed: ...\n")
+    digest = plugins_digest([b"class Signed: ...\n"])
+    write_runs(tmp_path / "runs", board, "Signed", algorithm="signed.py:Signed", plugins=digest)
+    write_runs(tmp_path / "runs", board, "eggroll")
+    for slug in ("eggroll", "Signed"):
+        declaration = declare(tmp_path / "entry.toml", "lite-v1", slug)
+        text = declaration.read_text()
+        declaration.write_text(text[: text.index("[code]")] + text[text.index("[tuning]") :])
+        problems = submit([tmp_path / "runs"], declaration, tmp_path / "leaderboards").checked.problems
+        assert [problem.startswith("entry.json: no [code]") for problem in problems] == [True] * (slug == "Signed")
+
+
 def test_own_code_is_the_file_that_was_run(tmp_path):
     board = new_board(tmp_path / "leaderboards")
     (tmp_path / "signed.py").write_text("class Signed: ...\n")
