@@ -693,7 +693,8 @@ def _leaderboard_check(arguments: argparse.Namespace) -> int:
 
     path = Path(arguments.entry)
     checked = check(path)
-    elsewhere = [] if arguments.base is None else changed_elsewhere(path, arguments.base)
+    asked = arguments.base is not None and not checked.problems
+    elsewhere = changed_elsewhere(path, arguments.base) if asked else []
     return _print_checked(path, checked, [f"{name}: changed, but not the entry's" for name in elsewhere])
 
 
@@ -703,6 +704,10 @@ def _leaderboard_submit(arguments: argparse.Namespace) -> int:
     submitted = submit([Path(run) for run in arguments.runs], Path(arguments.entry), Path(arguments.boards))
     for run in submitted.left_out:
         print(f"left out: {run}: not a task and seed of the board")
+    for run in submitted.unfinished:
+        print(f"unfinished: {run}: the command that started it goes on with it")
+    if submitted.lacking:
+        print(f"partial: {submitted.path} has no runs of {', '.join(submitted.lacking)}")
     return _print_checked(submitted.path, submitted.checked, [])
 
 
@@ -711,9 +716,7 @@ def _print_checked(path: Path, checked: "Checked", more: list[str]) -> int:
     from esbench.leaderboard.states import state_of
 
     problems = [*checked.problems, *more]
-    for problem in problems:
-        # What strangers wrote must not speak to the terminal.
-        print(f"{path}: {''.join(letter if letter.isprintable() else '?' for letter in problem)}")
+    _print_problems(path, problems)
     if problems or checked.evidence is None:
         print(f"esbench: {path}: {len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
         return 1
@@ -725,6 +728,15 @@ def _print_checked(path: Path, checked: "Checked", more: list[str]) -> int:
     )
     print(f"tree hash {checked.evidence.directory.tree_hash}")
     return 0
+
+
+def _print_problems(path: Path, problems: list[str]) -> None:
+    """One line each; what strangers wrote must neither flood the terminal nor speak to it."""
+    for problem in problems[:50]:
+        cut = problem if len(problem) <= 300 else f"{problem[:297]}..."
+        print(f"{path}: {''.join(letter if letter.isprintable() else '?' for letter in cut)}")
+    if len(problems) > 50:
+        print(f"{path}: and {len(problems) - 50} more")
 
 
 def _leaderboard_verify(arguments: argparse.Namespace) -> int:
@@ -739,9 +751,7 @@ def _leaderboard_verify(arguments: argparse.Namespace) -> int:
     say = functools.partial(print, flush=True)
     checked, found = verify(path, arguments.mode, arguments.public_number, policies, plan, say)
     problems = [*checked.problems, *(found.problems if found is not None else [])]
-    for problem in problems:
-        # What strangers wrote must not speak to the terminal.
-        print(f"{path}: {''.join(letter if letter.isprintable() else '?' for letter in problem)}")
+    _print_problems(path, problems)
     if problems or found is None:
         print(f"esbench: {path}: {len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
         return 1

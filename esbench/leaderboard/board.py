@@ -11,12 +11,12 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from esbench.errors import InputError, unknown
-from esbench.leaderboard.safe_files import MAX_FILE_BYTES, read_json
+from esbench.leaderboard.safe_files import read_file, read_json
 from esbench.report.statistics.normalise import has_scores
 from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.spec import TIERS, TaskSpec, Tier
@@ -27,6 +27,9 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "quax", "gymnasium", "numpy", "evo
 """Those that compute rows, beside the suites that the tasks require."""
 
 
+Positive = Annotated[int, Field(gt=0)]
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -35,7 +38,7 @@ class Protocol(_Part):
     """How runs are scored. rows: after the first, one per this share of the budget. overshoot: by how much of the
     budget the score's row may be past it. precision: of matrix products."""
 
-    rows: int = 20
+    rows: Positive = 20
     overshoot: float = 0.02
     precision: str = "float32"
 
@@ -45,9 +48,9 @@ class BoardTask(_Part):
     evaluation."""
 
     spec: dict[str, Any]
-    budget: int
-    episodes: int
-    seeds: tuple[int, ...] = SEEDS
+    budget: Positive
+    episodes: Positive
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)] = SEEDS
 
     @field_validator("spec")
     @classmethod
@@ -83,15 +86,15 @@ def _values(spec: dict[str, Any]) -> dict[str, Any]:
 
 class Board(_Part):
     """tasks: by id, in the board's order. versions: of the packages that compute rows, those allowed; several where
-    the lock has one per Python. versions_sha256: of `versions`, as `digest` makes it."""
+    the lock has one per Python. sha256: of all the others, as `digest` makes it."""
 
     schema_version: int = 1
-    version: int
+    version: Positive
     tier: Tier
-    tasks: dict[str, BoardTask]
+    tasks: Annotated[dict[str, BoardTask], Field(min_length=1)]
     protocol: Protocol
-    versions: dict[str, tuple[str, ...]]
-    versions_sha256: str
+    versions: Annotated[dict[str, Annotated[tuple[str, ...], Field(min_length=1)]], Field(min_length=1)]
+    sha256: str
 
     @property
     def name(self) -> str:
@@ -103,9 +106,10 @@ class Board(_Part):
         return {name: task.task for name, task in self.tasks.items()}
 
 
-def digest(versions: dict[str, tuple[str, ...]]) -> str:
-    """sha256 over package names and versions."""
-    return hashlib.sha256(json.dumps(versions, sort_keys=True).encode()).hexdigest()
+def digest(values: dict[str, Any]) -> str:
+    """sha256 over the values of a spec.json, its own hash left out."""
+    hashed = {name: value for name, value in values.items() if name != "sha256"}
+    return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
 
 
 def make_board(
@@ -118,8 +122,7 @@ def make_board(
     """The board of a tier: every task with its budget there. lock: the text of `requirements.lock`."""
     if tier not in TIERS:
         raise unknown("tier", tier, TIERS)
-    versions = locked_versions(lock, specs)
-    return Board(
+    board = Board(
         version=version,
         tier=cast(Tier, tier),
         tasks={
@@ -129,9 +132,10 @@ def make_board(
             for spec in specs
         },
         protocol=Protocol(),
-        versions=versions,
-        versions_sha256=digest(versions),
+        versions=locked_versions(lock, specs),
+        sha256="",
     )
+    return board.model_copy(update={"sha256": digest(board.model_dump(mode="json"))})
 
 
 def locked_versions(lock: str, specs: tuple[TaskSpec, ...]) -> dict[str, tuple[str, ...]]:
@@ -151,19 +155,17 @@ def read_board(directory: Path) -> Board:
     """The board in `directory`. InputError where there is none, or its spec.json is not one."""
     file = directory / SPEC_FILE
     try:
-        with open(file, "rb") as opened:
-            content = opened.read(MAX_FILE_BYTES)
+        content = read_file(file)
     except OSError as error:
         raise InputError(f"no board in {directory}: {SPEC_FILE}: {error.strerror}") from error
+    values = read_json(content, str(file))
     try:
-        board = Board.model_validate(read_json(content, str(file)))
+        board = Board.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    if digest(board.versions) != board.versions_sha256:
-        raise InputError(
-            f"{file}: versions_sha256 is not that of versions: a board is never edited, make a new version"
-        )
+    if digest(values) != board.sha256:
+        raise InputError(f"{file}: edited, sha256 is another: a board is frozen, make a new version")
     if board.name != directory.resolve().name:
         raise InputError(f"{file}: tier {board.tier} and version {board.version} belong into a directory {board.name}")
     return board

@@ -1,5 +1,7 @@
 """`esbench leaderboard build`: the README's ranking and the page, the same bytes for the same entries."""
 
+import dataclasses
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +21,7 @@ BEGIN = "<!-- ranking: written by `esbench leaderboard build`, not by hand -->"
 END = "<!-- end of the ranking -->"
 
 LONG = ("Search space", "Prior knowledge")
-WRAPPING = ("Name", "Authors", "Hardware", "Why", *LONG)
+WRAPPING = ("Name", "Authors", "Licence", "Code", "Hardware", "Why", *LONG)
 """Columns of words that wrap; those of whole sentences are wider."""
 
 
@@ -59,20 +61,33 @@ def _readme(file: Path, ranked: Sequence[RankedBoard]) -> str:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {file}: {error}") from error
+    around = around_ranking(text)
+    if around is None:
+        raise InputError(f"{file}: expected the lines {BEGIN!r} and {END!r}, between which the ranking stands")
+    before, after = around
+    return f"{before}{BEGIN}\n\n{_markdown(ranked)}\n{END}{after}"
+
+
+def around_ranking(text: str) -> tuple[str, str] | None:
+    """What a README says before and after its ranking; None where it has no place for one."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise InputError(f"{file}: expected the lines {BEGIN!r} and {END!r}, between which the ranking stands")
-    return f"{before}{BEGIN}\n\n{_markdown(ranked)}\n{END}{after}"
+    return (before, after) if begin and end else None
 
 
 def _markdown(ranked: Sequence[RankedBoard]) -> str:
     parts = []
     for one in ranked:
-        tables = headline_tables(one)
+        # Devices name themselves, and their names stand in headings.
+        tables = [dataclasses.replace(table, title=_literal(table.title)) for table in headline_tables(one)]
         parts.append(f"**{one.board.name}**: {overview(one)}\n")
         parts += [markdown(table) for table in tables] or ["No entries yet.\n"]
     return "\n".join(parts)
+
+
+def _literal(text: str) -> str:
+    """`text` with what Markdown and HTML would read as their own set aside."""
+    return re.sub(r"([\\`*_\[\]<>&~|])", r"\\\1", text)
 
 
 def page(ranked: Sequence[RankedBoard]) -> str:

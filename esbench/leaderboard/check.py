@@ -5,15 +5,20 @@ cannot be read at all is an InputError. Nothing here can tell an honest row from
 `esbench leaderboard verify` can.
 """
 
+import contextlib
 import hashlib
 import itertools
 import math
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from esbench.algorithms.built_in import BUILT_IN, EVOSAX
 from esbench.errors import InputError, unknown
@@ -33,17 +38,24 @@ from esbench.leaderboard.entry import (
     read_entry,
     run_key,
 )
-from esbench.leaderboard.run_checks import COUNTERS, RUN_CHECKS
-from esbench.leaderboard.safe_files import MAX_FILE_BYTES, read_json
+from esbench.leaderboard.run_checks import CLOCKS, COUNTERS, RETURNS, RUN_CHECKS
+from esbench.leaderboard.safe_files import read_file, read_json
 from esbench.leaderboard.scores import entry_scores
 from esbench.plugins import names_a_file
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, DamagedRunError, RunDirectory
 
 _RUN_FILE = re.compile(rf"{RUNS}/([^/]+)/seed-(0|[1-9]\d*)/({re.escape(ROWS_FILE)}|{re.escape(POLICY_FILE)})")
+_SERIES = ("return_std", "return_mean_greedy", "return_mean_sample")
+"""The returns of a row, side by side as it is written."""
 _TICK = re.compile(rb'"train_seconds": (\d{1,20}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?)[,}]')
+_RETURNS = re.compile(
+    b", ".join(b'"%s": (-?\\d{1,20}(?:\\.\\d{1,30})?(?:e[+-]?\\d{1,3})?)' % name.encode() for name in _SERIES)
+)
 _LARGEST = 2**53
 """Of a counter: all above cannot be told apart as floats."""
+_FARTHEST = 1e15
+"""From 0, of a return or a clock: sums and squares of such numbers are still floats."""
 
 
 @dataclass
@@ -96,7 +108,7 @@ def check(path: Path, others: Path | None = None) -> Checked:
     InputError where the entry or its board cannot be read: no directory, links, files that are too large or too many,
     text that is not UTF-8, JSON that is nested too deep, paths that lead outside.
     """
-    if not path.is_dir():
+    if not os.path.isdir(path):  # Path.is_dir raises for what can be no name
         raise InputError(f"no directory {str(path)!r}: expected an entry's")
     board = read_board(path.resolve().parent)
     try:
@@ -144,6 +156,8 @@ def _open(board: Board, directory: EntryDirectory, task: str, seed: int) -> RunD
     numbers += [getattr(row, name) for row in run.rows for name in COUNTERS]
     if min(numbers) < 0 or max(numbers) > _LARGEST:
         raise DamagedRunError("a count is below 0 or above 2^53")
+    if any(abs(getattr(row, name)) > _FARTHEST for row in run.rows for name in (*RETURNS, *CLOCKS)):
+        raise DamagedRunError(f"a return or a clock is beyond {_FARTHEST:g}")
     return run
 
 
@@ -282,21 +296,47 @@ def _ticks(run: RunDirectory) -> set[float]:
     return {row.train_seconds for row in run.rows if row.train_seconds != 0}
 
 
-def _returns(run: RunDirectory) -> list[tuple[float, float, float]]:
-    return [(row.return_std, row.return_mean_greedy, row.return_mean_sample) for row in run.rows]
+def _returns(run: RunDirectory) -> list[tuple[float, ...]]:
+    return [tuple(getattr(row, name) for name in _SERIES) for row in run.rows]
 
 
 def borrowed(found: Evidence) -> Iterator[str]:
-    """No run is one of another entry of the board."""
-    own = {(task, tick): run_key(task, seed) for (task, seed), run in found.runs.items() for tick in _ticks(run)}
-    for file in sorted(found.others.glob(f"*/{RUNS}/*/*/{ROWS_FILE}")):
-        slug, _, task, seed = file.relative_to(found.others).parts[:4]
-        if slug == found.directory.path.resolve().name or file.is_symlink() or not file.is_file():
-            continue
-        with open(file, "rb") as opened:
-            ticks = map(float, _TICK.findall(opened.read(MAX_FILE_BYTES)))
-        if same := next((own[task, tick] for tick in ticks if (task, tick) in own), None):
-            yield f"{same}: the clock is that of {slug}'s {task}/{seed} to the last digit"
+    """No run is one of another entry of the board: neither its clock, nor its returns where most rows have their own,
+    nor its policy."""
+    own: dict[tuple[str, Any], str] = {}
+    for (task, seed), run in found.runs.items():
+        own |= dict.fromkeys([(task, tick) for tick in _ticks(run)], run_key(task, seed))
+        if 2 * len(set(_returns(run))) > len(run.rows):
+            own[task, tuple(_returns(run))] = run_key(task, seed)
+    policies = {digest: name for name, digest in found.entry.policies.items()}
+    for other in sorted(path for path in found.others.iterdir() if path.name != found.directory.path.resolve().name):
+        for name, digest in _policies(other).items():
+            if digest in policies:
+                yield f"{policies[digest]}: the policy is that of {other.name}'s {name}"
+        for file in sorted(other.glob(f"{RUNS}/*/*/{ROWS_FILE}")):
+            task, seed = file.relative_to(other).parts[1:3]
+            with contextlib.suppress(OSError, InputError):
+                content = read_file(file)
+                if same := next((own[task, tick] for tick in _ticks_in(content) if (task, tick) in own), None):
+                    yield f"{same}: the clock is that of {other.name}'s {task}/{seed} to the last digit"
+                elif same := own.get((task, _returns_in(content))):
+                    yield f"{same}: all returns are those of {other.name}'s {task}/{seed}"
+
+
+def _policies(entry: Path) -> dict[str, str]:
+    """The hashes of another entry's policies, none where it is no entry."""
+    try:
+        return Entry.model_validate_json(read_file(entry / ENTRY_FILE)).policies
+    except (OSError, InputError, ValidationError):
+        return {}
+
+
+def _ticks_in(rows: bytes) -> list[float]:
+    return [float(tick) for tick in _TICK.findall(rows)]
+
+
+def _returns_in(rows: bytes) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(map(float, found)) for found in _RETURNS.findall(rows))
 
 
 def derived(found: Evidence) -> Iterator[str]:
@@ -360,7 +400,10 @@ def _belongs(path: str, found: Evidence) -> bool:
 
 
 def policies(found: Evidence) -> Iterator[str]:
-    """Policies are small, and no two runs have the same."""
+    """Policies are small, of the board's seeds, and no two runs have the same."""
+    seeds = {seed for task in found.board.tasks.values() for seed in task.seeds}
+    if other := sorted({*(found.entry.policy_seeds or ())} - seeds):
+        yield f"{ENTRY_FILE}: policy_seeds {', '.join(map(str, other))}: no seed of {found.board.name}"
     sizes = {path: len(content) for path, content in found.files.items() if path.endswith(f"/{POLICY_FILE}")}
     for path, size in sizes.items():
         if size > MAX_POLICY_BYTES:

@@ -10,11 +10,12 @@
 
 import hashlib
 import json
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from esbench.errors import InputError
 from esbench.leaderboard.safe_files import is_inside, read_json, read_tree
@@ -32,15 +33,38 @@ MAX_POLICIES_BYTES = 8 * 2**20
 Track = Literal["fixed", "tuned", "open"]
 State = Literal["claimed", "checked", "replayed", "reproduced", "disputed"]
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
-Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
+_BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and symbols that show nothing."""
+
+
+def _shows(text: str) -> str:
+    """`text` where a reader sees what it is: no controls, marks of direction or spaces of no width."""
+    if hidden := next((letter for letter in text if not (letter.isprintable() or letter in "\n\t")), None):
+        raise ValueError(f"{hidden!a} cannot be seen: expected printable characters only")
+    if not any(unicodedata.category(letter)[0] in "LNPS" and letter not in _BLANK_LETTERS for letter in text):
+        raise ValueError("nothing in it can be seen")
+    return text
+
+
+def _in_one_line(text: str) -> str:
+    if "\n" in text or "\t" in text:
+        raise ValueError("expected one line without tabs")
+    return text
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), AfterValidator(_shows)]
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_shows),
+    AfterValidator(_in_one_line),
+]
 Slug = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"']{1,300}$")]
-# A device names itself, and its name stands in headings.
-Hardware = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9 ._,()@/+:#-]{1,200}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=0, le=2**53, strict=True)]
+"""Larger ones cannot be told apart as floats."""
 
 
 class _Part(BaseModel):
@@ -114,7 +138,7 @@ class Entry(Declaration):
 
     schema_version: Literal[1] = 1
     algorithm: Line
-    hardware: tuple[Hardware, ...]
+    hardware: tuple[Line, ...]
     commits: tuple[Commit, ...]
     tasks: Annotated[tuple[Slug, ...], Field(min_length=1, max_length=1000)]
     files: dict[str, Sha256]
@@ -194,10 +218,13 @@ def read_entry(directory: Path) -> EntryDirectory:
     try:
         entry = Entry.model_validate_json(files[ENTRY_FILE], strict=True)
     except ValidationError as error:
-        raise SchemaError(
-            [f"{ENTRY_FILE}: {'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()]
-        ) from error
+        raise SchemaError([f"{ENTRY_FILE}: {problem}" for problem in problems_of(error)]) from error
     return EntryDirectory(directory, entry, files)
+
+
+def problems_of(error: ValidationError) -> list[str]:
+    """What is wrong and where, one line each."""
+    return [f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors()]
 
 
 def entry_json(entry: Entry) -> str:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from esbench.errors import InputError
 from esbench.leaderboard.board import Board, read_board
-from esbench.leaderboard.check import Checked, check
+from esbench.leaderboard.check import check
 from esbench.leaderboard.entry import ENTRY_FILE, Entry, State, Track
+from esbench.leaderboard.safe_files import is_inside
 from esbench.leaderboard.scores import entry_cells
 from esbench.leaderboard.states import RANKED, state_of
 from esbench.report.analysis import Aggregate, aggregates, compare_all
@@ -70,10 +72,11 @@ class RankedBoard:
 
 
 def rank_board(directory: Path) -> RankedBoard:
-    """Checks and ranks all entries of the board in `directory`; InputError where one cannot be read."""
+    """Checks and ranks all entries of the board in `directory`. One that cannot be read is only claimed; InputError
+    where the board cannot be read."""
     board = read_board(directory)
-    folders = sorted(path for path in directory.iterdir() if (path / ENTRY_FILE).is_file())
-    standings = {path.name: _standing(path.name, check(path)) for path in folders}
+    folders = sorted(path for path in directory.iterdir() if is_inside(path.name) and (path / ENTRY_FILE).is_file())
+    standings = {path.name: _standing(path) for path in folders}
     rankings = []
     for track in TRACKS:
         ranked = {slug: one.cells for slug, one in standings.items() if one.ranks_in(track)}
@@ -82,12 +85,16 @@ def rank_board(directory: Path) -> RankedBoard:
     return RankedBoard(board, standings, rankings)
 
 
-def _standing(slug: str, checked: Checked) -> Standing:
-    evidence, state = checked.evidence, state_of(checked)
+def _standing(path: Path) -> Standing:
+    try:
+        checked = check(path)
+        evidence, state = checked.evidence, state_of(checked)
+    except InputError as error:
+        return Standing(path.name, "claimed", [str(error)], None, {})
     if evidence is None:
-        return Standing(slug, state, checked.problems, None, {})
+        return Standing(path.name, state, checked.problems, None, {})
     cells = {} if state == "claimed" else entry_cells(evidence.board, evidence.entry.tasks, evidence.finished)
-    return Standing(slug, state, checked.problems, evidence.entry, cells)
+    return Standing(path.name, state, checked.problems, evidence.entry, cells)
 
 
 def rank(track: Track, board: Board, entries: Mapping[str, Mapping[str, Cell]]) -> Ranking:

@@ -14,6 +14,7 @@ from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import RunDirectory
 
 COUNTERS = ("generation", "useful_steps", "computed_steps", "sequential_steps")
+RETURNS = ("return_mean", "return_std", "return_mean_greedy", "return_mean_sample")
 CLOCKS = ("compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds")
 
 OPERATIONS = {"cpu": 1e13, "gpu": 2e15, "tpu": 2e15}

@@ -1,5 +1,6 @@
 """Reading a directory that somebody else filled: whole, once, within limits, and nothing but plain files of its own."""
 
+import itertools
 import json
 import math
 import os
@@ -17,15 +18,17 @@ MAX_DEPTH = 32
 """Of nested lists and objects in JSON: ten times what esbench writes, a thirtieth of what a parser can take."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Matches at every quotation mark, closed or not: one that could fail there would try again from each.
+_STRINGS = re.compile(rb'"(?:[^"\\]|\\.?)*"?', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 
 
 def read_tree(directory: Path) -> dict[str, bytes]:
     """The content of every file below `directory` by its path there, written with '/', in order.
 
-    InputError, one line, where it is no directory, or holds a link, a device, a name other than letters, digits, '.',
-    '_' and '-', a file of more than MAX_FILE_BYTES, more than MAX_FILES files or MAX_TOTAL_BYTES in all.
+    InputError, one line, where it is no directory, or holds a link of either kind, a device, an empty directory, a name
+    other than letters, digits, '.', '_' and '-', a file of more than MAX_FILE_BYTES, more than MAX_FILES files or
+    MAX_TOTAL_BYTES in all.
     """
     if directory.is_symlink() or not directory.is_dir():
         raise InputError(f"{directory}: expected a directory, and no link to one")
@@ -33,7 +36,7 @@ def read_tree(directory: Path) -> dict[str, bytes]:
     total = 0
     try:
         for path in _walk(directory, MAX_FILES):
-            content = _read(directory / path, f"{directory}/{path}")
+            content = read_file(directory / path)
             total += len(content)
             if total > MAX_TOTAL_BYTES:
                 raise InputError(f"{directory}: more than {MAX_TOTAL_BYTES // 2**20} MiB in all")
@@ -49,7 +52,10 @@ def _walk(directory: Path, most: int) -> list[str]:
     folders = [""]
     while folders:
         folder = folders.pop()
-        with os.scandir(directory / folder) as entries:
+        with os.scandir(directory / folder) as scanned:
+            entries = list(itertools.islice(scanned, most + 1))
+            if folder and not entries:
+                raise InputError(f"{directory}/{folder} is empty")
             for entry in entries:
                 where = f"{directory}/{folder}{entry.name}"
                 if not _NAME.fullmatch(entry.name):
@@ -62,6 +68,8 @@ def _walk(directory: Path, most: int) -> list[str]:
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(f"{folder}{entry.name}/")
                 elif entry.is_file(follow_symlinks=False):
+                    if entry.stat(follow_symlinks=False).st_nlink > 1:
+                        raise InputError(f"{where} is a hard link: expected files of their own")
                     found.append(folder + entry.name)
                 else:
                     raise InputError(f"{where} is neither a file nor a directory")
@@ -70,15 +78,17 @@ def _walk(directory: Path, most: int) -> list[str]:
     return found
 
 
-def _read(path: Path, where: str) -> bytes:
-    # Looked at again when it is open: nothing can have been put in its place.
+def read_file(path: Path) -> bytes:
+    """The content of a plain file; InputError for a pipe, a device, or more than MAX_FILE_BYTES, OSError for a link or
+    what cannot be read."""
+    # Looked at when it is open: nothing can have been put in its place. Opening a pipe does not wait.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise InputError(f"{where} is no plain file")
+            raise InputError(f"{path} is no plain file")
         content = file.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
-        raise InputError(f"{where} is larger than {MAX_FILE_BYTES // 2**20} MiB")
+        raise InputError(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MiB")
     return content
 
 

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import os
 import shutil
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -24,10 +26,11 @@ from esbench.leaderboard.entry import (
     Entry,
     entry_json,
     policy_file,
+    problems_of,
     run_file,
     run_key,
 )
-from esbench.leaderboard.safe_files import decode
+from esbench.leaderboard.safe_files import decode, read_file
 from esbench.leaderboard.scores import entry_scores
 from esbench.plugins import names_a_file
 from esbench.results.error_file import ERROR_FILE, last_error
@@ -39,11 +42,14 @@ from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, RunDirectory
 @dataclass(frozen=True)
 class Submitted:
     """path: where the entry is, or would be. checked: what its check found; the board has the entry only where that
-    is no problem. left_out: runs below RUNS that no entry of this board has, such as other seeds."""
+    is no problem. left_out: runs below RUNS that no entry of this board has, such as other seeds. unfinished: runs that
+    have no score and are not stated as failed. lacking: tasks of the board that the entry leaves out."""
 
     path: Path
     checked: Checked
     left_out: list[str]
+    unfinished: list[str]
+    lacking: list[str]
 
 
 def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
@@ -68,8 +74,15 @@ def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
         checked = _place(target, board, declared, packed, runs, declaration.parent)
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror}") from error
-    left_out = [f"{run.path}" for run in found if run not in packed.values()]
-    return Submitted(target, checked, left_out)
+    entry = checked.evidence.entry if checked.evidence is not None else None
+    failures = entry.failures if entry is not None else {}
+    return Submitted(
+        target,
+        checked,
+        left_out=[f"{run.path}" for run in found if run not in packed.values()],
+        unfinished=[f"{run.path}" for key, run in packed.items() if not run.finished and run_key(*key) not in failures],
+        lacking=[task for task in board.tasks if entry is not None and task not in entry.tasks],
+    )
 
 
 def _place(
@@ -96,16 +109,17 @@ def _place(
 def read_declaration(file: Path) -> Declaration:
     """What entry.toml says; InputError, one line, where it cannot be read or says too little or too much."""
     try:
-        content = file.read_bytes()
+        text = decode(read_file(Path(os.path.realpath(file))), str(file))
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror}") from error
     try:
-        return Declaration.model_validate(tomllib.loads(decode(content, str(file))))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        values = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
         raise InputError(f"{file} is not TOML: {error}") from error
+    try:
+        return Declaration.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise InputError(f"{file}: {'; '.join(problems_of(error))}") from error
 
 
 def _choose(board: Board, runs: list[RunDirectory]) -> dict[tuple[str, int], RunDirectory]:
@@ -133,8 +147,12 @@ def _pack(
     finished = {key: run for key, run in runs.items() if run.finished}
     if not finished:
         raise InputError(f"no run of {declared.slug} on the tasks and seeds of {board.name} is finished")
-    failures = {**_errors(board, declared.slug, roots), **declared.failures}
-    failures = {name: reason for name, reason in failures.items() if name not in {run_key(*key) for key in finished}}
+    done = {run_key(*key) for key in finished}
+    if wrong := sorted(done & declared.failures.keys()):
+        raise InputError(f"failures of entry.toml name {', '.join(wrong)}: finished, its score counts")
+    # A run that was taken up again after an error and finished is no failure.
+    found = {name: reason for name, reason in _errors(board, declared.slug, roots).items() if name not in done}
+    failures = {**found, **declared.failures}
     named = {task for task, _ in runs} | {name.partition("/")[0] for name in failures}
     tasks = tuple(task for task in board.tasks if task in named)
     files = {run_file(*key): (run.path / ROWS_FILE).read_bytes() for key, run in finished.items()}
@@ -150,7 +168,7 @@ def _pack(
     if code is not None:
         files[ALGORITHM_FILE] = code
     manifests = [run.manifest for run in finished.values()]
-    entry = Entry(
+    entry = _entry(
         **declared.model_dump(exclude={"failures"}),
         failures=failures,
         algorithm=algorithm,
@@ -165,6 +183,13 @@ def _pack(
     for path, content in files.items():
         (place / path).parent.mkdir(parents=True, exist_ok=True)
         (place / path).write_bytes(content)
+
+
+def _entry(**values: Any) -> Entry:
+    try:
+        return Entry(**values)
+    except ValidationError as error:
+        raise InputError(f"the runs make no entry: {'; '.join(problems_of(error))}") from error
 
 
 def _errors(board: Board, slug: str, roots: Sequence[Path]) -> dict[str, str]:

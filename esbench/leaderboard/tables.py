@@ -142,7 +142,7 @@ def _entries_table(ranked: RankedBoard) -> Table:
     for one in ranked.standings.values():
         entry = one.entry
         if entry is None:
-            rows.append([*words(one.slug, "-", one.state), *[Shown("-")] * 6])
+            rows.append([*words(one.slug, "-", one.state), *[Shown("-")] * 8])
             continue
         rows.append(
             words(
@@ -151,17 +151,20 @@ def _entries_table(ranked: RankedBoard) -> Table:
                 one.state,
                 entry.name,
                 ", ".join(entry.authors),
+                entry.licence,
                 entry.algorithm,
+                f"{entry.code.url} at {entry.code.commit[:12]}" if entry.code else "esbench",
                 ", ".join(entry.hardware),
                 entry.tuning.search_space,
                 entry.prior_knowledge,
             )
         )
     columns = (
-        *("Entry", "Track", "State", "Name", "Authors", "Algorithm", "Hardware", "Search space"),
+        *("Entry", "Track", "State", "Name", "Authors", "Licence", "Algorithm", "Code", "Hardware", "Search space"),
         "Prior knowledge",
     )
-    return Table(f"{ranked.board.name}-entries", f"{ranked.board.name}, entries", columns, 9, rows, _NO_FRAME, [])
+    name, title = f"{ranked.board.name}-entries", f"{ranked.board.name}, entries"
+    return Table(name, title, columns, len(columns), rows, _NO_FRAME, [])
 
 
 def _ranks(ranks: range) -> Shown:

@@ -1,12 +1,14 @@
 """The ranking in the README and the page: built from the entries, the same every time, and safe to open."""
 
+import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from esbench.cli import main
-from esbench.leaderboard.board import make_board, read_board
+from esbench.leaderboard.board import digest, make_board, read_board
 from tests.leaderboard.honest import LOCK, edit_entry, new_board
 
 BOARDS = Path(__file__).parents[2] / "leaderboards"
@@ -44,6 +46,7 @@ def test_what_strangers_write_is_text(entry):
     assert main(["leaderboard", "build", "--boards", str(entry.parents[1])]) == 0
     page = (entry.parents[1] / "index.html").read_text()
     assert "<script>alert" not in page and "&lt;script&gt;alert(1)" in page
+    assert "Apache-2.0" in page and "https://example.org/code at 012345678901" in page
     assert "javascript:" not in (entry.parents[1] / "README.md").read_text()
 
 
@@ -64,10 +67,44 @@ def test_boards_that_cannot_be_built(entry, damage, said, capsys):
     assert said in line
 
 
-def test_a_board_is_frozen(entry):
+@pytest.mark.parametrize(("file", "text"), [("entry.json", "[" * 200), ("verification.json", "{}"), ("link", None)])
+def test_an_entry_that_cannot_be_read_is_only_claimed(entry, file, text):
+    bad = shutil.copytree(entry, entry.with_name("bad"))
+    if text is None:
+        (bad / file).symlink_to(entry)
+    else:
+        (bad / file).write_text(text)
+    assert main(["leaderboard", "build", "--boards", str(entry.parents[1])]) == 0
+    readme = (entry.parents[1] / "README.md").read_text()
+    assert re.search(r"\| bad +\| (fixed|-) +\| claimed \|", readme)
+
+
+@pytest.mark.parametrize(("old", "new"), [('"0.9.0"', '"0.9.1"'), ('"budget": 2000000', '"budget": 1000')])
+def test_a_board_is_frozen(entry, old, new, capsys):
     spec = entry.parent / "spec.json"
-    spec.write_text(spec.read_text().replace('"0.9.0"', '"0.9.1"', 1))
+    spec.write_text(spec.read_text().replace(old, new, 1))
     assert main(["leaderboard", "check", str(entry)]) == 2
+    assert "a board is frozen" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda values: values["tasks"]["CartPole-v1"].update(budget=0), "budget: Input should be greater than 0"),
+        (lambda values: values["tasks"]["CartPole-v1"].update(episodes=-1), "episodes: Input should be greater than 0"),
+        (lambda values: values["tasks"]["CartPole-v1"].update(seeds=[]), "seeds: Tuple should have at least 1 item"),
+        (lambda values: values["protocol"].update(rows=0), "protocol.rows: Input should be greater than 0"),
+        (lambda values: values["versions"].update(jax=[]), "versions.jax: Tuple should have at least 1 item"),
+        (lambda values: values.update(versions={}), "versions: Dictionary should have at least 1 item"),
+    ],
+)
+def test_boards_that_are_none(entry, change, said, capsys):
+    spec = entry.parent / "spec.json"
+    values = json.loads(spec.read_text())
+    change(values)
+    spec.write_text(json.dumps({**values, "sha256": digest(values)}))
+    assert main(["leaderboard", "check", str(entry)]) == 2
+    assert said in capsys.readouterr().err
 
 
 def test_versions_of_the_board_are_the_locks():

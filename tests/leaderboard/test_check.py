@@ -1,16 +1,21 @@
 """An honest entry passes, and every way to make it another is found, also where its hashes were made to fit again."""
 
+import contextlib
 import json
 import os
 import resource
 import shutil
 import subprocess
 import sys
+import time
 
 import pytest
 
 from esbench.cli import main
+from esbench.errors import InputError
+from esbench.leaderboard.changes import changed_elsewhere
 from esbench.leaderboard.check import check
+from esbench.leaderboard.safe_files import MAX_FILE_BYTES, read_json
 from esbench.results.fingerprints import config_hash_of
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks.catalogue import CATALOGUE
@@ -264,6 +269,34 @@ def test_runs_of_another_entry(entry):
     assert found(entry.with_name("other"), "CartPole-v1/seed-1: the clock is that of eggroll's CartPole-v1/seed-1")
 
 
+def test_a_copy_with_other_clocks(entry):
+    copy = shutil.copytree(entry, entry.with_name("other"))
+    edit_entry(copy, lambda values: values.update(slug="other"))
+    for number, run in enumerate(sorted(copy.rglob("run.jsonl"))):
+        edit_rows(run.parent, lambda manifest: manifest.update(name="other"), line=0)
+        edit_rows(run.parent, lambda row: row.update(train_seconds=row["train_seconds"] * (1 + 1e-10)))
+        if number:
+            (run.parent / "policy.npz").unlink()
+            edit_entry(copy, lambda values, n=number: values["policies"].update({_key(n): f"{n:064}"}))
+    repack(copy)
+    assert problems(copy) == [
+        "CartPole-v1/seed-0: the policy is that of eggroll's CartPole-v1/seed-0",
+        *(f"{_key(n)}: all returns are those of eggroll's {_key(n)}" for n in range(6)),
+    ]
+
+
+def _key(number):
+    return f"{('CartPole-v1', 'Knapsack-v1')[number // 3]}/seed-{number % 3}"
+
+
+def test_returns_and_clocks_that_no_run_has(entry):
+    edit_rows(entry / RUN, lambda row: row.update(return_std=1e308))
+    edit_rows(entry / "runs/CartPole-v1/seed-0", lambda row: row.update(train_seconds=row["train_seconds"] * 1e305))
+    repack(entry)
+    said = problems(entry)
+    assert {f"CartPole-v1/seed-{seed}: a return or a clock is beyond 1e+15" for seed in range(2)} <= set(said)
+
+
 def test_counts_that_are_no_counts(entry):
     edit_rows(entry / RUN, lambda manifest: manifest["settings"].update(pop_size=10**400), line=0)
     edit_rows(entry / "runs/CartPole-v1/seed-0", lambda row: row.update(computed_steps=10**400))
@@ -278,6 +311,18 @@ def test_what_is_printed_does_not_speak_to_the_terminal(entry, capsys):
     assert main(["leaderboard", "check", str(entry)]) == 1
     output = capsys.readouterr().out
     assert "jax ?[2J: the board's is 0.9.0" in output and "\x1b" not in output
+
+
+def test_problems_are_not_a_flood(entry, capsys):
+    edit_entry(entry, lambda values: values["failures"].update({f"A/seed-{n}": "x" for n in range(200)}))
+    edit_entry(entry, lambda values: values.update({"a" * 100_000: 1}))
+    assert main(["leaderboard", "check", str(entry)]) == 1
+    assert len(capsys.readouterr().out) < len(str(entry)) + 310
+    edit_entry(entry, lambda values: values.pop("a" * 100_000))
+    assert main(["leaderboard", "check", str(entry)]) == 1
+    output = capsys.readouterr()
+    assert output.out.splitlines()[-1] == f"{entry}: and 150 more" and len(output.out.splitlines()) == 51
+    assert "200 problems" in output.err
 
 
 def test_stated_failures(entry):
@@ -325,6 +370,33 @@ def test_a_schema_is_told_in_full(entry, capsys):
     assert output.err == f"esbench: {entry}: 3 problems\n"
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda values: values["tuning"].update(trials=10**400), "tuning.trials: Input should be less"),
+        (lambda values: values.update(policy_seeds=[10**300]), "policy_seeds.0: Input should be less"),
+        (lambda values: values.update(policy_seeds=[0, 9]), "policy_seeds 9: no seed of lite-v1"),
+        (lambda values: values.update(name="evil \u202e name"), "name: Value error, '\\u202e' cannot be seen"),
+        (
+            lambda values: values.update(prior_knowledge="none\0"),
+            "prior_knowledge: Value error, '\\x00' cannot be seen",
+        ),
+        (lambda values: values.update(licence="\u3164"), "licence: Value error, nothing in it can be seen"),
+        (lambda values: values.update(authors=["A.\nB."]), "authors.0: Value error, expected one line"),
+    ],
+)
+def test_values_that_mislead(entry, change, said):
+    edit_entry(entry, change)
+    assert found(entry, said)
+
+
+def test_a_string_that_never_ends_is_read_once():
+    started = time.process_time()
+    with pytest.raises(InputError, match="is not JSON"):
+        read_json(b'"\\' * (MAX_FILE_BYTES // 2), "here")
+    assert time.process_time() - started < 2
+
+
 def link(entry):
     (entry / "settings.json").unlink()
     os.symlink("/etc/hostname", entry / "settings.json")
@@ -332,6 +404,11 @@ def link(entry):
 
 def folder_link(entry):
     os.symlink("/etc", entry / "runs" / "etc")
+
+
+def pipe_for_a_board(entry):
+    (entry.parent / "spec.json").unlink()
+    os.mkfifo(entry.parent / "spec.json")
 
 
 def not_utf8(entry):
@@ -381,6 +458,14 @@ def pipe(entry):
     os.mkfifo(entry / "pipe")
 
 
+def hard_link(entry):
+    os.link(entry / "settings.json", entry.parent / "another")
+
+
+def empty_folder(entry):
+    (entry / "runs" / "CartPole-v1" / "more").mkdir()
+
+
 def odd_name(entry):
     (entry / "a\nb").write_text("")
 
@@ -403,6 +488,7 @@ def a_list(entry):
     [
         (link, "settings.json is a link"),
         (folder_link, "runs/etc is a link"),
+        (pipe_for_a_board, "spec.json is no plain file"),
         (not_utf8, "entry.json is not UTF-8: byte 10 is 0xff"),
         (rows_not_utf8, "is not UTF-8"),
         (outside, "'../other/entry.json' leads outside the entry"),
@@ -414,6 +500,8 @@ def a_list(entry):
         (infinite, "1e999 is larger than any float"),
         (twice, "'a' is there twice"),
         (pipe, "pipe is neither a file nor a directory"),
+        (hard_link, "settings.json is a hard link"),
+        (empty_folder, "runs/CartPole-v1/more/ is empty"),
         (odd_name, "expected a name of letters"),
         (many, "more than 1000 files"),
         (empty, "no entry in"),
@@ -427,6 +515,11 @@ def test_what_cannot_be_read_is_status_2_and_one_line(entry, damage, said, capsy
     (line,) = output.err.splitlines()
     assert line.startswith("esbench: ") and said in line
     assert output.out == ""
+
+
+def test_a_name_that_is_too_long(capsys):
+    assert main(["leaderboard", "check", "a" * 300]) == 2
+    assert capsys.readouterr().err == f"esbench: no directory {'a' * 300!r}: expected an entry's\n"
 
 
 def test_a_directory_that_is_a_link(entry, capsys):
@@ -454,8 +547,15 @@ def test_a_pull_request_changes_its_own_directory_only(entry, capsys):
     assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 0
     git(root, "add", "-A")
     git(root, "commit", "-q", "-m", "an entry")
-    (root / "leaderboards" / "README.md").write_text("built")
+    assert main(["leaderboard", "build", "--boards", str(root / "leaderboards")]) == 0
     assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 0
+    readme = root / "leaderboards" / "README.md"
+    built = readme.read_text()
+    readme.write_text(built.replace("# Rules", "# No rules"))
+    capsys.readouterr()
+    assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 1
+    assert "leaderboards/README.md: changed, but not the entry's" in capsys.readouterr().out
+    readme.write_text(built)
     (entry.parent / "other" / "entry.json").write_text('{"a": 1}')
     capsys.readouterr()
     assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 1
@@ -464,6 +564,24 @@ def test_a_pull_request_changes_its_own_directory_only(entry, capsys):
     assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 1
     assert main(["leaderboard", "check", str(entry), "--base", "no-such-ref"]) == 2
     assert main(["leaderboard", "check", str(entry), "--base", "--output=x"]) == 2
+
+
+def test_what_looks_like_a_repository_runs_nothing(entry):
+    root = entry.parents[2]
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "base")
+    sign = root / "executed"
+    for place in entry, entry.parents[1]:
+        for folder in ("objects/info", "refs/heads"):
+            (place / folder).mkdir(parents=True)
+        (place / "HEAD").write_text("ref: refs/heads/main\n")
+        (place / "config").write_text(
+            f'[core]\nrepositoryformatversion = 0\nbare = false\nworktree = .\nfsmonitor = "touch {sign}; false"\n'
+        )
+        with contextlib.suppress(InputError):
+            changed_elsewhere(entry, "main")
+        assert not sign.exists()
 
 
 def test_the_hash_of_an_entry_is_of_all_but_its_verification(entry):

@@ -1,6 +1,7 @@
 """From runs to an entry: what is packed, what is refused, and that a board is changed whole or not at all."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -9,12 +10,14 @@ import pytest
 
 from esbench.cli import main
 from esbench.errors import InputError
+from esbench.leaderboard.build import build
 from esbench.leaderboard.check import check
 from esbench.leaderboard.entry import read_entry
 from esbench.leaderboard.submit import submit
 from esbench.results.fingerprints import plugins_digest
+from esbench.results.records import Device
 from esbench.results.run_directory import RunDirectory
-from tests.leaderboard.honest import declare, edit_rows, new_board, write_runs
+from tests.leaderboard.honest import declare, edit_rows, enter, new_board, write_runs
 
 
 @pytest.fixture
@@ -101,6 +104,23 @@ def test_a_declared_failure(place):
     assert submit([folder / "runs"], declaration, boards).checked.problems == []
 
 
+def test_what_an_interrupted_sweep_lacks_is_said(place, capsys):
+    folder, boards, _ = place
+    shutil.rmtree(folder / "runs/lite/CartPole-v1")
+    declaration = declare(folder / "entry.toml", "lite-v1", "mine")
+    argv = ["leaderboard", "submit", str(folder / "runs"), "--entry", str(declaration), "--boards", str(boards)]
+    cut = folder / "runs/lite/Knapsack-v1/mine/seed-1"
+    run = RunDirectory.open(cut)
+    rows = list(run.rows)
+    run.replace(rows[:4])
+    assert main(argv) == 1
+    output = capsys.readouterr().out
+    assert f"unfinished: {cut}: " in output and "mine: Knapsack-v1/seed-1: missing" in output
+    run.replace(rows)
+    assert main(argv) == 0
+    assert f"partial: {boards}/lite-v1/mine has no runs of CartPole-v1\n" in capsys.readouterr().out
+
+
 def test_an_entry_of_some_tasks_is_partial(place, capsys):
     folder, boards, _ = place
     shutil.rmtree(folder / "runs/lite/CartPole-v1")
@@ -181,6 +201,8 @@ def test_own_code_is_the_file_that_was_run(tmp_path):
         ("board = 'lite-v9'", "entry.toml: name: Field required"),
         ("\x00", "is not TOML"),
         ("a = " + "[" * 100_000, "is not TOML"),
+        ("a = 1" + "0" * 5000, "is not TOML"),
+        ("board = 'lite-v1'\nslug = 1", "slug: Input should be a valid string; authors: Field required"),
     ],
 )
 def test_a_declaration_that_cannot_be_used(place, text, said, capsys):
@@ -199,6 +221,10 @@ def test_a_declaration_that_cannot_be_used(place, text, said, capsys):
         ('slug = "mine"', 'slug = "other"', "no runs named 'other' of tier lite"),
         ('track = "fixed"', 'track = "best"', "track: Input should be 'fixed', 'tuned' or 'open'"),
         ("https://", "javascript://", "code.url: String should match"),
+        ("trials = 12", "trials = true", "tuning.trials: Input should be a valid integer"),
+        ("trials = 12", 'trials = "12"', "tuning.trials: Input should be a valid integer"),
+        ("trials = 12", "trials = 12.0", "tuning.trials: Input should be a valid integer"),
+        ("[tuning]", '[failures]\n"CartPole-v1/seed-1" = "lost"\n[tuning]', "CartPole-v1/seed-1: finished"),
         ('name = "An', 'sigma = 1\nname = "An', "sigma: Extra inputs are not permitted"),
     ],
 )
@@ -210,6 +236,26 @@ def test_a_declaration_with_a_mistake(place, old, new, said, capsys):
     assert main(argv) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
+
+
+def test_a_declaration_that_is_a_pipe(place, capsys):
+    folder, boards, _ = place
+    os.mkfifo(folder / "entry.toml")
+    argv = ["leaderboard", "submit", str(folder / "runs"), "--entry", str(folder / "entry.toml")]
+    assert main([*argv, "--boards", str(boards)]) == 2
+    assert "entry.toml is no plain file" in capsys.readouterr().err
+
+
+def test_devices_name_themselves(tmp_path):
+    board, boards = new_board(tmp_path / "leaderboards"), tmp_path / "leaderboards"
+    kind = 'Jo\'s "fast" Xeon(R) & Co; [x](y) <b>®'
+    enter(tmp_path, boards, board, "mine", device=Device(platform="cpu", kind=kind, count=1))
+    made = build(boards)
+    assert "Jo&#39;s &#34;fast&#34; Xeon(R) &amp; Co; [x](y) &lt;b&gt;®" in made["index.html"]
+    assert 'Jo\'s "fast" Xeon(R) \\& Co; \\[x\\](y) \\<b\\>®' in made["README.md"]
+    write_runs(tmp_path / "runs", board, "other", device=Device(platform="cpu", kind="\x1b[2J", count=1))
+    with pytest.raises(InputError, match=r"the runs make no entry: hardware\.0"):
+        submit([tmp_path / "runs"], declare(tmp_path / "entry.toml", "lite-v1", "other"), boards)
 
 
 def test_settings_are_those_of_the_manifests(place):
