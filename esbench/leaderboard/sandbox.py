@@ -3,12 +3,20 @@
 By `unshare` and `setpriv` of util-linux: namespaces of users, processes, mounts, network, IPC and host names. The root
 that the code sees holds the system's libraries, this Python and esbench, read-only, and nothing else: no home folder,
 no other process, none of the caller's environment. Memory, processes, disk and the clock are watched from outside.
+
+Memory is what the processes have mapped: kernel calls for memory that no process has mapped (`memfd_create`, `shmget`)
+are refused, but shared pages that a process let go of, and buffers of pipes, are not counted. Disk is what lies in the
+scratch folder and what is open though deleted, not what is mapped, deleted and closed. The caller's keys in the kernel
+cannot be reached.
 """
 
+import contextlib
 import functools
 import json
 import os
 import shutil
+import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -27,6 +35,7 @@ _SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store"]
 _CONFIGURATION = ["ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "passwd", "group", "nsswitch.conf"]
 _DEVICES = ["null", "zero", "full", "random", "urandom"]
 _WATCH_SECONDS = 0.1
+_KILL_SECONDS = 10.0
 _TAIL = 4000
 
 
@@ -193,31 +202,47 @@ def _watch(process: subprocess.Popen, scratch: Path, limits: Limits) -> str | No
             looks += 1
         if time.monotonic() - start > limits.seconds:
             return f"it ran for more than {limits.seconds:g} seconds"
-        memory, processes = _usage(process.pid)
-        if memory > limits.memory:
+        pids = _below(process.pid)
+        if _memory(pids) > limits.memory:
             return f"it took more than {limits.memory / 2**20:,.0f} MiB of memory"
-        if processes > limits.processes:
+        if len(pids) > limits.processes:
             return f"it started more than {limits.processes} processes"
-        if looks % 10 == 0 and _size(scratch) > limits.disk:
+        if looks % 10 == 0 and _size(scratch) + _unlinked(pids) > limits.disk:
             return f"it wrote more than {limits.disk / 2**20:,.0f} MiB"
 
 
-def _usage(pid: int) -> tuple[int, int]:
-    """Bytes of memory and number of all processes below `pid`. Those whose parent died are still below it: the first
-    process of a namespace inherits them."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    memory = processes = 0
+def _below(pid: int) -> list[int]:
+    """All processes below `pid`. Those whose parent died are still below it: the first process of a namespace inherits
+    them."""
     families = _families()
-    waiting = list(families.get(pid, []))
+    waiting, found = [pid], []
     while waiting:
-        child = waiting.pop()
-        waiting += families.get(child, [])
-        processes += 1
-        try:
-            memory += int(Path(f"/proc/{child}/statm").read_text().split()[1]) * page
-        except (OSError, IndexError):
-            continue
-    return memory, processes
+        children = families.get(waiting.pop(), [])
+        waiting += children
+        found += children
+    return found
+
+
+def _memory(pids: Sequence[int]) -> int:
+    page = os.sysconf("SC_PAGE_SIZE")
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, IndexError):
+            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page
+    return total
+
+
+def _unlinked(pids: Sequence[int]) -> int:
+    """Bytes on disk of files that processes hold open and no folder has any more, each once."""
+    found: dict[tuple[int, int], int] = {}
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for descriptor in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    file = os.stat(f"/proc/{pid}/fd/{descriptor}")
+                    if stat.S_ISREG(file.st_mode) and file.st_nlink == 0:
+                        found[file.st_dev, file.st_ino] = file.st_blocks * 512
+    return sum(found.values())
 
 
 def _families() -> dict[int, list[int]]:
@@ -246,7 +271,17 @@ def _size(folder: Path) -> int:
 
 
 def _kill(process: subprocess.Popen) -> None:
-    process.kill()  # where it ended by itself nothing happens
+    """Ends the namespace, where it has not ended: its first process is the child of `unshare`, and the kernel kills all
+    of it before that one is gone, whatever those inside did to their signals."""
+    if process.poll() is not None:
+        return
+    if first := _families().get(process.pid):
+        for child in first:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_KILL_SECONDS)
+    process.kill()
     process.wait()
 
 
