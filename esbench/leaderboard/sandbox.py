@@ -37,6 +37,7 @@ _DEVICES = ["null", "zero", "full", "random", "urandom"]
 _WATCH_SECONDS = 0.1
 _KILL_SECONDS = 10.0
 _TAIL = 4000
+_LINES = 1000
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class Limits:
     """seconds: on the clock. cpu_seconds: of each process. memory: bytes, of all processes together. file_size, disk:
     bytes of a file and of all that lies in the scratch folder. processes: side by side."""
 
-    seconds: float = 3600.0
-    cpu_seconds: int = 4 * 3600
+    seconds: float = 6 * 3600.0
+    cpu_seconds: int = 24 * 3600
     memory: int = 8 * 2**30
     file_size: int = 2**28
     disk: int = 2**30
@@ -84,16 +85,17 @@ def run(
     scratch: Path,
     limits: Limits = Limits(),
     say: Callable[[str], None] = lambda line: None,
+    stdin: bytes = b"",
 ) -> Outcome:
     """Runs `command`, its first word an absolute path, in the sandbox until it ends or breaks a limit.
 
     scratch: a folder on this side, SCRATCH and the working directory on the other; all that the command can write to.
-    What it left there is untrusted. say: gets each line that it prints, made printable. InputError where this system
-    has no sandbox.
+    What it left there is untrusted. say: gets the first _LINES lines that it prints, made printable. stdin: at most
+    what a pipe holds, 64 KiB. InputError where this system has no sandbox.
     """
     if (lack := missing()) is not None:
         raise InputError(f"no sandbox to run an entry's code in: {lack}")
-    return _run(command, scratch, limits, say)
+    return _run(command, scratch, limits, say, stdin)
 
 
 @functools.cache
@@ -105,11 +107,11 @@ def missing() -> str | None:
         if shutil.which(tool) is None:
             return f"{tool} is not installed: expected util-linux"
     with tempfile.TemporaryDirectory() as scratch:
-        outcome = _run([sys.executable, "-I", "-c", ""], Path(scratch), Limits(seconds=30), lambda line: None)
+        outcome = _run([sys.executable, "-I", "-c", ""], Path(scratch), Limits(seconds=30), lambda line: None, b"")
     return None if outcome.ok else f"namespaces cannot be made here ({outcome.reason})"
 
 
-def _run(command: Sequence[str], scratch: Path, limits: Limits, say: Callable[[str], None]) -> Outcome:
+def _run(command: Sequence[str], scratch: Path, limits: Limits, say: Callable[[str], None], stdin: bytes) -> Outcome:
     with tempfile.TemporaryDirectory() as root:
         order = {
             "root": root,
@@ -129,7 +131,7 @@ def _run(command: Sequence[str], scratch: Path, limits: Limits, say: Callable[[s
         inside = [sys.executable, "-I", "-S", sandbox_root.__file__, json.dumps(order)]
         process = subprocess.Popen(
             [*outside, *inside],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=_environment(),
@@ -137,6 +139,9 @@ def _run(command: Sequence[str], scratch: Path, limits: Limits, say: Callable[[s
         )
         output = _Output(process, say)
         try:
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(stdin)
             stopped = _watch(process, scratch, limits)
         finally:
             _kill(process)
@@ -296,11 +301,13 @@ class _Output:
     def _read(self, process: subprocess.Popen, say: Callable[[str], None]) -> None:
         assert process.stdout is not None
         with process.stdout:
+            said = 0
             while line := process.stdout.readline(_TAIL):
                 text = "".join(c for c in line.decode(errors="replace") if c.isprintable())
                 self._text = (self._text + text + "\n")[-_TAIL:]
-                if text:
-                    say(text)
+                if text and said <= _LINES:
+                    say(text if said < _LINES else f"it prints more than {_LINES} lines: the others are left out")
+                    said += 1
 
     def tail(self) -> str:
         self._thread.join(5)

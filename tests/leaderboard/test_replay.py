@@ -202,6 +202,20 @@ def test_a_verification_is_about_one_tree_only(entry):
     assert state_of(check(entry)) == "checked"
 
 
+def test_a_pass_with_a_number_drawn_here_does_not_replace_a_failure(entry, capsys):
+    assert replay(entry) == 0
+    file = entry / "verification.json"
+    values = json.loads(file.read_text())
+    values["replay"] |= {"passed": False, "problems": ["CartPole-v1: something"]}
+    file.write_text(json.dumps(values))
+    assert main(["leaderboard", "verify", str(entry), "--mode", "replay"]) == 0
+    assert not read_verification(read_entry(entry)).replay.passed
+    assert "the replay that failed with public number 1 stands" in capsys.readouterr().out
+    assert state_of(check(entry)) == "disputed"
+    assert replay(entry) == 0
+    assert read_verification(read_entry(entry)).replay.passed
+
+
 def test_a_verification_that_contradicts_itself_is_refused(entry, capsys):
     assert replay(entry) == 0
     file = entry / "verification.json"

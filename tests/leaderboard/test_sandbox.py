@@ -31,6 +31,16 @@ def test_computes_and_leaves_files_in_its_folder(tmp_path):
     assert lines == ["done[2J"]  # nothing that a terminal would obey
 
 
+def test_its_input_is_read_once_and_its_lines_have_an_end(tmp_path):
+    lines = []
+    code = "import sys; print(sys.stdin.read()); print(sys.stdin.read() == '')\nfor n in range(5000): print(n)"
+    outcome = sandbox.run([sys.executable, "-c", code], tmp_path, Limits(seconds=30), lines.append, b"a job")
+    assert outcome.ok
+    assert lines[:3] == ["a job", "True", "0"]
+    assert lines[1000:] == ["it prints more than 1000 lines: the others are left out"]
+    assert outcome.tail.endswith("4999\n")
+
+
 def test_an_error_is_told_by_its_last_line(tmp_path):
     outcome = run("raise ValueError('no such luck')", tmp_path)
     assert not outcome.ok
