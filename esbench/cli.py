@@ -30,6 +30,7 @@ examples:
   esbench run --task CartPole-v1 --algorithm ppo --seed 1 --steps 200000 --set learning_rate=0.001
   esbench run --task Ant-v0 --algorithm path/to/mine.py:MyStrategy --tier smoke
   esbench sweep --tasks CartPole-v1,Knapsack-v1 --algorithms eggroll,open_es,ppo --seeds 0:3
+  esbench tune --tasks CartPole-v1 --algorithms eggroll,ppo  find settings, with the same trials for each
   esbench report runs --out report                           tables, figures and a page of all runs below runs/
   esbench play runs/lite/CartPole-v1/eggroll/seed-0 --out cartpole.gif
   esbench speed --task CartPole-v1 --population 2048         steps a second on this machine
@@ -64,6 +65,34 @@ examples:
 Finished runs are skipped and unfinished ones resumed, so the same command continues where it stopped. A run that fails
 does not stop the others; its directory has the error. Status 1: runs failed; 75: stopped, or another process has some.
 """
+_TUNE_EXAMPLES = """\
+examples:
+  esbench tune --tasks all --algorithms eggroll,open_es,ppo --dry-run    what it would take
+  esbench tune --tasks all --algorithms eggroll,open_es,ppo              hours; the same command goes on
+  esbench tune --tasks CartPole-v1,Snake-v1 --algorithms mine.py:Mine --trials 8 --ranges mine.toml
+  esbench run --task CartPole-v1 --algorithm eggroll --preset tuning/chosen/eggroll.toml
+
+Ranges: baselines/search/ALGORITHM.toml, beside path/to/mine.py its path/to/mine.toml, or --ranges:
+
+  [constants]
+  pop_size = 128
+  [ranges]
+  sigma = { low = 0.02, high = 0.5, scale = "log" }      or linear, the default
+  normalize_observations = { choices = [false, true] }
+
+Every algorithm gets the same number of trials, quasi-random points of its ranges, the same on every task. What is in
+neither table has the algorithm's own default. Numbers (settings with a point) share one compilation; each combination
+of the others is compiled anew.
+Rungs: 1. all trials at an eighth of the budget, tuning seed 1000; 2. the best quarter of them, at least two, at all of
+it; 3. the best two of those again on seeds 1001 and 1002. The better mean over the three seeds is chosen. A trial that
+fails is the worst; to try it again, delete its directory. untrained: runs whose budget holds no generation, so that
+their score is the first policy's and says nothing.
+Left in --out: trials.csv and .jsonl (every run), chosen/ALGORITHM.toml (per task) and fixed/ALGORITHM.toml (one setting
+for all tasks, by the first rung), presets whose runs carry the cost of tuning; best_of_k.* (what fewer trials would
+have found), ranges/ and runs/. They are of the tasks and algorithms that the last command named.
+Status 1: every trial failed somewhere; 75: stopped, the same command goes on.
+"""
+_RANGES = "of the one algorithm (default: baselines/search/ALGORITHM.toml, or beside its file)"
 _NEW_EXAMPLES = """\
 examples:
   esbench new strategy my_strategy       writes my_strategy.py (class MyStrategy) and test_my_strategy.py here
@@ -226,6 +255,17 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     sweep.add_argument("--shard", type=_shard, metavar="I/N", help="the share I of N, 1/N to N/N, of the runs")
     sweep.add_argument("--retries", type=_whole, default=3, metavar="N", help=_RETRIES)
     sweep.add_argument("--status", action="store_true", help="show how the runs stand, and run nothing")
+
+    tune = command("tune", _tune, "find settings: the same number of trials for every algorithm", _TUNE_EXAMPLES)
+    tune.add_argument("--tasks", required=True, type=_names, metavar="T,T|all", help="ids, or all")
+    tune.add_argument("--algorithms", required=True, type=_names, metavar="A,A", help="names")
+    tune.add_argument("--trials", type=_positive, default=16, metavar="N", help="of each algorithm (default: 16)")
+    tune.add_argument("--tier", default="lite", help="smoke, lite, standard or paper (default: lite)")
+    tune.add_argument("--ranges", metavar="FILE", help=_RANGES)
+    tune.add_argument("--jobs", type=_positive, metavar="N", help=_JOBS)
+    tune.add_argument("--out", default="tuning", metavar="DIR", help="where to write (default: tuning)")
+    tune.add_argument("--status", action="store_true", help="show how far it is, and run nothing")
+    tune.add_argument("--dry-run", action="store_true", help="show what it would take, and run nothing")
 
     speed = command("speed", _speed, "measure inference, EGGROLL and OpenES on this machine", _SPEED_EXAMPLES)
     speed.add_argument("--task", metavar="T", help="a task's id, or path/to/file.py:NAME (default: the policy alone)")
@@ -557,6 +597,51 @@ def _print_status(jobs: "Sequence[Job]") -> int:
     for line in errors:
         print(line)
     return 0
+
+
+def _tune(arguments: argparse.Namespace) -> int:
+    import jax
+
+    from esbench.experiment import interrupt
+    from esbench.experiment.sweep import device_environments
+    from esbench.experiment.table import table
+    from esbench.tasks.registry import task_specs
+    from esbench.tuning import record
+    from esbench.tuning.space import ranges_file, read_space
+    from esbench.tuning.tune import dry_run, errors, plan, progress, tune
+
+    # The runs are other processes'; this one must not take a GPU from them.
+    jax.config.update("jax_platforms", "cpu")
+    if arguments.ranges is not None and len(arguments.algorithms) > 1:
+        raise InputError(f"--ranges {arguments.ranges}: expected one algorithm, not {', '.join(arguments.algorithms)}")
+    files = [Path(arguments.ranges) if arguments.ranges else ranges_file(name) for name in arguments.algorithms]
+    spaces = [read_space(file, name) for file, name in zip(files, arguments.algorithms, strict=True)]
+    tasks = [spec.id for spec in task_specs()] if arguments.tasks == ["all"] else arguments.tasks
+    out = Path(arguments.out)
+    searches = plan(tasks, spaces, arguments.trials, arguments.tier, out)
+    if arguments.dry_run:
+        _print_columns(dry_run(searches))
+        print(
+            "training: one run after the other, at the speed of the runs that are there, else a minute a lite budget;"
+        )
+        print("compilation and evaluation come on top")
+        return 0
+    complete = True
+    if not arguments.status:
+        processes, environments = device_environments(arguments.jobs, 1)
+        write = functools.partial(record.write, searches, spaces, out)
+        complete = tune(searches, table(sys.stderr), write, processes, environments)
+    _print_columns(progress(searches))
+    for line in errors(searches):
+        print(line)
+    if arguments.status:
+        return 0
+    left = ("trials.csv", "best_of_k.png", "chosen", "fixed")
+    print(f"{out}: {', '.join(name for name in left if (out / name).exists())}")
+    if not complete:
+        print("interrupted, or in part run by another process: the same command goes on", file=sys.stderr)
+        return interrupt.STATUS
+    return 0 if all(search.chosen() is not None for search in searches) else 1
 
 
 def _doctor(_arguments: argparse.Namespace) -> int:

@@ -20,7 +20,7 @@ CARTPOLE = ["run", "--task", "CartPole-v1", "--algorithm", "eggroll"]
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "no command: expected one of tasks, algorithms, run, sweep, speed, report"),
+        ([], "no command: expected one of tasks, algorithms, run, sweep, tune, speed, report"),
         (["rn"], "unknown command 'rn': did you mean 'run'?"),
         (["run"], "required: --task, --algorithm"),
         (["run", "--tsk", "CartPole-v1"], "unknown option of esbench run '--tsk': did you mean '--task'?"),

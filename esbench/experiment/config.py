@@ -16,6 +16,7 @@ from esbench.experiment.presets import find_preset
 from esbench.plugins import names_a_file
 from esbench.policies.networks import PolicySettings
 from esbench.results.fingerprints import config_hash
+from esbench.results.records import Tuning
 from esbench.results.run_directory import run_path
 from esbench.sizes import Sizes
 from esbench.tasks import registry
@@ -32,8 +33,8 @@ class RunConfig:
     """One algorithm on one task, apart from the seed.
 
     sizes: those that were given, by name; the others are the machine's. budget: useful environment steps of training.
-    preset: the name it was given by, or the file. name: the directory of its runs. precision: of matrix products, as
-    JAX names it. out: the results root.
+    preset: the name it was given by, or the file. tuning: what the preset says of its cost. name: the directory of its
+    runs. precision: of matrix products, as JAX names it. out: the results root.
     """
 
     task: Task
@@ -44,6 +45,7 @@ class RunConfig:
     tier: str
     budget: int
     preset: str
+    tuning: Tuning | None
     name: str
     precision: str
     out: Path
@@ -111,9 +113,9 @@ def resolve(
 ) -> RunConfig:
     """The configuration these options of `esbench run` describe.
 
-    steps: the budget, where it is not the tier's. preset: a name or a FILE.toml, the tier's where None. settings:
-    values by name that replace the preset's, as text or as numbers. devices: how many share a population's work.
-    name: the directory of the runs, where it is not the algorithm's.
+    steps: the budget, where it is not the tier's. preset: a name, "defaults" for the algorithm's own settings, or a
+    FILE.toml; the tier's where None. settings: values by name that replace the preset's, as text or as numbers.
+    devices: how many share a population's work. name: the directory of the runs, where it is not the algorithm's.
     Raises InputError, one line, for everything that cannot be.
     """
     if tier not in TIERS:
@@ -121,9 +123,9 @@ def resolve(
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
     found = registry.task(task)
-    preset_name, values = find_preset(algorithm, preset, tier, found.spec.id)
+    base = find_preset(algorithm, preset, tier, found.spec.id)
     on = {} if devices is None else {"devices": devices}
-    assembled = assemble(algorithm, {**values, **(settings or {}), **on})
+    assembled = assemble(algorithm, {**base.values, **(settings or {}), **on})
     budget = getattr(found.spec.budgets, tier) if steps is None else steps
     if budget < 1:
         raise InputError(f"budget of {budget} steps: expected at least 1")
@@ -135,7 +137,8 @@ def resolve(
         sizes=assembled.sizes,
         tier=tier,
         budget=budget,
-        preset=preset_name,
+        preset=base.name,
+        tuning=base.tuning,
         name=default_name(algorithm) if name is None else name,
         precision=precision,
         out=Path(out),

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -37,8 +37,11 @@ class Job:
 
     @cached_property
     def programs(self) -> str:
-        """The same for runs that share their compiled programs."""
-        return json.dumps(self.options, sort_keys=True)
+        """The same for runs that share their compiled programs: they may differ in seed, budget and numbers."""
+        elsewhere = ("settings", "preset", "steps", "name", "out")
+        named = {name: value for name, value in self.options.items() if name not in elsewhere}
+        settings = {name: value for name, value in self.config.settings.items() if not isinstance(value, float)}
+        return json.dumps([named, settings, asdict(self.config.policy), self.config.sizes], sort_keys=True)
 
 
 @dataclass

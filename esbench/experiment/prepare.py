@@ -4,7 +4,7 @@ import functools
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -30,10 +30,15 @@ class Prepared:
     (2, episodes) and lengths int32 (2, episodes), greedy first.
     parameters: of the policy. training: names of the step's own metrics. compile_seconds: tracing and compilation of
     the three programs. cache: whether they were found in the persistent cache.
+    problem, state, start: what `reuse` needs; the shapes of a state, and `init` with the algorithm's numbers as its
+    first argument, None where they are constants in the program.
     """
 
     config: RunConfig
+    problem: Problem
     sizes: sizes.Sizes
+    start: Callable[[Any, jax.Array], State] | None
+    state: State
     init: Callable[[jax.Array], State]
     step: Callable[[State], tuple[State, StepMetrics]]
     evaluate: Callable[[State, jax.Array], tuple[DeployedPolicy, jax.Array, jax.Array]]
@@ -42,6 +47,25 @@ class Prepared:
     training: tuple[str, ...]
     compile_seconds: float
     cache: compilation_cache.Status
+
+    @functools.cached_property
+    def only_init_reads_numbers(self) -> bool:
+        """Whether the algorithm's numbers reach `step` and `evaluate` through the state alone. It is seen where these
+        are traced with numbers that have no values: they are used nowhere, and Python asks for none."""
+        numbers = _numbers(self.config.algorithm)
+
+        def after_init(algorithm, state):
+            learner = algorithm.bind(self.problem)
+            return learner.step(state), learner.deployed(state)
+
+        with jax.default_matmul_precision(self.config.precision), devices.ambient(self.sizes.devices):
+            try:
+                traced = jax.make_jaxpr(after_init)(numbers, self.state).jaxpr
+            except Exception:  # of the algorithm's own, or JAX's where a value is asked for
+                return False
+        inputs = traced.invars[: len(jax.tree.leaves(numbers))]
+        used = [variable for equation in traced.eqns for variable in equation.invars] + list(traced.outvars)
+        return not {id(variable) for variable in inputs} & {id(variable) for variable in used}
 
 
 def make_problem(config: RunConfig) -> Problem:
@@ -91,8 +115,11 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
     deployed, _, _ = scoring.out_info
     return Prepared(
         config=config,
+        problem=problem,
         sizes=problem.sizes,
-        init=compiled_init if numbers is None else lambda key: compiled_init(numbers, key),
+        start=None if numbers is None else compiled_init,
+        state=state,
+        init=compiled_init if numbers is None else functools.partial(compiled_init, numbers),
         step=compiled_step,
         evaluate=compiled_score,
         action_mode=deployed.action_mode,
@@ -101,6 +128,24 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
         compile_seconds=compile_seconds,
         cache=use.status,
     )
+
+
+def reuse(prepared: Prepared, config: RunConfig) -> Prepared | None:
+    """The programs of `prepared` for a configuration of the same task and sizes that differs in its numbers, budget
+    or name only: nothing is compiled. None where its programs are others."""
+    before = prepared.config
+    if any(getattr(before, name) != getattr(config, name) for name in ("algorithm_name", "policy", "precision")):
+        return None
+    if before.episodes != config.episodes:
+        return None
+    if before.settings == config.settings:
+        return replace(prepared, config=config)
+    numbers = _numbers(config.algorithm)
+    if prepared.start is None or numbers is None or not prepared.only_init_reads_numbers:
+        return None
+    if jax.tree.structure(config.algorithm) != jax.tree.structure(before.algorithm):
+        return None
+    return replace(prepared, config=config, init=functools.partial(prepared.start, numbers))
 
 
 def _numbers(algorithm: Any) -> Any | None:

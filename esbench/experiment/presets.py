@@ -3,32 +3,38 @@
 import dataclasses
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gymnasium
+from pydantic import ValidationError
 
 import esbench
 from esbench.algorithms.registry import settings_of
 from esbench.errors import InputError, unknown
 from esbench.experiment.assembly import assemble
+from esbench.results.records import Tuning
 from esbench.tasks.registry import hosted_id, task_specs
 
 TIER_PRESETS = {"smoke": "smoke", "lite": "lite", "standard": "lite", "paper": "paper"}
 OWN_DEFAULTS = "defaults"
+_COST = "expected trials, seeds and useful_steps, whole numbers"
 
 
 @dataclass(frozen=True)
 class Preset:
     """Settings of one algorithm: `default` for every task (None: only the named tasks are set), `tasks` by id.
 
-    source: the file and the table, for messages.
+    source: the file and the table, for messages. default_tuning, task_tuning: what finding `default`, and a task's own
+    settings, cost, where the file says it.
     """
 
     source: str
     default: dict[str, Any] | None
     tasks: dict[str, dict[str, Any]]
+    default_tuning: Tuning | None = None
+    task_tuning: dict[str, Tuning] = field(default_factory=dict)
 
     def values(self, task: str) -> dict[str, Any]:
         """The settings for `task`; InputError where the preset says nothing about it."""
@@ -38,20 +44,34 @@ class Preset:
             )
         return {**(self.default or {}), **self.tasks.get(task, {})}
 
+    def tuning(self, task: str) -> Tuning | None:
+        """What finding the settings for `task` cost, None where the file does not say."""
+        return self.task_tuning.get(task) if task in self.tasks else self.default_tuning
 
-def find_preset(algorithm: str, preset: str | None, tier: str, task: str) -> tuple[str, dict[str, Any]]:
-    """(name, settings) of the preset of `algorithm` for `task`.
 
-    preset: a name in the algorithm's file, a path ending in `.toml`, or None for the tier's. An algorithm without a
-    file has only its own defaults, under the name "defaults".
+@dataclass(frozen=True)
+class Found:
+    """A preset's settings for one task, the name they go by, and what finding them cost."""
+
+    name: str
+    values: dict[str, Any]
+    tuning: Tuning | None = None
+
+
+def find_preset(algorithm: str, preset: str | None, tier: str, task: str) -> Found:
+    """The settings of `algorithm` for `task`.
+
+    preset: a name in the algorithm's file, a path ending in `.toml`, "defaults" for the algorithm's own, or None for
+    the tier's. An algorithm without a file has only its own defaults.
     """
     if preset is not None and preset.endswith(".toml"):
-        return preset, read_preset(Path(preset), algorithm, task).values(task)
+        own = read_preset(Path(preset), algorithm, task)
+        return Found(preset, own.values(task), own.tuning(task))
     path = preset_file(algorithm)
+    if preset == OWN_DEFAULTS or (preset is None and path is None):
+        return Found(OWN_DEFAULTS, {})
     if path is None:
-        if preset not in (None, OWN_DEFAULTS):
-            raise InputError(f"algorithm {algorithm!r} has no preset {preset!r}: expected a FILE.toml, or --set")
-        return OWN_DEFAULTS, {}
+        raise InputError(f"algorithm {algorithm!r} has no preset {preset!r}: expected a FILE.toml, or --set")
     presets = read_presets(path, algorithm)
     name = preset or TIER_PRESETS[tier]
     if name not in presets and name in TIER_PRESETS:
@@ -59,7 +79,7 @@ def find_preset(algorithm: str, preset: str | None, tier: str, task: str) -> tup
         raise InputError(f"algorithm {algorithm!r} has no preset {name!r}: expected --preset with one of {has}")
     if name not in presets:
         raise unknown(f"preset of {algorithm}", name, presets)
-    return name, presets[name].values(task)
+    return Found(name, presets[name].values(task), presets[name].tuning(task))
 
 
 def preset_file(algorithm: str) -> Path | None:
@@ -100,28 +120,56 @@ def _tables(path: Path, parent: str, values: dict[str, Any]) -> Iterator[tuple[s
 
 def _preset(path: Path, name: str, table: dict[str, Any], algorithm: str, *own_tasks: str) -> Preset:
     prefix = f"{name}." if name else ""
-    default, tasks = None, {}
+    default, tasks, tuning = None, {}, {}
     for key, value in _tables(path, prefix, table):
         if key == "default":
             default = value
         elif key == "tasks":
             tasks = dict(_tables(path, f"{prefix}tasks.", value))
+        elif key == "tuning":
+            tuning = value
         else:
-            raise InputError(f"{path}: {unknown('table', prefix + key, [f'{prefix}default', f'{prefix}tasks'])}")
+            tables = [prefix + table for table in ("default", "tasks", "tuning")]
+            raise InputError(f"{path}: {unknown('table', prefix + key, tables)}")
+    default_tuning, task_tuning = _costs(path, f"{prefix}tuning", tuning, default, tasks)
     hosted = {hosted_id(name) for name in gymnasium.registry}
-    ids = {spec.id for spec in task_specs()} | hosted | set(own_tasks)
+    # A task that was tuned was known then, as one of a file's.
+    ids = {spec.id for spec in task_specs()} | hosted | set(own_tasks) | set(task_tuning)
     for task in tasks:
         if task not in ids:
             raise InputError(f"{path}: {prefix}tasks: {unknown('task', task, ids)}")
     if default is not None:
-        _check(f"{path}: [{prefix}default]", default, default, algorithm)
+        check_values(f"{path}: [{prefix}default]", default, default, algorithm)
     for task, values in tasks.items():
-        _check(f'{path}: [{prefix}tasks."{task}"]', values, {**(default or {}), **values}, algorithm)
-    return Preset(f"preset {name or path}" + (f" of {algorithm}" if name else ""), default, tasks)
+        check_values(f'{path}: [{prefix}tasks."{task}"]', values, {**(default or {}), **values}, algorithm)
+    source = f"preset {name or path}" + (f" of {algorithm}" if name else "")
+    return Preset(source, default, tasks, default_tuning, task_tuning)
 
 
-def _check(where: str, table: dict[str, Any], values: dict[str, Any], algorithm: str) -> None:
-    """A table must build, and none of its values may be of another type than its setting."""
+def _costs(
+    path: Path, where: str, tuning: dict[str, Any], default: dict[str, Any] | None, tasks: dict[str, dict[str, Any]]
+) -> tuple[Tuning | None, dict[str, Tuning]]:
+    """What the table `tuning` of a preset says: of its default, and of its tasks by id."""
+
+    def cost(at: str, values: dict[str, Any], there: bool) -> Tuning:
+        if not there:
+            raise InputError(f"{path}: [{at}]: the preset has no settings that this is the cost of")
+        try:
+            return Tuning.model_validate(values, strict=True)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InputError(f"{path}: [{at}] {first['loc'][0]}: {first['msg']}; {_COST}") from error
+
+    for key, _ in _tables(path, f"{where}.", tuning):
+        if key not in ("default", "tasks"):
+            raise InputError(f"{path}: {unknown('table', f'{where}.{key}', [f'{where}.default', f'{where}.tasks'])}")
+    of_default = cost(f"{where}.default", tuning["default"], default is not None) if "default" in tuning else None
+    of_tasks = dict(_tables(path, f"{where}.tasks.", tuning.get("tasks", {})))
+    return of_default, {task: cost(f'{where}.tasks."{task}"', own, task in tasks) for task, own in of_tasks.items()}
+
+
+def check_values(where: str, table: dict[str, Any], values: dict[str, Any], algorithm: str) -> None:
+    """InputError unless `values` build and those of them in `table` have the types of their settings."""
     try:
         built = assemble(algorithm, values)
     except InputError as error:

@@ -403,4 +403,5 @@ def manifest(prepared: Prepared, seed: int) -> Manifest:
         config_hash=config.hash(prepared.sizes),
         plugins=provenance.plugins(config.algorithm, config.task),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
+        tuning=config.tuning,
     )

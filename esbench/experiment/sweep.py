@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -37,16 +37,25 @@ def sweep(
     retries: int = RETRIES,
     environments: Sequence[dict[str, str]] = ({},),
     options: Mapping[str, Any] | None = None,
+    more: Callable[[Outcome], Sequence[Job]] = lambda _: (),
 ) -> Outcome:
     """Runs `jobs`, `processes` at a time, each process one after another: finished ones stay as they are, unfinished
     ones go on.
 
     retries: how often a run that crashed is started again without having come further. environments: variables of the
-    processes, in turn. options: of `run_seed`, for every run.
+    processes, in turn. options: of `run_seed`, for every run. more: given what has ended so far, the jobs that are due
+    because of it; they go before those that wait.
     """
+    jobs = list(jobs)
     outcome = Outcome(before=[job for job in jobs if status(job) == "finished"])
     pending = [job for job in jobs if job not in outcome.before]
-    pool = _Pool(pending, outcome, table, retries, environments, options or {})
+
+    def due() -> Sequence[Job]:
+        found = more(outcome)
+        jobs.extend(found)  # the table counts them
+        return found
+
+    pool = _Pool(pending, outcome, table, retries, environments, options or {}, due)
     table.begin(jobs, outcome)
     try:
         with interrupt.rescuing(pool.stop):
@@ -139,8 +148,9 @@ class _Pool:
         retries: int,
         environments: Sequence[dict[str, str]],
         options: Mapping[str, Any],
+        more: Callable[[], Sequence[Job]],
     ):
-        self._pending, self._outcome, self._table = pending, outcome, table
+        self._pending, self._outcome, self._table, self._more = pending, outcome, table, more
         self._retries, self._environments, self._options = retries, environments, options
         self._events: queue.SimpleQueue[tuple[_Process, dict[str, Any]]] = queue.SimpleQueue()
         self._slots: dict[int, _Process] = {}
@@ -163,6 +173,9 @@ class _Pool:
             for slot, known in list(self._slots.items()):
                 if known is process:  # not one that was given up
                     self._handle(slot, process, event)
+            for slot in range(processes):
+                if self._pending and slot not in self._slots:  # it had no work for a while
+                    self._give_work(slot)
 
     def stop(self) -> None:
         """Ends all processes: each saves what it reached. Waits for them, for no longer than they may take."""
@@ -212,12 +225,14 @@ class _Pool:
             case "outcome":
                 self._table.ended(slot)
                 self._finish(slot, process, job, event)
+                self._pending[:0] = self._more()
                 self._give_work(slot)
             case "exit":
                 said, details = process.death()
                 del self._slots[slot]
                 self._table.ended(slot)
                 self._crashed(job, said, details, process.compiling)
+                self._pending[:0] = self._more()
                 self._give_work(slot)
 
     def _finish(self, slot: int, process: _Process, job: Job, event: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """A process that runs what it is told: one JSON line in for each run, JSON lines out for what happens.
 
-Runs that share their programs are compiled once. The process ends with its standard input: one whose parent died saves
-what it reached and is gone.
+Runs that share their programs, whose settings differ in numbers only, are compiled once. The process ends with its
+standard input: one whose parent died saves what it reached and is gone.
 """
 
 import json
@@ -16,14 +16,13 @@ from typing import Any, TextIO
 
 from esbench.errors import InputError, StorageError, StrategyError
 from esbench.experiment import interrupt
-from esbench.experiment.config import resolve
-from esbench.experiment.prepare import Prepared
+from esbench.experiment.config import RunConfig, resolve
+from esbench.experiment.prepare import Prepared, reuse
 from esbench.experiment.progress import Progress
 from esbench.experiment.run import announce_and_prepare, resumable, run_seed
 from esbench.results.lock import RunInUseError
 from esbench.results.records import Row
 from esbench.results.run_directory import FinishedRunError
-from esbench.sizes import Sizes
 from esbench.sizes import resolve as resolve_sizes
 
 _STEP_SECONDS = 0.5
@@ -34,8 +33,7 @@ class Runner:
 
     def __init__(self, reporter: Progress):
         self._reporter = reporter
-        self._config: dict[str, Any] = {}
-        self._sizes: Sizes | None = None
+        self._task = ""
         self._prepared: Prepared | None = None
 
     def run(self, config: dict[str, Any], seed: int, **options: Any) -> dict[str, Any]:
@@ -49,14 +47,14 @@ class Runner:
             resolved = resolve(**config)
             if resolved.path(seed).is_dir():
                 resolved = resumable(resolved, seed)
-            sizes = resolve_sizes(resolved.sizes)
-            if self._prepared is None or (config, sizes) != (self._config, self._sizes):
+            prepared = self._reuse(config["task"], resolved)
+            if prepared is None:
                 self._prepared = None  # its memory is wanted
                 compiling = True
-                self._prepared = announce_and_prepare(resolved, self._reporter)
+                prepared = announce_and_prepare(resolved, self._reporter)
                 compiling = False
-                self._config, self._sizes = config, sizes
-            result = run_seed(self._prepared, seed, self._reporter, resume=True, **options)
+                self._task, self._prepared = config["task"], prepared
+            result = run_seed(prepared, seed, self._reporter, resume=True, **options)
         except RunInUseError:
             return {"outcome": "in use"}
         except FinishedRunError:
@@ -72,6 +70,12 @@ class Runner:
                 "compiling": compiling,
             }
         return {"outcome": "finished" if result.finished else "stopped"}
+
+    def _reuse(self, task: str, config: RunConfig) -> Prepared | None:
+        """The programs that are there, for `config` of the task of this name; None where they are others."""
+        if self._prepared is None or task != self._task or resolve_sizes(config.sizes) != self._prepared.sizes:
+            return None
+        return reuse(self._prepared, config)
 
 
 class _Events:

@@ -31,7 +31,7 @@ def _span(values: Sequence[int]) -> str:
 
 
 def headline_tables(ranked: RankedBoard) -> list[Table]:
-    """The rankings over all tasks, or task by task while no entry has all; then the entries that are in none of them."""
+    """The rankings over all tasks, or task by task while no entry has all; then what is in no ranking over all."""
     tables = []
     for ranking in ranked.rankings:
         over_all = _ranking_table(ranked, ranking, ranking.steps, None) if ranking.steps else None

@@ -8,6 +8,7 @@ import pytest
 from esbench.errors import InputError
 from esbench.experiment.config import resolve
 from esbench.experiment.presets import preset_file, read_presets
+from esbench.results.records import Tuning
 from esbench.tasks.registry import task_specs
 
 ALGORITHMS = ("eggroll", "open_es", "ppo")
@@ -84,6 +85,12 @@ def test_files_hold_the_presets_and_fixed_is_one_setting_for_all_tasks(algorithm
         ("[tasks.Pendulum-v1]\nsigma = true", r"\[tasks.\"Pendulum-v1\"\] sigma = True: expected float"),
         ("[tasks.Pendulum-v1]\nsigma = 0.1", r"mine.toml has no settings for task 'CartPole-v1'"),
         ("[default", r"mine.toml is not TOML"),
+        ("[default]\n[tuning.defalt]", r"mine.toml: unknown table 'tuning.defalt': did you mean 'tuning.default'\?"),
+        (
+            "[default]\n[tuning.default]\ntrials = 1",
+            r"\[tuning.default\] seeds: Field required; expected trials, seeds",
+        ),
+        ("[tasks.CartPole-v1]\n[tuning.default]\ntrials = 1", r"has no settings that this is the cost of"),
     ],
 )
 def test_errors_name_the_file_and_the_key(tmp_path: Path, text, message):
@@ -104,6 +111,25 @@ def test_a_file_of_ones_own(tmp_path: Path):
     }
     assert config.preset == str(file)
     assert resolve("Pendulum-v1", "eggroll", preset=str(file)).settings["pop_size"] == 32
+
+
+def test_what_finding_the_settings_cost_is_that_of_the_table_they_are_in(tmp_path: Path):
+    file = tmp_path / "mine.toml"
+    cost = "trials = {}\nseeds = 2\nuseful_steps = 30\n"
+    own = '[tasks."CartPole-v1"]\npop_size = 64\n[tasks."Snake-v1"]\n[tuning.tasks."CartPole-v1"]\n' + cost.format(8)
+    file.write_text("[default]\nsigma = 1\n" + own + "[tuning.default]\n" + cost.format(5))
+    tuning = {task: resolve(task, "eggroll", preset=str(file)).tuning for task in ("CartPole-v1", "Snake-v1", "Ant-v0")}
+    assert tuning == {
+        "CartPole-v1": Tuning(trials=8, seeds=2, useful_steps=30),
+        "Snake-v1": None,
+        "Ant-v0": Tuning(trials=5, seeds=2, useful_steps=30),
+    }
+
+
+def test_the_own_defaults_of_an_algorithm_that_has_a_file():
+    config = resolve("CartPole-v1", "eggroll", preset="defaults")
+    assert (config.preset, config.settings["pop_size"], config.settings["sigma"]) == ("defaults", 256, 0.05)
+    assert config.settings["learning_rate"] == 0.01
 
 
 def test_an_algorithm_without_a_file_has_its_own_defaults(echo):

@@ -1,0 +1,82 @@
+"""What fewer trials would have found: the expected best of k trials, for every k."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from esbench.experiment.config import default_name
+from esbench.report.figures.style import appearance, drawing, legend_line
+from esbench.tuning.halving import Result, Search
+
+_COLUMNS = 4
+
+
+def expected_best(values: Sequence[float]) -> np.ndarray:
+    """The expected maximum of k of the n `values`, drawn without replacement, for k = 1 to n: float64 (n,).
+
+    The i-th smallest value is the maximum of C(i - 1, k - 1) of the C(n, k) subsets of size k.
+    """
+    ordered, n = np.sort(np.asarray(values, np.float64)), len(values)
+    share = [[math.comb(i, k - 1) / math.comb(n, k) for i in range(n)] for k in range(1, n + 1)]
+    return np.asarray(share).reshape(n, n) @ ordered
+
+
+def curves(searches: Sequence[Search]) -> pd.DataFrame:
+    """The curves of the first rungs that are settled. Columns: task, algorithm, k, quantity ("score", or "return" on a
+    task without scores) and expected_best."""
+    frames = []
+    for search in searches:
+        results = [search.result(run) for run in search.first]
+        settled = [result for result in results if result is not None]
+        if len(settled) < len(results):
+            continue
+        best = expected_best(finite_values(settled))
+        frames.append(
+            pd.DataFrame(
+                {
+                    "task": search.task.spec.id,
+                    "algorithm": default_name(search.algorithm),
+                    "k": np.arange(1, len(best) + 1),
+                    "quantity": "score" if search.scored else "return",
+                    "expected_best": best,
+                }
+            )
+        )
+    return pd.concat(frames) if frames else pd.DataFrame()
+
+
+def finite_values(results: Sequence[Result]) -> list[float]:
+    """The results' values; a failed one has the worst of the others, and with scores no more than the random
+    policy's, 0. NaN where there is nothing to go by."""
+    known = [result.value for result in results if result.error is None]
+    zero = [0.0] if any(result.score is not None for result in results) else []
+    worst = min([*known, *zero], default=math.nan)
+    return [result.value if result.error is None else worst for result in results]
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """A panel per task, a line per algorithm."""
+    tasks = list(dict.fromkeys(table["task"]))
+    looks = appearance(table["algorithm"].unique())
+    columns = min(len(tasks), _COLUMNS)
+    rows = math.ceil(len(tasks) / columns)
+    with drawing():
+        figure = Figure(figsize=(max(4.0, 2.7 * columns), 2.2 * rows + 0.5), layout="constrained")
+        panels = iter(figure.subplots(rows, columns, squeeze=False).flat)
+        for task, axes in zip(tasks, panels, strict=False):
+            of_task = table[table["task"] == task]
+            for name, line in of_task.groupby("algorithm", sort=False):
+                axes.plot(line["k"], line["expected_best"], **looks[str(name)].line)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.set_title(task)
+            axes.set(xlabel="trials k", ylabel=f"expected best {of_task['quantity'].iloc[0]}")
+            axes.grid(True)
+        for axes in panels:  # those that are left over
+            axes.set_visible(False)
+        drawn = [legend_line(name, look) for name, look in looks.items() if name in set(table["algorithm"])]
+        figure.legend(handles=drawn, loc="outside upper center", ncols=min(len(drawn), 4))
+    return figure

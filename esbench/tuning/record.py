@@ -1,0 +1,121 @@
+"""What a tuning leaves: all trials as a table, the choices as presets, the expected best of k trials."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from statistics import fmean
+
+import pandas as pd
+
+from esbench.errors import StorageError
+from esbench.experiment.config import default_name
+from esbench.report.figures.style import render
+from esbench.results.records import Tuning
+from esbench.tuning.best_of_k import curves, draw
+from esbench.tuning.halving import SEEDS, SHARE, Result, Search
+from esbench.tuning.space import Settings, Space
+
+RUNS = "runs"
+
+
+def write(searches: Sequence[Search], spaces: Sequence[Space], out: Path) -> list[Path]:
+    """Everything that is known by now, the files that were there replaced. The files; StorageError where one cannot be
+    written.
+
+    trials.csv, trials.jsonl; ranges/<algorithm>.toml; best_of_k.csv, .png, .svg; chosen/<algorithm>.toml, a preset of
+    the tasks whose search is finished; fixed/<algorithm>.toml, a preset for every task, once all first rungs are done.
+    """
+    files: dict[str, bytes] = {}
+    results = [result for search in searches for result in search.results()]
+    files["trials.jsonl"] = "".join(json.dumps(asdict(result)) + "\n" for result in results).encode()
+    records = [{**asdict(result), "settings": json.dumps(result.settings)} for result in results]
+    table = pd.DataFrame(records, columns=[field.name for field in fields(Result)]).astype({"score_steps": "Int64"})
+    files["trials.csv"] = table.to_csv(index=False, lineterminator="\n").encode()
+    best = curves(searches)
+    if len(best):
+        files["best_of_k.csv"] = best.to_csv(index=False, lineterminator="\n").encode()
+        figure = draw(best)
+        files |= {f"best_of_k.{kind}": render(figure, kind) for kind in ("png", "svg")}
+    for space in spaces:
+        name = f"{default_name(space.algorithm)}.toml"
+        files[f"ranges/{name}"] = space.source.read_bytes()
+        own = [search for search in searches if search.algorithm == space.algorithm]
+        if chosen := [search for search in own if search.chosen() is not None]:
+            files[f"chosen/{name}"] = chosen_preset(chosen).encode()
+        if (trial := best_for_all(own)) is not None:
+            files[f"fixed/{name}"] = fixed_preset(own, trial).encode()
+    paths = {out / name: content for name, content in files.items()}
+    for path, content in paths.items():
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        except OSError as error:
+            raise StorageError.of(f"{path}", error) from error
+    return list(paths)
+
+
+def chosen_preset(searches: Sequence[Search]) -> str:
+    """A preset of the tasks of one algorithm's finished searches, each with the trial that was chosen and its cost."""
+    text = [f"# Chosen by `esbench tune`, for each task by itself: {_protocol(searches[0])}."]
+    text.append("# What follows [tuning] is the cost; the manifests of runs with this preset carry it.")
+    for search in searches:
+        trial = search.chosen()
+        assert trial is not None
+        task = json.dumps(search.task.spec.id)
+        mean = search.full_budget()[trial]
+        text += ["", f"# trial {trial}: mean {'score' if search.scored else 'return'} {mean:.4g} over tuning seeds"]
+        text += _table(f"tasks.{task}", search.trials[trial])
+        text += ["", *_table(f"tuning.tasks.{task}", _cost(search.results()).model_dump())]
+    return "\n".join(text) + "\n"
+
+
+def fixed_preset(searches: Sequence[Search], trial: int) -> str:
+    """A preset with the setting `trial` of one algorithm for every task, and what the first rungs cost."""
+    tasks = ", ".join(search.task.spec.id for search in searches if search.scored)
+    text = [
+        f"# Chosen by `esbench tune`, one setting for all tasks: of {len(searches[0].trials)} trials the one with the",
+        f"# best mean over tasks of scores clipped to [0, 1], at 1/{SHARE} of the {searches[0].tier} budget, tuning",
+        f"# seed {SEEDS[0]}: trial {trial}, {mean_score(searches, trial):.4g} over {tasks}.",
+    ]
+    text += _table("default", searches[0].trials[trial])
+    firsts = [result for search in searches for result in search.results() if result.rung == 1]
+    text += ["", *_table("tuning.default", _cost(firsts).model_dump())]
+    return "\n".join(text) + "\n"
+
+
+def best_for_all(searches: Sequence[Search]) -> int | None:
+    """The trial with the best mean score over the tasks, at the first rung, the first of equal ones. None before all
+    first rungs are settled, where no task has scores, and where every trial failed on all."""
+    results = [search.result(run) for search in searches for run in search.first]
+    if not any(result is not None and result.score is not None for result in results) or None in results:
+        return None
+    return max(range(len(searches[0].trials)), key=lambda trial: (mean_score(searches, trial), -trial))
+
+
+def mean_score(searches: Sequence[Search], trial: int) -> float:
+    """Of a trial at the first rung, over the tasks that have scores, clipped to [0, 1]; where it failed, 0."""
+    results = [search.result(search.first[trial]) for search in searches if search.scored]
+    scores = [result.score if result and result.score is not None else 0.0 for result in results]
+    return fmean(min(max(score, 0.0), 1.0) for score in scores)
+
+
+def _protocol(search: Search) -> str:
+    return (
+        f"of {len(search.trials)} trials at 1/{SHARE} of the {search.tier} budget the best {search.promoted} at all\n"
+        f"# of it (tuning seed {SEEDS[0]}), the best two of those again on seeds {SEEDS[1]} and {SEEDS[2]}, then the "
+        "better mean"
+    )
+
+
+def _cost(results: Sequence[Result]) -> Tuning:
+    return Tuning(
+        trials=len({result.trial for result in results}),
+        seeds=len({result.seed for result in results}),
+        useful_steps=sum(result.useful_steps for result in results),
+    )
+
+
+def _table(name: str, values: Settings) -> Iterable[str]:
+    # JSON's text of a bool, a number and a string is also TOML's.
+    return [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]

@@ -1,0 +1,144 @@
+"""The tuning of several algorithms on several tasks: what is to be done, how far it is, and doing it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from esbench.errors import InputError, unknown
+from esbench.experiment.config import default_name
+from esbench.experiment.jobs import Job, Outcome, check_settings
+from esbench.experiment.progress import duration
+from esbench.experiment.sweep import sweep
+from esbench.experiment.table import Table
+from esbench.tasks import registry
+from esbench.tasks.spec import TIERS
+from esbench.tuning.halving import FINALISTS, SEEDS, Search
+from esbench.tuning.record import RUNS
+from esbench.tuning.space import Space
+
+_RETRIES = 1  # a trial that diverges does so again
+_LITE_SECONDS = 60.0  # what a lite budget is made for
+
+
+def plan(tasks: Sequence[str], spaces: Sequence[Space], trials: int, tier: str, out: Path) -> list[Search]:
+    """One search per task and algorithm, the same trials on every task. InputError, before anything is run, for what
+    cannot be."""
+    if tier not in TIERS:
+        raise unknown("tier", tier, TIERS)
+    names = [default_name(space.algorithm) for space in spaces]
+    if len(set(names)) < len(names):
+        raise InputError(f"algorithms {', '.join(names)}: expected different names, their runs share a directory")
+    found = {task: registry.task(task) for task in tasks}
+    ids = [task.spec.id for task in found.values()]
+    if len(set(ids)) < len(ids):
+        raise InputError(f"tasks {', '.join(ids)}: expected different ids, their runs share a directory")
+    drawn = [(space, space.trials(trials)) for space in spaces]
+    searches = [
+        Search(name, task, space.algorithm, settings, tier, out / RUNS)
+        for name, task in found.items()
+        for space, settings in drawn
+    ]
+    for search in searches:
+        search.rungs()  # what is there was set as it is now, and what is not can be run
+    return searches
+
+
+def tune(
+    searches: Sequence[Search],
+    table: Table,
+    record: Callable[[], object],
+    processes: int = 1,
+    environments: Sequence[dict[str, str]] = ({},),
+) -> bool:
+    """Runs what is not settled; a search's next rung begins when the one before is settled. `record` is called when a
+    search is finished, and at the end. Whether all is done: not where it was stopped, another process runs a part, or
+    an error could not be written; the same again goes on."""
+    asked: set[Job] = set()
+    recorded = sum(search.finished for search in searches)
+
+    def due(ended: Outcome) -> list[Job]:
+        """What can be run now and was not asked for before."""
+        nonlocal recorded
+        jobs = []
+        for search in searches:
+            search.under_way.difference_update(ended.failed)
+            new = [job for job in search.due() if job not in asked]
+            search.under_way.update(new)
+            jobs += new
+        asked.update(jobs)
+        if (finished := sum(search.finished for search in searches)) > recorded:
+            recorded = finished
+            record()
+        return jobs
+
+    jobs = due(Outcome())
+    check_settings(jobs)
+    sweep(jobs, table, processes, _RETRIES, environments, more=due)
+    record()
+    return all(search.finished for search in searches)
+
+
+def dry_run(searches: Sequence[Search]) -> list[tuple[str, ...]]:
+    """What it would take, a line for each search and one for all, under a heading."""
+    lines = [("task", "algorithm", "trials", "runs", "useful steps", "compilations", "training")]
+    totals = [0, 0, 0, 0, 0.0]
+    for search in searches:
+        again = min(FINALISTS, len(search.trials)) * (len(SEEDS) - 1)
+        first = sum(run.budget for run in search.first)
+        steps = first + (search.promoted + again) * search.budget
+        numbers = [
+            len(search.trials),
+            len(search.trials) + search.promoted + again,
+            steps,
+            len({run.job.programs for run in search.first if run.job is not None}),
+            steps * _seconds_per_step(search),
+        ]
+        lines.append((search.task.spec.id, default_name(search.algorithm), *_shown(numbers)))
+        totals = [total + number for total, number in zip(totals, numbers, strict=True)]
+    return [*lines, ("all", "", *_shown(totals))]
+
+
+def _shown(numbers: Sequence[float]) -> list[str]:
+    *counts, seconds = numbers
+    return [*(f"{count:,}" for count in counts), duration(seconds)]
+
+
+def _seconds_per_step(search: Search) -> float:
+    """Of training: measured by the runs that are there, else what the lite budgets are made for."""
+    results = [result for result in search.results() if result.useful_steps]
+    if steps := sum(result.useful_steps for result in results):
+        return sum(result.train_seconds for result in results) / steps
+    return _LITE_SECONDS / search.task.spec.budgets.lite
+
+
+def progress(searches: Sequence[Search]) -> list[tuple[str, ...]]:
+    """How far each search is, under a heading: settled runs of those that each rung has, and what was chosen."""
+    lines = [("task", "algorithm", "rung 1", "rung 2", "rung 3", "failed", "untrained", "chosen", "mean")]
+    for search in searches:
+        rungs = search.rungs()
+        counts = [f"{sum(search.result(run) is not None for run in rung)}/{len(rung)}" for rung in rungs]
+        results = search.results()
+        trial = search.chosen()
+        lines.append(
+            (
+                search.task.spec.id,
+                default_name(search.algorithm),
+                *counts,
+                *["-"] * (3 - len(counts)),
+                str(sum(result.error is not None for result in results)),
+                str(sum(result.score_steps == 0 for result in results)),
+                "-" if trial is None else f"trial {trial}",
+                "-" if trial is None else f"{search.full_budget()[trial]:.4g}",
+            )
+        )
+    return lines
+
+
+def errors(searches: Sequence[Search]) -> list[str]:
+    """A line for each run that failed."""
+    return [
+        f"failed: {result.task} {result.algorithm} trial {result.trial}, rung {result.rung}, "
+        f"seed {result.seed}: {result.error}"
+        for search in searches
+        for result in search.results()
+        if result.error is not None
+    ]

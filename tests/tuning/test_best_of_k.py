@@ -1,0 +1,26 @@
+"""The expected best of k, against all subsets."""
+
+from itertools import combinations
+from statistics import fmean
+
+import numpy as np
+import pytest
+
+from esbench.tuning.best_of_k import expected_best, finite_values
+from esbench.tuning.halving import Result
+
+
+@pytest.mark.parametrize("values", [[0.3], [0.1, 0.9, -0.5, 0.4, 0.4, 2.0], [1.0, 1.0, 1.0]])
+def test_it_is_the_mean_over_all_subsets(values):
+    every = [fmean(map(max, combinations(values, k))) for k in range(1, len(values) + 1)]
+    np.testing.assert_allclose(expected_best(values), every, rtol=1e-12)
+
+
+def test_a_failed_trial_counts_as_the_worst_and_no_more_than_random():
+    def result(**values):
+        return Result("T-v0", "a", 0, 1, 1000, 10, {}, **values)
+
+    good, failed = result(score=0.5, return_mean=7.0), result(error="broken")
+    assert finite_values([good, failed, result(score=0.2, return_mean=6.0)]) == [0.5, 0.0, 0.2]
+    assert finite_values([good, failed, result(score=-0.2, return_mean=4.0)]) == [0.5, -0.2, -0.2]
+    assert finite_values([result(return_mean=7.0), failed, result(return_mean=3.0)]) == [7.0, 3.0, 3.0]

@@ -1,0 +1,193 @@
+"""A whole tuning on a tiny task: which trials go on, what is chosen, what is left, and that it goes on where it was."""
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import esbench
+from esbench.cli import main
+from esbench.errors import InputError
+from esbench.experiment.jobs import record_error
+from esbench.experiment.progress import Lines
+from esbench.experiment.table import Table
+from esbench.experiment.worker import Runner
+from esbench.results.records import Tuning
+from esbench.results.run_directory import RunDirectory
+from esbench.tuning import record
+from esbench.tuning.space import read_space
+from esbench.tuning.tune import errors, plan, progress, tune
+
+FILE = Path(__file__).with_name("tunable.py")
+TASK, PICKY, REREADING = f"{FILE}:SCORED", f"{FILE}:Picky", f"{FILE}:Rereading"
+RANGES = """
+[constants]
+n_layers = 1
+layer_size = 8
+[ranges]
+spread = { low = 0.01, high = 3.0, scale = "log" }
+broken = { choices = [false, true] }
+"""
+CLOCKS = ["train_seconds", "compile_seconds"]
+ROW_CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
+
+
+def whole_tuning(ranges, out):
+    """The searches after a tuning of four trials, and what it said."""
+    said = io.StringIO()
+    spaces = [read_space(ranges, PICKY)]
+    searches = plan([TASK], spaces, 4, "smoke", out)
+    assert tune(searches, Table(said), lambda: record.write(searches, spaces, out))
+    return searches, said.getvalue()
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """(directory, search, what was said) of an uninterrupted tuning; ranges.toml lies in the directory."""
+    out = tmp_path_factory.mktemp("tuned")
+    (out / "ranges.toml").write_text(RANGES)
+    (search,), said = whole_tuning(out / "ranges.toml", out)
+    return out, search, said
+
+
+def test_the_best_trial_is_chosen_and_all_runs_are_in_the_table(tuned):
+    out, search, said = tuned
+    table = pd.read_csv(out / "trials.csv")
+    lines = [json.loads(line) for line in (out / "trials.jsonl").read_text().splitlines()]
+    assert [line["trial"] for line in lines] == list(table["trial"])
+    assert lines[0]["settings"] == json.loads(table["settings"][0]) == search.trials[0]
+
+    broken = [trial for trial, values in enumerate(search.trials) if values["broken"]]
+    first = table[table["rung"] == 1]
+    assert list(first["trial"]) == [0, 1, 2, 3] and set(first["seed"]) == {1000} and set(first["budget"]) == {125}
+    assert list(first["trial"][first["error"] == "it is broken"]) == broken and len(broken) == 2
+    full = table[table["rung"] > 1]
+    assert set(full["budget"]) == {1000} and full["error"].isna().all()
+    assert {trial: sorted(runs["seed"]) for trial, runs in full.groupby("trial")} == {
+        trial: [1000, 1001, 1002] for trial in range(4) if trial not in broken
+    }
+    rows = esbench.load_results(out / "runs")
+    scores = (rows[rows["final"]].set_index(["algorithm", "seed"])["return_mean"] - 5) / 5
+    for line in full.itertuples():
+        assert line.score == pytest.approx(scores[f"Picky-trial-{line.trial:03}-full", line.seed])
+    assert search.chosen() == full.groupby("trial")["score"].mean().idxmax()
+    # The good trials differ in a number only, and the rungs in the budget.
+    assert said.count("compiling") == 1
+
+
+def test_the_chosen_preset_gives_the_trials_rows_and_carries_the_cost(tuned, tmp_path):
+    out, search, _ = tuned
+    preset = str(out / "chosen" / "Picky.toml")
+    alone = esbench.run(TASK, PICKY, tier="smoke", preset=preset, seed=1001, out=tmp_path)
+    trial = RunDirectory.open(
+        out / "runs" / "smoke" / "Scored-v0" / f"Picky-trial-{search.chosen():03}-full" / "seed-1001"
+    )
+    assert [row.model_dump(exclude=ROW_CLOCKS) for row in alone.rows] == [
+        row.model_dump(exclude=ROW_CLOCKS) for row in trial.rows
+    ]
+    table = pd.read_csv(out / "trials.csv")
+    cost = Tuning(trials=4, seeds=3, useful_steps=int(table["useful_steps"].sum()))
+    assert RunDirectory.open(alone.path).manifest.tuning == cost
+    assert trial.manifest.tuning is None
+    fixed = esbench.experiment.config.resolve("CartPole-v1", PICKY, preset=str(out / "fixed" / "Picky.toml"))
+    first = table[table["rung"] == 1]
+    best = first["score"].clip(0, 1).fillna(0).idxmax()
+    assert fixed.settings["spread"] == search.trials[first["trial"][best]]["spread"]
+    assert fixed.tuning == Tuning(trials=4, seeds=1, useful_steps=int(first["useful_steps"].sum()))
+
+
+def test_what_is_left_after_a_stop_is_gone_on_with(tuned, tmp_path, capsys):
+    """A run of the first rung and one of the last are missing; what is there stays as it is."""
+    out, search, _ = tuned
+    for name in ("runs", "ranges.toml"):
+        copy = shutil.copytree if (out / name).is_dir() else shutil.copy
+        copy(out / name, tmp_path / name)
+    good = [trial for trial, values in enumerate(search.trials) if not values["broken"]]
+    runs = tmp_path / "runs" / "smoke" / "Scored-v0"
+    kept = (runs / f"Picky-trial-{good[1]:03}-part" / "seed-1000" / "run.jsonl").read_bytes()
+    shutil.rmtree(runs / f"Picky-trial-{good[0]:03}-part")
+    shutil.rmtree(runs / f"Picky-trial-{good[1]:03}-full" / "seed-1002")
+    options = ["tune", "--tasks", TASK, "--algorithms", PICKY, "--trials", "4", "--tier", "smoke"]
+    options += ["--ranges", str(tmp_path / "ranges.toml"), "--out", str(tmp_path)]
+    assert main([*options, "--status"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["Scored-v0", "Picky", "3/4", *"--20--"]
+    assert main(options) == 0
+    assert (runs / f"Picky-trial-{good[1]:03}-part" / "seed-1000" / "run.jsonl").read_bytes() == kept
+    whole, again = (pd.read_csv(folder / "trials.csv").drop(columns=CLOCKS) for folder in (out, tmp_path))
+    pd.testing.assert_frame_equal(whole, again)
+    for name in ("chosen/Picky.toml", "fixed/Picky.toml", "best_of_k.csv", "best_of_k.svg"):
+        assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
+    assert progress([search])[1][2:5] == ("4/4", "2/2", "4/4")
+
+    (tmp_path / "ranges.toml").write_text(RANGES.replace("3.0", "2.0"))
+    capsys.readouterr()
+    assert main(options) == 2
+    assert "holds another run: settings.spread was" in capsys.readouterr().err
+
+
+def test_a_run_that_is_tried_again_is_not_yet_a_failed_trial(tmp_path):
+    (tmp_path / "ranges.toml").write_text(RANGES)
+    (search,) = plan([TASK], [read_space(tmp_path / "ranges.toml", PICKY)], 2, "smoke", tmp_path)
+    run, other = search.first
+    record_error(run.job, "out of memory\n")
+    record_error(other.job, "also\n")
+    search.under_way.add(run.job)
+    assert search.result(run) is None and search.result(other).error == "also"
+    search.under_way.clear()
+    assert search.result(run).error == "out of memory"
+    assert search.finished and search.chosen() is None
+    assert errors([search])[0] == "failed: Scored-v0 Picky trial 0, rung 1, seed 1000: out of memory"
+
+
+def test_programs_that_read_a_number_elsewhere_than_in_init_are_not_shared(tmp_path):
+    said = io.StringIO()
+    runner = Runner(Lines(said))
+    for number, spread in enumerate((0.1, 0.2)):
+        values = {"n_layers": 1, "layer_size": 8, "spread": spread}
+        config = {"task": TASK, "algorithm": REREADING, "tier": "smoke", "settings": values, "steps": 300}
+        assert runner.run({**config, "name": f"r{number}", "out": str(tmp_path)}, 0) == {"outcome": "finished"}
+    assert said.getvalue().count("compiling") == 2
+
+
+def test_a_dry_run_counts_and_runs_nothing(tmp_path, capsys):
+    options = ["tune", "--tasks", "CartPole-v1,Snake-v1", "--algorithms", "eggroll,ppo", "--out", str(tmp_path / "no")]
+    assert main([*options, "--dry-run"]) == 0
+    _, line, *_, total, _, _ = capsys.readouterr().out.splitlines()
+    # 16 trials at an eighth, 4 at the whole budget of 2e6, 2 x 2 again.
+    assert line.split()[:5] == ["CartPole-v1", "eggroll", "16", "24", "20,000,000"]
+    assert line.split()[6] == "10:00"
+    assert total.split()[:3] == ["all", "64", "96"]
+    assert not (tmp_path / "no").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--trials", "0"], "--trials: '0': expected 1 or more"),
+        (["--tasks", "CartPol-v1"], "unknown task 'CartPol-v1': did you mean 'CartPole-v1'?"),
+        (["--algorithms", "egroll"], "no ranges for algorithm 'egroll'"),
+        (["--algorithms", PICKY], "tunable.py:Picky': expected --ranges FILE.toml, or a file "),
+        (["--tier", "lit"], "unknown tier 'lit': did you mean 'lite'?"),
+        (["--ranges", "no.toml"], "cannot read ranges no.toml: No such file"),
+        (["--algorithms", "eggroll,ppo", "--ranges", "no.toml"], "--ranges no.toml: expected one algorithm"),
+        (["--tier", "smoke", "--algorithms", "ppo"], "a budget of 625 steps cannot hold one generation"),
+        (["--trial", "3"], "unknown option of esbench tune '--trial': did you mean '--trials'?"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = {"--tasks": "CartPole-v1", "--algorithms": "eggroll"}
+    given |= dict(zip(arguments[::2], arguments[1::2], strict=True))
+    assert main(["tune", *(word for pair in given.items() for word in pair)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_refusal_of_every_trial_comes_before_anything_is_run(tmp_path):
+    (tmp_path / "ranges.toml").write_text("[constants]\npop_size = 200\n[ranges]\nspread = { low = 1, high = 2 }\n")
+    with pytest.raises(InputError, match="cannot hold one generation"):
+        plan([TASK], [read_space(tmp_path / "ranges.toml", PICKY)], 2, "smoke", tmp_path)
