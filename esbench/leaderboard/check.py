@@ -430,11 +430,3 @@ ENTRY_CHECKS: tuple[Callable[[Evidence], Iterator[str]], ...] = (
     hashes,
     policies,
 )
-
-
-def checked_entry(path: Path) -> Evidence:
-    """The entry in `path` where its check finds nothing; InputError, one line, otherwise."""
-    found = check(path)
-    if found.problems or found.evidence is None:
-        raise InputError(f"{path} does not pass its check: {found.problems[0]} (esbench leaderboard check {path})")
-    return found.evidence

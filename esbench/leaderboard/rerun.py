@@ -1,13 +1,15 @@
 """`verify --mode rerun`: an entry's method, trained anew on some of its tasks.
 
-One reported seed of each task again: on the machine of the entry its rows come out equal, clocks apart. Then fresh
-seeds, which nobody could know before the entry was there: pooled over the tasks they must not do worse than the
-reported ones. The entry's code runs in a sandbox, and what it says of itself is not believed: the scores of the fresh
+One reported seed of each task again: on the machine of the entry its rows come out equal, clocks apart, and its policy.
+Then fresh seeds, which nobody could know before the entry was there: pooled over the tasks they must not do worse than
+the reported ones. The entry's code runs in a sandbox, and what it says of itself is not believed: the scores of its
 runs are those of the policies it left, evaluated here.
 """
 
+import hashlib
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -26,7 +28,7 @@ from esbench.experiment import provenance
 from esbench.keys import evaluation_key
 from esbench.leaderboard import sandbox
 from esbench.leaderboard.check import Evidence
-from esbench.leaderboard.entry import ALGORITHM_FILE
+from esbench.leaderboard.entry import ALGORITHM_FILE, run_key
 from esbench.leaderboard.permutation_test import ALPHA, Stratum, worse
 from esbench.leaderboard.policy_archive import read_policy
 from esbench.leaderboard.replay import TOLERANCE, score_row
@@ -125,7 +127,7 @@ def _choose(evidence: Evidence, wanted: Sequence[str] | None, public_number: int
         raise InputError(f"--tasks {unknown[0]}: expected tasks of the entry: {', '.join(tasks)}")
     cells = entry_cells(board, tasks, evidence.finished) if evidence.finished else {}
     left, out = [], []
-    for name in wanted or tasks:
+    for name in dict.fromkeys(wanted or tasks):
         spec, seeds = board.tasks[name].task, board.tasks[name].seeds
         if any((name, seed) not in evidence.finished for seed in seeds):
             out.append(f"{name} has failed runs")
@@ -176,11 +178,11 @@ class _Task:
         equal = _numbers(runs[again][0]) == _numbers(reported[again].rows)
         elsewhere = self._elsewhere(reported[again].manifest)
         problems = []
-        if not equal and not elsewhere:
-            problems.append(f"seed {again}: {_first_difference(reported[again].rows, runs[again][0])}")
-        elif elsewhere:
+        if elsewhere:
             self._say(f"{name}: judged by fresh seeds only: {'; '.join(elsewhere)}")
-        fresh, wrong = self._scores(self._task, {seed: runs[seed] for seed in seeds})
+        elif unlike := self._unlike(again, *runs[again]):
+            problems.append(f"seed {again}: {unlike}")
+        (_, *fresh), wrong = self._scores(self._task, runs)  # that of the reported seed comes first
         problems += wrong
         on_twin = None
         if twins:
@@ -196,10 +198,22 @@ class _Task:
             equal=equal,
             seeds=tuple(seeds),
             reported=tuple(float(normalised(score_row(run).return_mean, spec)) for run in reported.values()),
-            fresh=fresh,
+            fresh=tuple(fresh),
             twin=on_twin,
         )
         return found, problems
+
+    def _unlike(self, seed: int, rows: Sequence[Row], archive: bytes) -> str | None:
+        """What of a reported run is another, trained again on the same kind of machine."""
+        run = self._reported[seed]
+        if _numbers(rows) != _numbers(run.rows):
+            return _first_difference(run.rows, rows)
+        # Pythons differ in how they write a zip archive.
+        same_python = run.manifest.versions.get("python") == platform.python_version()
+        stated = self._evidence.entry.policies.get(run_key(self._name, seed))
+        if same_python and hashlib.sha256(archive).hexdigest() != stated:
+            return "its rows are the same, but the policy is not the one whose hash the entry states"
+        return None
 
     def _draw(self, purpose: str) -> int:
         return draw(self._evidence.directory, self._public_number, f"rerun/{self._name}/{purpose}")
@@ -231,16 +245,16 @@ class _Task:
         self._say(f"{what}: training seeds {', '.join(map(str, seeds))}")
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             scratch = Path(folder)
-            (scratch / "job.json").write_text(json.dumps(self._job(seeds, twin_seed)), encoding="utf-8")
             if self._evidence.entry.own_code:
                 (scratch / ALGORITHM_FILE).write_bytes(self._evidence.files[ALGORITHM_FILE])
-            command = [sys.executable, "-P", "-m", "esbench.leaderboard.rerun_worker", "job.json"]
+            job = json.dumps(self._job(seeds, twin_seed)).encode()
+            command = [sys.executable, "-P", "-m", "esbench.leaderboard.rerun_worker"]
             if self._sandboxed:
-                outcome = sandbox.run(command, scratch, self._plan.limits, lambda line: self._say(f"  {line}"))
+                outcome = sandbox.run(command, scratch, self._plan.limits, lambda line: self._say(f"  {line}"), job)
                 if not outcome.ok:
                     raise StrategyError(f"{what}: the entry's code {outcome.reason}")
             else:
-                _run_outside(command, scratch, self._plan.limits.seconds, what)
+                _run_outside(command, scratch, self._plan.limits.seconds, what, job)
             try:
                 return {seed: self._result(scratch, seed) for seed in seeds}
             except InputError as error:
@@ -293,16 +307,16 @@ class _Task:
         return tuple(scores), problems
 
 
-def _run_outside(command: Sequence[str], scratch: Path, seconds: float, what: str) -> None:
+def _run_outside(command: Sequence[str], scratch: Path, seconds: float, what: str, job: bytes) -> None:
     """esbench's own algorithms, where there is no sandbox: in a process, and no more."""
     home = str(Path(esbench.__file__).resolve().parents[1])
     environment = {**os.environ, "PYTHONPATH": home}
     try:
-        done = subprocess.run(command, cwd=scratch, env=environment, capture_output=True, text=True, timeout=seconds)
+        done = subprocess.run(command, cwd=scratch, env=environment, input=job, capture_output=True, timeout=seconds)
     except subprocess.TimeoutExpired as error:
         raise StrategyError(f"{what}: stopped: it ran for more than {seconds:g} seconds") from error
     if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["no word"]
+        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
         raise StrategyError(f"{what}: ended with status {done.returncode}: {last[0][:300]}")
 
 

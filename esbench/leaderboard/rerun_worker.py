@@ -1,8 +1,9 @@
 """Trains what a job says, as `esbench run` does; run by `rerun` in the sandbox, in its scratch folder.
 
-    python -m esbench.leaderboard.rerun_worker job.json
+    python -m esbench.leaderboard.rerun_worker < job.json
 
-Leaves `results/seed-<n>/run.jsonl` and `policy.npz` below the working directory.
+The job is read once and from standard input: it lies nowhere that the entry's code finds it. Leaves
+`results/seed-<n>/run.jsonl` and `policy.npz` below the working directory.
 """
 
 import json
@@ -62,6 +63,6 @@ def work(job: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     try:
-        work(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+        work(json.load(sys.stdin.buffer))
     except (InputError, StrategyError) as error:
         sys.exit(" ".join(str(error).split()))

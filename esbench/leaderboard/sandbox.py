@@ -3,12 +3,20 @@
 By `unshare` and `setpriv` of util-linux: namespaces of users, processes, mounts, network, IPC and host names. The root
 that the code sees holds the system's libraries, this Python and esbench, read-only, and nothing else: no home folder,
 no other process, none of the caller's environment. Memory, processes, disk and the clock are watched from outside.
+
+Memory is what the processes have mapped: kernel calls for memory that no process has mapped (`memfd_create`, `shmget`)
+are refused, but shared pages that a process let go of, and buffers of pipes, are not counted. Disk is what lies in the
+scratch folder and what is open though deleted, not what is mapped, deleted and closed. The caller's keys in the kernel
+cannot be reached.
 """
 
+import contextlib
 import functools
 import json
 import os
 import shutil
+import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -27,7 +35,9 @@ _SYSTEM = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store"]
 _CONFIGURATION = ["ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "passwd", "group", "nsswitch.conf"]
 _DEVICES = ["null", "zero", "full", "random", "urandom"]
 _WATCH_SECONDS = 0.1
+_KILL_SECONDS = 10.0
 _TAIL = 4000
+_LINES = 1000
 
 
 @dataclass(frozen=True)
@@ -35,8 +45,8 @@ class Limits:
     """seconds: on the clock. cpu_seconds: of each process. memory: bytes, of all processes together. file_size, disk:
     bytes of a file and of all that lies in the scratch folder. processes: side by side."""
 
-    seconds: float = 3600.0
-    cpu_seconds: int = 4 * 3600
+    seconds: float = 6 * 3600.0
+    cpu_seconds: int = 24 * 3600
     memory: int = 8 * 2**30
     file_size: int = 2**28
     disk: int = 2**30
@@ -75,16 +85,17 @@ def run(
     scratch: Path,
     limits: Limits = Limits(),
     say: Callable[[str], None] = lambda line: None,
+    stdin: bytes = b"",
 ) -> Outcome:
     """Runs `command`, its first word an absolute path, in the sandbox until it ends or breaks a limit.
 
     scratch: a folder on this side, SCRATCH and the working directory on the other; all that the command can write to.
-    What it left there is untrusted. say: gets each line that it prints, made printable. InputError where this system
-    has no sandbox.
+    What it left there is untrusted. say: gets the first _LINES lines that it prints, made printable. stdin: at most
+    what a pipe holds, 64 KiB. InputError where this system has no sandbox.
     """
     if (lack := missing()) is not None:
         raise InputError(f"no sandbox to run an entry's code in: {lack}")
-    return _run(command, scratch, limits, say)
+    return _run(command, scratch, limits, say, stdin)
 
 
 @functools.cache
@@ -96,11 +107,11 @@ def missing() -> str | None:
         if shutil.which(tool) is None:
             return f"{tool} is not installed: expected util-linux"
     with tempfile.TemporaryDirectory() as scratch:
-        outcome = _run([sys.executable, "-I", "-c", ""], Path(scratch), Limits(seconds=30), lambda line: None)
+        outcome = _run([sys.executable, "-I", "-c", ""], Path(scratch), Limits(seconds=30), lambda line: None, b"")
     return None if outcome.ok else f"namespaces cannot be made here ({outcome.reason})"
 
 
-def _run(command: Sequence[str], scratch: Path, limits: Limits, say: Callable[[str], None]) -> Outcome:
+def _run(command: Sequence[str], scratch: Path, limits: Limits, say: Callable[[str], None], stdin: bytes) -> Outcome:
     with tempfile.TemporaryDirectory() as root:
         order = {
             "root": root,
@@ -120,7 +131,7 @@ def _run(command: Sequence[str], scratch: Path, limits: Limits, say: Callable[[s
         inside = [sys.executable, "-I", "-S", sandbox_root.__file__, json.dumps(order)]
         process = subprocess.Popen(
             [*outside, *inside],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=_environment(),
@@ -128,6 +139,9 @@ def _run(command: Sequence[str], scratch: Path, limits: Limits, say: Callable[[s
         )
         output = _Output(process, say)
         try:
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError), process.stdin:
+                process.stdin.write(stdin)
             stopped = _watch(process, scratch, limits)
         finally:
             _kill(process)
@@ -193,31 +207,47 @@ def _watch(process: subprocess.Popen, scratch: Path, limits: Limits) -> str | No
             looks += 1
         if time.monotonic() - start > limits.seconds:
             return f"it ran for more than {limits.seconds:g} seconds"
-        memory, processes = _usage(process.pid)
-        if memory > limits.memory:
+        pids = _below(process.pid)
+        if _memory(pids) > limits.memory:
             return f"it took more than {limits.memory / 2**20:,.0f} MiB of memory"
-        if processes > limits.processes:
+        if len(pids) > limits.processes:
             return f"it started more than {limits.processes} processes"
-        if looks % 10 == 0 and _size(scratch) > limits.disk:
+        if looks % 10 == 0 and _size(scratch) + _unlinked(pids) > limits.disk:
             return f"it wrote more than {limits.disk / 2**20:,.0f} MiB"
 
 
-def _usage(pid: int) -> tuple[int, int]:
-    """Bytes of memory and number of all processes below `pid`. Those whose parent died are still below it: the first
-    process of a namespace inherits them."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    memory = processes = 0
+def _below(pid: int) -> list[int]:
+    """All processes below `pid`. Those whose parent died are still below it: the first process of a namespace inherits
+    them."""
     families = _families()
-    waiting = list(families.get(pid, []))
+    waiting, found = [pid], []
     while waiting:
-        child = waiting.pop()
-        waiting += families.get(child, [])
-        processes += 1
-        try:
-            memory += int(Path(f"/proc/{child}/statm").read_text().split()[1]) * page
-        except (OSError, IndexError):
-            continue
-    return memory, processes
+        children = families.get(waiting.pop(), [])
+        waiting += children
+        found += children
+    return found
+
+
+def _memory(pids: Sequence[int]) -> int:
+    page = os.sysconf("SC_PAGE_SIZE")
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError, IndexError):
+            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page
+    return total
+
+
+def _unlinked(pids: Sequence[int]) -> int:
+    """Bytes on disk of files that processes hold open and no folder has any more, each once."""
+    found: dict[tuple[int, int], int] = {}
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for descriptor in os.listdir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    file = os.stat(f"/proc/{pid}/fd/{descriptor}")
+                    if stat.S_ISREG(file.st_mode) and file.st_nlink == 0:
+                        found[file.st_dev, file.st_ino] = file.st_blocks * 512
+    return sum(found.values())
 
 
 def _families() -> dict[int, list[int]]:
@@ -246,7 +276,17 @@ def _size(folder: Path) -> int:
 
 
 def _kill(process: subprocess.Popen) -> None:
-    process.kill()  # where it ended by itself nothing happens
+    """Ends the namespace, where it has not ended: its first process is the child of `unshare`, and the kernel kills all
+    of it before that one is gone, whatever those inside did to their signals."""
+    if process.poll() is not None:
+        return
+    if first := _families().get(process.pid):
+        for child in first:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_KILL_SECONDS)
+    process.kill()
     process.wait()
 
 
@@ -261,11 +301,13 @@ class _Output:
     def _read(self, process: subprocess.Popen, say: Callable[[str], None]) -> None:
         assert process.stdout is not None
         with process.stdout:
+            said = 0
             while line := process.stdout.readline(_TAIL):
                 text = "".join(c for c in line.decode(errors="replace") if c.isprintable())
                 self._text = (self._text + text + "\n")[-_TAIL:]
-                if text:
-                    say(text)
+                if text and said <= _LINES:
+                    say(text if said < _LINES else f"it prints more than {_LINES} lines: the others are left out")
+                    said += 1
 
     def tail(self) -> str:
         self._thread.join(5)

@@ -1,14 +1,19 @@
-"""The inside of the sandbox: makes a root of its own that can be read only, gives every privilege up, runs a command.
+"""The inside of the sandbox: makes a root of its own that can be read only, runs a command there without privileges.
 
 Run by `sandbox.run` as a file, below `unshare`, with one argument: JSON with `root` (an empty folder, the mount
 point), `read_only` (paths that stay visible), `scratch` (the folder that becomes SCRATCH), `limits` (of `resource`, by
 name) and `command`. The standard library only; nothing of the command's is imported here.
+
+The command is a child: this process stays the namespace's first, which nothing inside can end, and with which all ends.
 """
 
 import ctypes
 import json
 import os
+import platform
 import resource
+import signal
+import struct
 import sys
 from pathlib import Path
 
@@ -19,7 +24,17 @@ _MNT_DETACH = 2
 _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _ATTR_RDONLY, _ATTR_NOSUID, _ATTR_NODEV = 1, 2, 4
 _SYS_MOUNT_SETATTR = 442  # the same on every architecture; Linux 5.12
-_PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 24, 38
+_PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_NO_NEW_PRIVS = 22, 24, 38
+_SECCOMP_MODE_FILTER, _SECCOMP_ALLOW, _SECCOMP_ERRNO, _SECCOMP_KILL = 2, 0x7FFF0000, 0x00050000, 0x80000000
+_BPF_LOAD, _BPF_EQUAL, _BPF_AT_LEAST, _BPF_RETURN = 0x20, 0x15, 0x35, 0x06
+_SECCOMP_NUMBER, _SECCOMP_ARCHITECTURE = 0, 4  # where the kernel puts them
+_ENOSYS = 38
+_REFUSED = {
+    # add_key, request_key, keyctl: the caller's keys. shmget, memfd_create, memfd_secret: memory that no process has.
+    "x86_64": (0xC000003E, (248, 249, 250, 29, 319, 447)),
+    "aarch64": (0xC00000B7, (217, 218, 219, 194, 279, 447)),
+}
+"""By machine: its number in the kernel's audit, and system calls that are not there inside."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -98,10 +113,46 @@ def give_up_privileges(limits: dict[str, int]) -> None:
     _check("no_new_privs", _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 
 
+def refuse_calls() -> None:
+    """The calls of _REFUSED fail with ENOSYS from here on, in all children too; other machines' calls kill."""
+    if platform.machine() not in _REFUSED:
+        raise OSError(f"no list of system calls for {platform.machine()}")
+    architecture, numbers = _REFUSED[platform.machine()]
+    # (operation, jump where true, jump where false, operand): jumps count the instructions that are left out.
+    program = [
+        (_BPF_LOAD, 0, 0, _SECCOMP_ARCHITECTURE),
+        (_BPF_EQUAL, 1, 0, architecture),
+        (_BPF_RETURN, 0, 0, _SECCOMP_KILL),
+        (_BPF_LOAD, 0, 0, _SECCOMP_NUMBER),
+        (_BPF_AT_LEAST, len(numbers) + 1, 0, 1 << 30),  # x32's numbers for the same calls
+        *((_BPF_EQUAL, len(numbers) - i, 0, number) for i, number in enumerate(numbers)),
+        (_BPF_RETURN, 0, 0, _SECCOMP_ALLOW),
+        (_BPF_RETURN, 0, 0, _SECCOMP_ERRNO | _ENOSYS),
+    ]
+    instructions = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in program))
+    filter_program = ctypes.create_string_buffer(struct.pack("HP", len(program), ctypes.addressof(instructions)))
+    _check("seccomp", _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, filter_program, 0, 0))
+
+
+def wait_for(child: int) -> int:
+    """Reaps what ends until `child` does; its status as a shell says it."""
+    while True:
+        ended, status = os.wait()
+        if ended == child:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+
+
 def main() -> None:
     order = json.loads(sys.argv[1])
     enter(order["root"], order["read_only"], order["scratch"])
+    # The command has this process's user, but none of its capabilities: it cannot look into it, nor signal what has no
+    # handler here.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if child := os.fork():
+        os._exit(wait_for(child))
     give_up_privileges(order["limits"])
+    refuse_calls()
     # The capabilities that are still held go with this: the bounding set is empty.
     os.execv(order["command"][0], order["command"])
 

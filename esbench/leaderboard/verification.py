@@ -122,13 +122,20 @@ def read_verification(directory: EntryDirectory) -> Verification | None:
     return found if found.tree_hash == directory.tree_hash else None
 
 
-def write_verification(directory: EntryDirectory, found: Replay | Rerun) -> None:
-    """Adds what was found to the entry's verification.json, atomically; what was found of another tree is dropped."""
+def write_verification(directory: EntryDirectory, found: Replay | Rerun, over_failure: bool) -> Replay | Rerun:
+    """Adds what was found to the entry's verification.json, atomically; what was found of another tree is dropped.
+
+    over_failure: whether a pass replaces a failure of the same tree. Returns what stands there now: that failure, or
+    `found`.
+    """
     try:
         before = read_verification(directory)
     except InputError:
         before = None
     field = "replay" if isinstance(found, Replay) else "rerun"
+    earlier = None if before is None else getattr(before, field)
+    if earlier is not None and not earlier.passed and found.passed and not over_failure:
+        return earlier
     verification = (before or Verification(tree_hash=directory.tree_hash)).model_copy(update={field: found})
     text = json.dumps(verification.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     file = directory.path / VERIFICATION_FILE
@@ -140,6 +147,7 @@ def write_verification(directory: EntryDirectory, found: Replay | Rerun) -> None
         raise InputError(f"cannot write {file}: {error.strerror}") from error
     finally:
         partial.unlink(missing_ok=True)
+    return found
 
 
 def draw(directory: EntryDirectory, public_number: int, purpose: str) -> int:

@@ -23,19 +23,20 @@ def verify(
     say: Callable[[str], None],
 ) -> tuple[Checked, Replay | Rerun | None]:
     """Verifies the entry in `path` and writes its verification.json. The check, and what was found: None where the
-    entry has no schema.
+    entry has no schema, and for a rerun where its check finds problems: nothing of it is run then.
 
-    public_number: one that nobody could know when the entry was made; None draws one. policies: where those are that
-    are not in the entry. Errors leave everything as it was: InputError where the entry cannot be verified here,
-    StrategyError where its code fails or had to be stopped.
+    public_number: one that nobody could know when the entry was made; None draws one, and what passes with it is not
+    written over what failed before. policies: where those are that are not in the entry. Errors leave everything as it
+    was: InputError where the entry cannot be verified here, StrategyError where its code fails or had to be stopped.
     """
     if mode not in MODES:
         raise unknown("mode", mode, MODES)
     if policies is not None and not policies.is_dir():
         raise InputError(f"--policies {policies}: expected a directory")
     checked = check(path)
-    if checked.evidence is None:
+    if checked.evidence is None or (checked.problems and mode == "rerun"):
         return checked, None
+    drawn = public_number is None
     if public_number is None:
         public_number = secrets.randbelow(2**32)
         say(f"public number {public_number}, drawn here")
@@ -44,5 +45,9 @@ def verify(
         found = replay(checked.evidence, policies, public_number, say)
     else:
         found = rerun(checked.evidence, plan, public_number, say)
-    write_verification(checked.evidence.directory, found)
+    kept = write_verification(checked.evidence.directory, found, over_failure=not drawn)
+    if kept is not found:
+        say(
+            f"the {mode} that failed with public number {kept.public_number} stands: expected --public-number N over it"
+        )
     return checked, found

@@ -1,14 +1,19 @@
 """Replay finds edits of real entries, and lets honest ones pass."""
 
+import contextlib
 import json
 import shutil
+import zipfile
 
 import numpy as np
 import pytest
 
 from esbench.cli import main
+from esbench.errors import InputError
 from esbench.leaderboard.check import check
 from esbench.leaderboard.entry import read_entry
+from esbench.leaderboard.policy_archive import read_policy
+from esbench.leaderboard.scoring import Scorer, board_task
 from esbench.leaderboard.states import state_of
 from esbench.leaderboard.verification import read_verification
 
@@ -125,16 +130,17 @@ def hostile_archives(path):
         arrays = {name: archive[name] for name in archive.files}
     kernel = next(name for name in arrays if name.endswith("kernel"))
     nan = {**arrays, kernel: np.full_like(arrays[kernel], np.nan)}
-    yield "pickled", {**arrays, kernel: np.array([object()], dtype=object)}, np.savez, kernel
+    yield "pickled", {**arrays, kernel: np.array([object()], dtype=object)}, np.savez, "expected float32[4, 16]"
     yield "compressed", arrays, np.savez_compressed, "compressed"
-    yield "wide", {**arrays, kernel: np.zeros((1000, 1000), np.float32)}, np.savez, "float32[1000, 1000]: expected"
+    yield "wide", {**arrays, kernel: np.zeros((1000, 1000), np.float32)}, np.savez, "bytes, expected at most"
+    yield "turned", {**arrays, kernel: arrays[kernel].reshape(16, 4)}, np.savez, "expected float32[4, 16]"
     yield "more", {**arrays, "parameters/more": np.zeros(3, np.float32)}, np.savez, "is no parameter"
     yield "less", {n: a for n, a in arrays.items() if n != kernel}, np.savez, "it lacks"
     yield "nan", nan, np.savez, "not finite"
     yield "mode", {**arrays, "action_mode": np.array("greedy")}, np.savez, "action mode 'greedy'"
 
 
-@pytest.mark.parametrize("number", range(7))
+@pytest.mark.parametrize("number", range(8))
 def test_hostile_archives_are_refused(entry, number, capsys):
     file = entry / "runs" / "CartPole-v1" / "seed-0" / "policy.npz"
     _, arrays, save, expected = list(hostile_archives(file))[number]
@@ -158,6 +164,35 @@ def test_a_header_that_claims_too_much_is_refused_before_it_is_read(entry, capsy
     assert "is not a policy for this task's network" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("header", [b"((((", b"  x\n y\n   z", b"-" * 9000 + b"1", b"{'descr': lambda: 0}", b"\0"])
+def test_a_header_is_not_parsed(entry, header, capsys):
+    file = entry / "runs" / "CartPole-v1" / "seed-0" / "policy.npz"
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = next(name for name in members if "kernel" in name)
+    members[name] = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    repack(entry)
+    assert replay(entry) == 2
+    assert "is not a policy for this task's network" in capsys.readouterr().err
+
+
+def test_bytes_changed_anywhere_are_a_policy_or_an_error_of_one_line(honest):
+    evidence = check(honest).evidence
+    manifest = evidence.finished["CartPole-v1", 0].manifest
+    problem = Scorer(board_task(evidence.board, "CartPole-v1"), 1, "float32").problem(manifest)
+    content = evidence.files["runs/CartPole-v1/seed-0/policy.npz"]
+    generator = np.random.default_rng(0)
+    for _ in range(300):
+        changed = bytearray(content)
+        for place in generator.integers(len(content), size=3):
+            changed[place] = generator.integers(256)
+        with contextlib.suppress(InputError):
+            read_policy(bytes(changed[: generator.integers(1, 2 * len(content))]), "", problem, manifest.action_mode)
+
+
 def test_a_verification_is_about_one_tree_only(entry):
     assert replay(entry) == 0
     values = json.loads((entry / "entry.json").read_text())
@@ -165,6 +200,20 @@ def test_a_verification_is_about_one_tree_only(entry):
     (entry / "entry.json").write_text(json.dumps(values))
     assert read_verification(read_entry(entry)) is None
     assert state_of(check(entry)) == "checked"
+
+
+def test_a_pass_with_a_number_drawn_here_does_not_replace_a_failure(entry, capsys):
+    assert replay(entry) == 0
+    file = entry / "verification.json"
+    values = json.loads(file.read_text())
+    values["replay"] |= {"passed": False, "problems": ["CartPole-v1: something"]}
+    file.write_text(json.dumps(values))
+    assert main(["leaderboard", "verify", str(entry), "--mode", "replay"]) == 0
+    assert not read_verification(read_entry(entry)).replay.passed
+    assert "the replay that failed with public number 1 stands" in capsys.readouterr().out
+    assert state_of(check(entry)) == "disputed"
+    assert replay(entry) == 0
+    assert read_verification(read_entry(entry)).replay.passed
 
 
 def test_a_verification_that_contradicts_itself_is_refused(entry, capsys):

@@ -67,14 +67,50 @@ def test_seeds_depend_on_the_entry_and_the_number(tmp_path):
     assert draw(read_entry(entry), 1, "a") != draw(directory, 1, "a")
 
 
-def test_an_algorithm_outside_the_entry_is_not_run(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("algorithm", "said"),
+    [
+        ("/tmp/other.py:Own", "algorithm '/tmp/other.py:Own': expected eggroll"),
+        ("algorithm.py:Own", "has no algorithm"),
+    ],
+)
+def test_an_algorithm_outside_the_entry_is_not_run(tmp_path, algorithm, said):
     entry = synthetic(tmp_path)
-    edit_entry(entry, lambda values: values.update(algorithm="/tmp/other.py:Own"))
-    assert verify(entry) == 2
-    assert "algorithm '/tmp/other.py:Own': expected eggroll" in capsys.readouterr().err
-    edit_entry(entry, lambda values: values.update(algorithm="algorithm.py:Own"))
-    assert verify(entry) == 2
-    assert "the entry has no algorithm.py" in capsys.readouterr().err
+    edit_entry(entry, lambda values: values.update(algorithm=algorithm))
+    assert verify(entry) == 1
+    with pytest.raises(InputError, match=said):
+        rerun(check(entry).evidence, Plan(), 1, print)
+
+
+def test_nothing_of_an_entry_that_fails_its_check_is_run(tmp_path, capsys):
+    entry = synthetic(tmp_path, code="class Own: ...")
+    (entry / "algorithm.py").write_text("raise SystemExit('was run')")
+    assert verify(entry) == 1
+    said = capsys.readouterr()
+    assert "algorithm.py: edited" in said.out
+    assert "public number" not in said.out
+    assert "was run" not in said.err
+    assert not (entry / "verification.json").exists()
+
+
+def test_one_task_named_four_times_is_one_task(tmp_path):
+    evidence = check(synthetic(tmp_path)).evidence
+    with pytest.raises(InputError, match=r"a rerun needs 4 tasks .* of those asked for 1"):
+        _choose(evidence, ["CartPole-v1"] * 4, 1)
+
+
+def test_rows_of_the_entry_with_another_policy_are_found(tmp_path):
+    """What code hands back that knows the reported rows by heart, and has trained nothing."""
+    evidence = check(trained_entry(tmp_path, ("CartPole-v1", "Knapsack-v1"))).evidence
+    task = _Task(evidence, "CartPole-v1", Plan(), True, 1, print)
+    rows = evidence.finished["CartPole-v1", 0].rows
+    own, other = (evidence.files[f"runs/CartPole-v1/seed-{seed}/policy.npz"] for seed in (0, 1))
+    assert task._unlike(0, rows, own) is None
+    assert "whose hash the entry states" in task._unlike(0, rows, other)
+    assert "row 1 reports" in task._unlike(0, evidence.finished["CartPole-v1", 1].rows, other)
+    assert task._scores(task._task, {0: (rows, own)})[1] == []
+    (problem,) = task._scores(task._task, {0: (rows, other)})[1]
+    assert problem.startswith("seed 0: the entry's code reports a return of")
 
 
 def test_own_code_is_refused_where_there_is_no_sandbox(tmp_path, monkeypatch):
