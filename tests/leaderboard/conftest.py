@@ -1,7 +1,10 @@
 import shutil
+import sys
 
 import pytest
 
+from esbench.errors import InputError
+from esbench.leaderboard import sandbox
 from tests.leaderboard.honest import enter, new_board
 
 
@@ -19,3 +22,13 @@ def entry(honest_boards, tmp_path):
     """The directory of a copy of the honest entry, in a copy of its board."""
     shutil.copytree(honest_boards, tmp_path / "leaderboards")
     return tmp_path / "leaderboards" / "lite-v1" / "eggroll"
+
+
+@pytest.fixture
+def needs_sandbox(tmp_path):
+    """Where the kernel allows no namespaces, nothing is run, and it is said why."""
+    if (lack := sandbox.missing()) is not None:
+        with pytest.raises(InputError, match="no sandbox to run an entry's code in"):
+            sandbox.run([sys.executable, "-c", "open('ran', 'w')"], tmp_path)
+        assert not (tmp_path / "ran").exists()
+        pytest.skip(lack)

@@ -148,6 +148,7 @@ WRITES = "open('/usr/outside', 'w')"
     ],
     ids=["loops", "eats memory", "writes outside"],
 )
+@pytest.mark.usefixtures("needs_sandbox")
 def test_hostile_code_is_stopped_with_one_line(tmp_path, code, options, said, capsys):
     entry = synthetic(tmp_path, code=code)
     files = sorted(str(path) for path in tmp_path.rglob("*"))
@@ -160,6 +161,7 @@ def test_hostile_code_is_stopped_with_one_line(tmp_path, code, options, said, ca
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("needs_sandbox")
 def test_an_honest_entry_is_reproduced(tmp_path, capsys):
     entry = trained_entry(tmp_path, LIGHT, seeds=range(4))
     assert verify(entry) == 0
@@ -225,6 +227,7 @@ class Own:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("needs_sandbox")
 def test_code_of_its_own_is_reproduced_on_twins_too(tmp_path):
     (tmp_path / "own.py").write_text(OWN)
     entry = trained_entry(tmp_path, LIGHT, seeds=range(3), algorithm=f"{tmp_path}/own.py:Own")

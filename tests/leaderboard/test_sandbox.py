@@ -16,6 +16,8 @@ from esbench.errors import InputError
 from esbench.leaderboard import sandbox
 from esbench.leaderboard.sandbox import Limits
 
+pytestmark = pytest.mark.usefixtures("needs_sandbox")
+
 
 def run(code: str, scratch: Path, limits: Limits | None = None) -> sandbox.Outcome:
     command = [sys.executable, "-c", textwrap.dedent(code)]
