@@ -83,12 +83,14 @@ def find_preset(algorithm: str, preset: str | None, tier: str, task: str) -> Fou
 
 
 def preset_file(algorithm: str) -> Path | None:
-    """The settings file of a built-in algorithm: inside the installed package, or at the top of a checkout.
+    """The settings file of a built-in algorithm; that of `evosax:NAME` is `evosax/NAME.toml`."""
+    return baselines_file(Path(f"{algorithm.replace(':', '/')}.toml"))
 
-    That of `evosax:NAME` is `evosax/NAME.toml`.
-    """
+
+def baselines_file(name: Path) -> Path | None:
+    """A file of `baselines/`: inside the installed package, or at the top of a checkout. None where it is not there."""
     package = Path(esbench.__file__).parent
-    candidates = [folder / "baselines" / f"{algorithm.replace(':', '/')}.toml" for folder in (package, package.parent)]
+    candidates = [folder / "baselines" / name for folder in (package, package.parent)]
     return next((path for path in candidates if path.is_file()), None)
 
 

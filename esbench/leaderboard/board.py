@@ -13,28 +13,27 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from esbench.errors import InputError, unknown
 from esbench.leaderboard.safe_files import read_file, read_json
 from esbench.report.statistics.normalise import has_scores
+from esbench.results.records import Record
 from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.spec import TIERS, TaskSpec, Tier
 
 SPEC_FILE = "spec.json"
 SEEDS = tuple(range(7))
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "quax", "gymnasium", "numpy", "evosax")
+EVERYWHERE = ("jax", "jaxlib", "flax", "optax", "quax", "gymnasium", "numpy")
+"""The packages that compute every row."""
+PACKAGES = (*EVERYWHERE, "evosax")
 """Those that compute rows, beside the suites that the tasks require."""
 
 
 Positive = Annotated[int, Field(gt=0)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Protocol(_Part):
+class Protocol(Record):
     """How runs are scored. rows: after the first, one per this share of the budget. overshoot: by how much of the
     budget the score's row may be past it. precision: of matrix products."""
 
@@ -43,7 +42,7 @@ class Protocol(_Part):
     precision: str = "float32"
 
 
-class BoardTask(_Part):
+class BoardTask(Record):
     """spec: TaskSpec.to_json(), anchors included. budget: useful environment steps of training. episodes: of an
     evaluation."""
 
@@ -84,7 +83,7 @@ def _values(spec: dict[str, Any]) -> dict[str, Any]:
     return {name: anchor.get("value") if isinstance(anchor, dict) else None for name, anchor in anchors.items()}
 
 
-class Board(_Part):
+class Board(Record):
     """tasks: by id, in the board's order. versions: of the packages that compute rows, those allowed; several where
     the lock has one per Python. sha256: of all the others, as `digest` makes it."""
 

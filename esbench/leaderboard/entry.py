@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from esbench.errors import InputError
 from esbench.leaderboard.safe_files import is_inside, read_json, read_tree
+from esbench.results.records import Record
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE
 
 ENTRY_FILE = "entry.json"
@@ -67,18 +68,14 @@ Count = Annotated[int, Field(ge=0, le=2**53, strict=True)]
 """Larger ones cannot be told apart as floats."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Code(_Part):
+class Code(Record):
     """Where the method's code is read: its repository and the commit."""
 
     url: Address
     commit: Commit
 
 
-class Tuning(_Part):
+class Tuning(Record):
     """What finding the settings cost. trials: settings tried. seeds: of each. useful_steps: environment steps in all.
     search_space: which settings, over which ranges."""
 
@@ -88,7 +85,7 @@ class Tuning(_Part):
     search_space: Text
 
 
-class TaskScore(_Part):
+class TaskScore(Record):
     """n: seeds, failed ones included. return_mean: over them, a failed one counting as the random policy. score_mean:
     of their normalised scores, not clipped. train_seconds: the mean of the runs there are, None without any."""
 
@@ -98,14 +95,14 @@ class TaskScore(_Part):
     train_seconds: float | None
 
 
-class Scores(_Part):
+class Scores(Record):
     """aggregate: the ranking score, None for an entry that leaves tasks out."""
 
     tasks: dict[str, TaskScore]
     aggregate: float | None
 
 
-class Declaration(_Part):
+class Declaration(Record):
     """What the people who submit say of an entry: `entry.toml`, and the first part of entry.json.
 
     slug: the directory, and the name of the runs. code: None where the method is one of esbench's own. failures: why,
@@ -125,7 +122,7 @@ class Declaration(_Part):
     prior_knowledge: Text
     policy_seeds: tuple[Count, ...] | None = None
     policies_address: Address | None = None
-    failures: dict[str, Line] = {}
+    failures: dict[str, Line] = Field(default_factory=dict)
 
 
 class Entry(Declaration):

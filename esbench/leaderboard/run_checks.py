@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from esbench.algorithms.built_in import EVOSAX
 from esbench.algorithms.step_sizes import generation_steps
-from esbench.leaderboard.board import Board
+from esbench.leaderboard.board import EVERYWHERE, Board
 from esbench.results.fingerprints import config_hash_of
 from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import RunDirectory
@@ -60,14 +60,11 @@ def provenance(board: Board, run: RunDirectory) -> Iterator[str]:
     suite = board.tasks[manifest.task["id"]].task.requires.partition("==")[0]
     for name, allowed in board.versions.items():
         needed = manifest.algorithm.startswith(EVOSAX) if name == "evosax" else name in manifest.versions
-        if (needed or name == suite or name in _EVERYWHERE) and manifest.versions.get(name) not in allowed:
+        if (needed or name == suite or name in EVERYWHERE) and manifest.versions.get(name) not in allowed:
             yield f"{name} {manifest.versions.get(name, 'of no known version')}: the board's is {' or '.join(allowed)}"
     if manifest.commit is None or manifest.dirty is not False:
         state = "with changes that are in no commit" if manifest.commit else "outside a checkout"
         yield f"computed by esbench {state}: expected a clean checkout of a commit"
-
-
-_EVERYWHERE = ("jax", "jaxlib", "flax", "optax", "quax", "gymnasium", "numpy")
 
 
 def counters(board: Board, run: RunDirectory) -> Iterator[str]:

@@ -5,19 +5,15 @@ import json
 import os
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from esbench.errors import InputError
 from esbench.leaderboard.entry import VERIFICATION_FILE, EntryDirectory, Sha256
 from esbench.leaderboard.safe_files import read_json
-from esbench.results.records import Device
+from esbench.results.records import Device, Record
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Machine(_Part):
+class Machine(Record):
     """Where a verification was computed: as a run's manifest says it."""
 
     device: Device
@@ -25,7 +21,7 @@ class Machine(_Part):
     commit: str | None
 
 
-class ReplayedTask(_Part):
+class ReplayedTask(Record):
     """A task's deployed policies, evaluated anew.
 
     seeds: of the policies that were there. same_machine: whether the runs' device and versions are this machine's, so
@@ -44,7 +40,7 @@ class ReplayedTask(_Part):
     smallest_edit: float
 
 
-class RerunTask(_Part):
+class RerunTask(Record):
     """A task, trained anew.
 
     again: the reported seed that was run again. same_machine: whether its rows must be equal. equal: whether they are.
@@ -61,7 +57,7 @@ class RerunTask(_Part):
     twin: tuple[float, ...] | None = None
 
 
-class _Verdict(_Part):
+class _Verdict(Record):
     """problems: what speaks against the entry, one line each. passed: whether nothing does. verified: when, UTC."""
 
     passed: bool
@@ -95,7 +91,7 @@ class Rerun(_Verdict):
     twin_p_value: float | None = None
 
 
-class Verification(_Part):
+class Verification(Record):
     """tree_hash: the entry's; of an entry that has another one, this says nothing."""
 
     schema_version: Literal[1] = 1

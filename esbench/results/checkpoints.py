@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from esbench.errors import StorageError
+from esbench.results.records import Record
 
 KEPT = 2
 _RECORD = "record"
@@ -27,14 +27,12 @@ class DamagedCheckpointError(ValueError):
     """A checkpoint does not read back as it was written."""
 
 
-class Position(BaseModel):
+class Position(Record):
     """Where in a run a state belongs. Counts and clocks are totals since the start.
 
     reached: shares of the budget whose row is written, -1 before the first row. rows: how many that makes. training:
     the last step's metrics, for a row that is due. code: digest of the code that computed it.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     generation: int
     useful_steps: int

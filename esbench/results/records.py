@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict
 SCHEMA = 2
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """What is read from and written to JSON: strict about names, never changed, finite numbers only."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Device(_Record):
+class Device(Record):
     """Where a run was computed. `kind` is the accelerator's or processor's own name."""
 
     platform: str
@@ -26,7 +28,7 @@ class Device(_Record):
         return f"{self.count} x {self.kind} ({self.platform})"
 
 
-class Tuning(_Record):
+class Tuning(Record):
     """What finding the settings cost before this run: settings tried, seeds of each, useful steps in all."""
 
     trials: int
@@ -34,7 +36,7 @@ class Tuning(_Record):
     useful_steps: int
 
 
-class Manifest(_Record):
+class Manifest(Record):
     """The first line of `run.jsonl`: everything that determines the rows, and where they were computed.
 
     task: TaskSpec.to_json(). settings, policy: all settings, defaults included. sizes: the resolved sizes.
@@ -70,7 +72,7 @@ class Manifest(_Record):
     plugins: str | None = None
 
 
-class Row(_Record):
+class Row(Record):
     """One evaluation of a run. Counts and clocks are totals since the start; clocks are in seconds.
 
     return_mean and return_std are of `episodes` fresh episodes in the manifest's action mode; return_mean_greedy and

@@ -10,11 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from scipy.stats import qmc
 
-import esbench
 from esbench.algorithms.registry import settings_of
 from esbench.errors import InputError, unknown
 from esbench.experiment.assembly import assemble
-from esbench.experiment.presets import check_values
+from esbench.experiment.presets import baselines_file, check_values
 from esbench.plugins import names_a_file
 
 Scale = Literal["linear", "log"]
@@ -83,16 +82,14 @@ def ranges_file(algorithm: str) -> Path:
     """Where the ranges of `algorithm` are: `baselines/search/NAME.toml`, and beside a user's `path/to/file.py`, as
     `path/to/file.toml`. InputError where there is no such file."""
     if names_a_file(algorithm):
-        places = [Path(algorithm.rpartition(":")[0]).expanduser().with_suffix(".toml")]
+        shown = Path(algorithm.rpartition(":")[0]).expanduser().with_suffix(".toml")
+        found = shown if shown.is_file() else None
     else:
-        package = Path(esbench.__file__).parent
-        own = Path("baselines", "search", f"{algorithm.replace(':', '/')}.toml")
-        places = [package / own, package.parent / own]
-    for place in places:
-        if place.is_file():
-            return place
-    shown = places[0] if names_a_file(algorithm) else own
-    raise InputError(f"no ranges for algorithm {algorithm!r}: expected --ranges FILE.toml, or a file {shown}")
+        own = Path("search", f"{algorithm.replace(':', '/')}.toml")
+        shown, found = "baselines" / own, baselines_file(own)
+    if found is None:
+        raise InputError(f"no ranges for algorithm {algorithm!r}: expected --ranges FILE.toml, or a file {shown}")
+    return found
 
 
 def read_space(path: Path, algorithm: str) -> Space:
