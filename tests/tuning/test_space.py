@@ -1,5 +1,7 @@
 """Trials: deterministic, inside their ranges, the same however many there are; ranges files are strict."""
 
+import itertools
+
 import pytest
 
 from esbench.errors import InputError
@@ -33,11 +35,25 @@ def test_trials_are_the_same_every_time_and_inside_their_ranges(algorithm):
             assert set(values) == set(axis.choices)
         else:
             assert all(axis.low <= value <= axis.high for value in values)
-            # Sobol points: every quarter of a range, on its scale, has a quarter of the trials.
+            # Halton points: every quarter of a range, on its scale, has about a quarter of the trials.
             edges = [axis.at(share) for share in (0.25, 0.5, 0.75)]
-            assert [sum(value > edge for edge in edges) for value in values].count(0) == 4
+            quarters = [sum(value > edge for edge in edges) for value in values]
+            assert all(2 <= quarters.count(quarter) <= 6 for quarter in range(4))
     assert "normalize_observations" in space.tuned
     assert all(trial.items() >= space.constants.items() for trial in trials)
+
+
+@pytest.mark.parametrize("algorithm", BUILT_IN)
+def test_no_choice_goes_with_another_or_with_a_half_of_a_range(algorithm):
+    space = read_space(ranges_file(algorithm), algorithm)
+    trials = space.trials(8)
+    halves = {}
+    for name, axis in space.tuned.items():
+        middle = axis.choices[1] if isinstance(axis, Choices) else axis.at(0.5)
+        halves[name] = [trial[name] >= middle for trial in trials]
+    for one, other in itertools.combinations(halves, 2):
+        same = sum(a == b for a, b in zip(halves[one], halves[other], strict=True))
+        assert 1 <= same <= 7, (one, other)
 
 
 def test_the_two_evolution_strategies_have_the_same_trials():
