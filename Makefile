@@ -38,6 +38,8 @@ bench: $(STAMP) ## EGGROLL, OpenES and PPO on three tasks, three seeds each: a t
 results: $(STAMP) ## results/ anew from its raw rows: tables, figures, pages and JSON Schema, the same bytes every time
 	$(BIN)/python -m esbench.results.schema results/schema
 	@for set in $(SETS); do echo "$$set/report"; $(BIN)/esbench report $$set --out $$set/report > /dev/null || exit 1; done
+	@test ! -d results/tuning || $(BIN)/python -m esbench.tuning.record results/tuning
+	@$(BIN)/python -m esbench.report.include README.md results/README.md
 
 test: $(STAMP) ## the tests, without the slow ones
 	$(BIN)/python -m pytest -q -n auto --dist loadfile

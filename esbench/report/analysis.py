@@ -2,18 +2,21 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from esbench.report.cells import Tier
+from esbench.report.cells import Cell, Tier
 from esbench.report.statistics.aggregate import aggregate, probability_of_improvement
 from esbench.report.statistics.comparison import (
+    SIGNIFICANCE,
+    NonInferiority,
     Paired,
     Verdict,
     holm,
     mean_difference,
-    non_inferior,
+    non_inferiority,
     paired,
     rank_ranges,
     verdict,
@@ -33,8 +36,7 @@ class TaskComparison:
     """Two algorithms on one task, first less second, on the seeds they share.
 
     returns, scores: differences of returns and of scores, the latter NaN where the task has no anchors. adjusted_p:
-    Holm's of the returns', over the tasks of the pair. first_not_worse, second_not_worse: non-inferiority of either in
-    scores, None where it cannot be said.
+    Holm's of the returns', over the tasks of the pair.
     """
 
     task: str
@@ -42,13 +44,22 @@ class TaskComparison:
     scores: Paired
     adjusted_p: float
     verdict: Verdict
-    first_not_worse: bool | None
-    second_not_worse: bool | None
+
+
+@dataclass(frozen=True)
+class NotWorse:
+    """Non-inferiority of one algorithm to another on one task. adjusted_p: Holm's over the tasks with anchors that both
+    have. shown: None where it cannot be tested."""
+
+    test: NonInferiority
+    adjusted_p: float
+    shown: bool | None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two algorithms on the tasks that both have. difference and improvement: over those with anchors, of scores."""
+    """Two algorithms on the tasks that both have. difference and improvement: over those with anchors, of scores.
+    first_not_worse, second_not_worse: at equal useful steps, by task with anchors."""
 
     first: str
     second: str
@@ -56,6 +67,8 @@ class Comparison:
     scored: int
     difference: Estimate
     improvement: Estimate
+    first_not_worse: dict[str, NotWorse]
+    second_not_worse: dict[str, NotWorse]
 
     def count(self, verdict: Verdict) -> int:
         return sum(task.verdict == verdict for task in self.tasks)
@@ -66,25 +79,22 @@ def compare(tier: Tier, first: str, second: str) -> Comparison | None:
     shared = [task for task in tier.tasks if tier.cell(task, first) and tier.cell(task, second)]
     if not shared:
         return None
-    returns = {task: paired(_differences(tier, task, first, second, "returns")) for task in shared}
+    returns = {task: paired(_differences(tier, task, first, second, _returns)) for task in shared}
     adjusted = holm([returns[task].p_value for task in shared])
     scored = [task for task in shared if task in tier.scored_tasks]
-    differences = {task: _differences(tier, task, first, second, "scores") for task in shared}
     tasks = [
         TaskComparison(
             task,
             returns[task],
-            paired(differences[task]),
+            paired(_differences(tier, task, first, second, _scores)),
             float(p),
             verdict(returns[task].difference.value, p),
-            non_inferior(differences[task]) if task in scored else None,
-            non_inferior(-differences[task]) if task in scored else None,
         )
         for task, p in zip(shared, adjusted, strict=True)
     ]
     ones = [tier.cells[task, first].scores for task in scored]
     others = [tier.cells[task, second].scores for task in scored]
-    clipped = [_differences(tier, task, first, second, "scores", clip=True) for task in scored]
+    clipped = [_differences(tier, task, first, second, _clipped) for task in scored]
     return Comparison(
         first,
         second,
@@ -92,20 +102,50 @@ def compare(tier: Tier, first: str, second: str) -> Comparison | None:
         len(scored),
         mean_difference(clipped, _generator()),
         probability_of_improvement(ones, others, _generator()) if scored else Estimate(math.nan),
+        not_worse(tier, first, second),
+        not_worse(tier, second, first),
     )
 
 
-def _differences(tier: Tier, task: str, first: str, second: str, of: str, clip: bool = False) -> np.ndarray:
-    """First less second on every seed that both have, by ascending seed."""
+def not_worse(tier: Tier, first: str, second: str, at_seconds: bool = False) -> dict[str, NotWorse]:
+    """Whether `first` is not worse than `second`, by task with anchors that both have: at equal useful steps, or at
+    equal training seconds, which are compared within one kind of hardware only: none of a tier that has several."""
+    if at_seconds and len(tier.hardware) != 1:
+        return {}
+    tests = {}
+    for task in tier.scored_tasks:
+        if tier.cell(task, first) and tier.cell(task, second):
+            seconds = tier.seconds(task, tier.hardware[0]) if at_seconds else math.inf
+            tests[task] = non_inferiority(
+                _differences(tier, task, first, second, lambda cell, end=seconds: cell.at_seconds(end, scores=True))
+            )
+    adjusted = holm([test.p_value for test in tests.values()])
+    return {
+        task: NotWorse(test, float(p), None if math.isnan(p) else bool(p < SIGNIFICANCE))
+        for (task, test), p in zip(tests.items(), adjusted, strict=True)
+    }
+
+
+def _returns(cell: Cell) -> np.ndarray:
+    return cell.returns
+
+
+def _scores(cell: Cell) -> np.ndarray:
+    return cell.scores
+
+
+def _clipped(cell: Cell) -> np.ndarray:
+    return np.clip(cell.scores, 0, 1)
+
+
+def _differences(tier: Tier, task: str, first: str, second: str, of: Callable[[Cell], np.ndarray]) -> np.ndarray:
+    """First less second on every seed that both have, by ascending seed. of: a cell's values, one a run."""
     one, other = (
-        {run.seed: value for run, value in zip(cell.runs, getattr(cell, of), strict=True)}
+        {run.seed: value for run, value in zip(cell.runs, of(cell), strict=True)}
         for cell in (tier.cells[task, first], tier.cells[task, second])
     )
     seeds = [seed for seed in one if seed in other]
-    values = np.array([[one[seed], other[seed]] for seed in seeds]).reshape(-1, 2)
-    if clip:
-        values = np.clip(values, 0, 1)
-    return values[:, 0] - values[:, 1]
+    return np.array([one[seed] - other[seed] for seed in seeds])
 
 
 def compare_all(tier: Tier) -> dict[tuple[str, str], Comparison]:
@@ -180,7 +220,7 @@ def _estimates(tier: Tier, name: str) -> dict[str, Estimate]:
 
 
 def _difference(tier: Tier, first: str, second: str, level: float) -> Estimate:
-    differences = [_differences(tier, task, first, second, "scores", clip=True) for task in tier.scored_tasks]
+    differences = [_differences(tier, task, first, second, _clipped) for task in tier.scored_tasks]
     return mean_difference(differences, _generator(), level=level)
 
 

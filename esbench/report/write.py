@@ -27,8 +27,11 @@ from esbench.report.page import page
 from esbench.report.summary import summary
 from esbench.report.table import Table
 from esbench.report.tables.aggregates import aggregates_table
+from esbench.report.tables.anchors import anchors_table
 from esbench.report.tables.coverage import coverage_table
 from esbench.report.tables.equal_seconds import equal_seconds_table
+from esbench.report.tables.non_inferiority import non_inferiority_table
+from esbench.report.tables.overview import overview_table
 from esbench.report.tables.pairs import pairs_table, tasks_table
 from esbench.report.tables.runs import runs_table
 from esbench.report.tables.scores import scores_table
@@ -90,10 +93,13 @@ class Contents:
     def tables(self) -> list[Table]:
         """Those that have rows, in the order of the report."""
         tables = [
+            overview_table(self.tiers, self.comparisons),
             scores_table(self.tiers, self.comparisons),
             aggregates_table(self.tiers, self.aggregates),
+            anchors_table(self.tiers),
             pairs_table(self.tiers, self.comparisons),
             tasks_table(self.tiers, self.comparisons),
+            non_inferiority_table(self.tiers),
             equal_seconds_table(self.tiers),
             targets_table(self.tiers),
             speed_table(self.tiers),
@@ -205,6 +211,7 @@ def write_report(directories: Sequence[str | os.PathLike[str]], out: str | os.Pa
 def _older(out: Path) -> list[Path]:
     """Files of an earlier report that another may not have; nothing else is ever removed."""
     figures = [out / figure_path(name, ending) for name in CAPTIONS for ending in ("png", "svg")]
-    tables = [out / table_path(name, e) for name in ("pairs", "tasks", "targets") for e in ("md", "tex", "csv")]
+    names = ("anchors", "pairs", "tasks", "non_inferiority", "targets")
+    tables = [out / table_path(name, ending) for name in names for ending in ("md", "tex", "csv")]
     exported = (out / "ioh").rglob("IOHprofiler_*")
     return [path for path in [*figures, *tables, *exported] if path.is_file()]

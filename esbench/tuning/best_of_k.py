@@ -1,16 +1,15 @@
 """What fewer trials would have found: the expected best of k trials, for every k."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from esbench.experiment.config import default_name
 from esbench.report.figures.style import appearance, drawing, legend_line
-from esbench.tuning.halving import Result, Search
+from esbench.tuning.halving import Result
 
 _COLUMNS = 4
 
@@ -25,23 +24,20 @@ def expected_best(values: Sequence[float]) -> np.ndarray:
     return np.asarray(share).reshape(n, n) @ ordered
 
 
-def curves(searches: Sequence[Search]) -> pd.DataFrame:
-    """The curves of the first rungs that are settled. Columns: task, algorithm, k, quantity ("score", or "return" on a
-    task without scores) and expected_best."""
+def curves(first_rungs: Iterable[Sequence[Result]]) -> pd.DataFrame:
+    """The curves of first rungs, each all trials of one algorithm on one task. Columns: task, algorithm, k, quantity
+    ("score", or "return" on a task without scores) and expected_best."""
     frames = []
-    for search in searches:
-        results = [search.result(run) for run in search.first]
-        settled = [result for result in results if result is not None]
-        if len(settled) < len(results):
-            continue
-        best = expected_best(finite_values(settled))
+    for results in first_rungs:
+        best = expected_best(finite_values(results))
+        scored = any(result.score is not None for result in results)
         frames.append(
             pd.DataFrame(
                 {
-                    "task": search.task.spec.id,
-                    "algorithm": default_name(search.algorithm),
+                    "task": results[0].task,
+                    "algorithm": results[0].algorithm,
                     "k": np.arange(1, len(best) + 1),
-                    "quantity": "score" if search.scored else "return",
+                    "quantity": "score" if scored else "return",
                     "expected_best": best,
                 }
             )

@@ -1,6 +1,12 @@
-"""What a tuning leaves: all trials as a table, the choices as presets, the expected best of k trials."""
+"""What a tuning leaves: all trials as a table, the choices as presets, the expected best of k trials.
+
+    python -m esbench.tuning.record results/tuning
+
+makes the curves anew from the trials there.
+"""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -17,6 +23,7 @@ from esbench.tuning.halving import SEEDS, SHARE, Result, Search
 from esbench.tuning.space import Settings, Space
 
 RUNS = "runs"
+TRIALS = "trials.jsonl"
 
 
 def write(searches: Sequence[Search], spaces: Sequence[Space], out: Path) -> list[Path]:
@@ -28,15 +35,12 @@ def write(searches: Sequence[Search], spaces: Sequence[Space], out: Path) -> lis
     """
     files: dict[str, bytes] = {}
     results = [result for search in searches for result in search.results()]
-    files["trials.jsonl"] = "".join(json.dumps(asdict(result)) + "\n" for result in results).encode()
+    files[TRIALS] = "".join(json.dumps(asdict(result)) + "\n" for result in results).encode()
     records = [{**asdict(result), "settings": json.dumps(result.settings)} for result in results]
     table = pd.DataFrame(records, columns=[field.name for field in fields(Result)]).astype({"score_steps": "Int64"})
     files["trials.csv"] = table.to_csv(index=False, lineterminator="\n").encode()
-    best = curves(searches)
-    if len(best):
-        files["best_of_k.csv"] = best.to_csv(index=False, lineterminator="\n").encode()
-        figure = draw(best)
-        files |= {f"best_of_k.{kind}": render(figure, kind) for kind in ("png", "svg")}
+    first_rungs = [[search.result(run) for run in search.first] for search in searches]
+    files |= _best_of_k([[result for result in rung if result] for rung in first_rungs if None not in rung])
     for space in spaces:
         name = f"{default_name(space.algorithm)}.toml"
         files[f"ranges/{name}"] = space.source.read_bytes()
@@ -45,6 +49,29 @@ def write(searches: Sequence[Search], spaces: Sequence[Space], out: Path) -> lis
             files[f"chosen/{name}"] = chosen_preset(chosen).encode()
         if (trial := best_for_all(own)) is not None:
             files[f"fixed/{name}"] = fixed_preset(own, trial).encode()
+    return _write(out, files)
+
+
+def redraw(out: Path) -> list[Path]:
+    """The curves in `out` anew from its trials.jsonl, as `write` made them once all first rungs were settled."""
+    first_rungs: dict[tuple[str, str], list[Result]] = {}
+    for line in (out / TRIALS).read_text(encoding="utf-8").splitlines():
+        result = Result(**json.loads(line))
+        if result.rung == 1:
+            first_rungs.setdefault((result.task, result.algorithm), []).append(result)
+    return _write(out, _best_of_k(list(first_rungs.values())))
+
+
+def _best_of_k(first_rungs: Sequence[Sequence[Result]]) -> dict[str, bytes]:
+    best = curves(first_rungs)
+    if not len(best):
+        return {}
+    figure = draw(best)
+    table = best.to_csv(index=False, lineterminator="\n", float_format="%.10g")
+    return {"best_of_k.csv": table.encode()} | {f"best_of_k.{kind}": render(figure, kind) for kind in ("png", "svg")}
+
+
+def _write(out: Path, files: dict[str, bytes]) -> list[Path]:
     paths = {out / name: content for name, content in files.items()}
     for path, content in paths.items():
         try:
@@ -119,3 +146,7 @@ def _cost(results: Sequence[Result]) -> Tuning:
 def _table(name: str, values: Settings) -> Iterable[str]:
     # JSON's text of a bool, a number and a string is also TOML's.
     return [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+
+
+if __name__ == "__main__":
+    redraw(Path(sys.argv[1]))

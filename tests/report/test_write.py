@@ -9,7 +9,10 @@ from esbench.errors import InputError
 from esbench.report.ioh import ioh_files
 from esbench.report.write import CAPTIONS, figure_path, read_contents, write_report
 
-TABLES = ["scores", "aggregates", "pairs", "tasks", "equal_seconds", "targets", "speed", "cost", "coverage", "runs"]
+TABLES = [
+    *("overview", "scores", "aggregates", "anchors", "pairs", "tasks", "non_inferiority", "equal_seconds", "targets"),
+    *("speed", "cost", "coverage", "runs"),
+]
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ RANGES = """
 n_layers = 1
 layer_size = 8
 [ranges]
-spread = { low = 0.01, high = 3.0, scale = "log" }
 broken = { choices = [false, true] }
+spread = { low = 0.01, high = 3.0, scale = "log" }
 """
 CLOCKS = ["train_seconds", "compile_seconds"]
 ROW_CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
@@ -97,6 +97,15 @@ def test_the_chosen_preset_gives_the_trials_rows_and_carries_the_cost(tuned, tmp
     best = first["score"].clip(0, 1).fillna(0).idxmax()
     assert fixed.settings["spread"] == search.trials[first["trial"][best]]["spread"]
     assert fixed.tuning == Tuning(trials=4, seeds=1, useful_steps=int(first["useful_steps"].sum()))
+
+
+def test_the_curves_are_made_anew_from_the_trials_alone(tuned, tmp_path):
+    out, _, _ = tuned
+    shutil.copy(out / "trials.jsonl", tmp_path)
+    names = {path.name for path in record.redraw(tmp_path)}
+    assert names == {"best_of_k.csv", "best_of_k.png", "best_of_k.svg"}
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
 
 
 def test_what_is_left_after_a_stop_is_gone_on_with(tuned, tmp_path, capsys):

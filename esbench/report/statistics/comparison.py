@@ -66,12 +66,36 @@ def verdict(difference: float, adjusted_p: float, significance: float = SIGNIFIC
     return "win" if difference > 0 else "loss"
 
 
-def non_inferior(
-    differences: Sequence[float] | np.ndarray, margin: float = MARGIN, level: float = LEVEL
-) -> bool | None:
-    """Whether the lower end of the interval of paired score differences is above -`margin`; None for fewer than two."""
-    interval = student_t_interval(np.asarray(differences, np.float64), level)
-    return None if interval is None else interval[0] > -margin
+class NonInferiority(NamedTuple):
+    """One algorithm's scores less another's on the seeds they share, against what may be lost.
+
+    low: the one-sided lower confidence bound of the mean difference. p_value: of the t test of "at least the margin is
+    lost". NaN, both, for fewer than two seeds.
+    """
+
+    seeds: int
+    difference: float
+    low: float
+    p_value: float
+
+
+def non_inferiority(
+    differences: Sequence[float] | np.ndarray, margin: float = MARGIN, significance: float = SIGNIFICANCE
+) -> NonInferiority:
+    """The one-sided paired t test of score `differences`, one a shared seed, against -`margin`.
+
+    Differences that are all the same have no spread to test against: p is 0 where they are above -margin, else 1.
+    """
+    differences = np.asarray(differences, np.float64)
+    n = len(differences)
+    mean = float(differences.mean()) if n else math.nan
+    interval = student_t_interval(differences, 1 - 2 * significance)
+    if interval is None:
+        return NonInferiority(n, mean, math.nan, math.nan)
+    if np.ptp(differences) == 0:
+        return NonInferiority(n, mean, mean, float(mean <= -margin))
+    error = float(differences.std(ddof=1)) / math.sqrt(n)
+    return NonInferiority(n, mean, interval[0], float(stats.t.sf((mean + margin) / error, n - 1)))
 
 
 def mean_difference(

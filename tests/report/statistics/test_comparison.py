@@ -7,7 +7,7 @@ from scipy import stats
 from esbench.report.statistics.comparison import (
     holm,
     mean_difference,
-    non_inferior,
+    non_inferiority,
     paired,
     rank_ranges,
     verdict,
@@ -66,11 +66,20 @@ def test_verdicts(difference, p, expected):
     assert verdict(difference, p) == expected
 
 
-def test_non_inferiority_is_the_lower_end_against_the_margin():
-    differences = [0.00, 0.01, 0.02]  # mean 0.01, interval 0.01 +- 4.30265 * 0.01 / sqrt(3) = [-0.0148, 0.0348]
-    assert non_inferior(differences, margin=0.015) is True
-    assert non_inferior(differences, margin=0.014) is False
-    assert non_inferior([0.5]) is None
+def test_non_inferiority_is_the_one_sided_t_test_against_the_margin():
+    differences = [0.00, 0.01, 0.02]  # mean 0.01, standard error 0.01 / sqrt(3); t(2): 2.91999 has 5% above it
+    low = 0.01 - 2.91999 * 0.01 / 3**0.5
+    result = non_inferiority(differences, margin=0.05)
+    assert result[:2] == (3, pytest.approx(0.01)) and result.low == pytest.approx(low, abs=1e-6)
+    assert non_inferiority(differences, margin=-low).p_value == pytest.approx(0.05, abs=1e-6)
+    assert result.p_value == pytest.approx(stats.ttest_1samp(differences, -0.05, alternative="greater").pvalue)
+
+
+def test_non_inferiority_without_spread_or_seeds():
+    assert non_inferiority([-0.04, -0.04]).p_value == 0 and non_inferiority([-0.06, -0.06]).p_value == 1
+    assert non_inferiority([0.0, 0.0]).low == 0
+    assert non_inferiority([0.5]).seeds == 1 and math.isnan(non_inferiority([0.5]).p_value)
+    assert math.isnan(non_inferiority([]).difference)
 
 
 def test_mean_difference_needs_shared_seeds_everywhere():

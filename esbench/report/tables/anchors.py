@@ -1,0 +1,112 @@
+"""Final returns against the anchors: whether a random policy and a rule are beaten, and what it would take."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from esbench.report.cells import Cell, Run, Tier
+from esbench.report.statistics.intervals import Estimate, student_t_interval
+from esbench.report.table import Shown, Table, decimals, number, with_interval, words
+from esbench.tasks.spec import Anchor
+
+YES, NO, WORSE, UNTESTED = "yes", "not shown", "worse", "one seed"
+_NAMES = ("random", "heuristic")
+
+
+def anchors_table(tiers: Sequence[Tier]) -> Table:
+    """One row per tier, task with a random or a heuristic anchor, and algorithm."""
+    rows, numbers = [], []
+    for tier in tiers:
+        for task, spec in tier.specs.items():
+            anchors = {name: anchor for name in _NAMES if (anchor := getattr(spec, name)) is not None}
+            for algorithm in tier.algorithms:
+                cell = tier.cell(task, algorithm)
+                if cell is None or not anchors:
+                    continue
+                returns = Estimate(float(cell.returns.mean()), *(student_t_interval(cell.returns) or ()))
+                said = {name: beats(returns, anchor) for name, anchor in anchors.items()}
+                unbeaten = next((anchor for name, anchor in anchors.items() if said[name] != YES), None)
+                steps = math.nan if unbeaten is None else steps_to(cell, unbeaten.value, tier.budgets[task])
+                shown = [*words(tier.name, task, algorithm), Shown(str(len(cell.runs)), len(cell.runs))]
+                shown.append(with_interval(returns, decimals(returns.value)))
+                for name in _NAMES:
+                    shown += _shown(anchors.get(name), said.get(name))
+                rows.append([*shown, number(tier.budgets[task], ",d"), _told(steps, unbeaten)])
+                numbers.append(
+                    {
+                        "tier": tier.name,
+                        "task": task,
+                        "algorithm": algorithm,
+                        "n": len(cell.runs),
+                        "return_mean": returns.value,
+                        "return_low": returns.low,
+                        "return_high": returns.high,
+                        **{name: anchor.value for name, anchor in anchors.items()},
+                        **{f"beats_{name}": answer for name, answer in said.items()},
+                        "budget": tier.budgets[task],
+                        "steps_to_anchor": steps,
+                    }
+                )
+    columns = (
+        *("Tier", "Task", "Algorithm", "Seeds", "Return", "Random", "Beaten", "Heuristic", "Beaten "),
+        *("Budget", "Would take"),
+    )
+    notes = [
+        "Beaten: the 95% Student-t interval over seeds lies above the anchor; worse: below it; not shown: it holds the "
+        "anchor. Heuristic: a rule that learns nothing (`esbench tasks show` says which).",
+        "Would take: useful steps until the mean return would be at the first anchor that is not beaten, along the "
+        "line through the last half of training; more seeds: the mean is above it already; no trend: the line does "
+        "not rise, or on some seeds only (its slope's 95% interval holds 0).",
+    ]
+    return Table("anchors", "Against random and heuristic policies", columns, 3, rows, _frame(numbers), notes)
+
+
+def beats(returns: Estimate, anchor: Anchor) -> str:
+    if not returns.has_interval:
+        return UNTESTED
+    return YES if returns.low > anchor.value else WORSE if returns.high < anchor.value else NO
+
+
+def steps_to(cell: Cell, target: float, budget: int) -> float:
+    """Useful steps until the mean return is at `target` if it goes on as in the last half of the budget; 0 where it is
+    there, infinity without a trend."""
+    final = float(cell.returns.mean())
+    if final >= target:
+        return 0.0
+    slopes = np.array([_slope(run, budget) for run in cell.runs])
+    interval = student_t_interval(slopes)
+    if interval is None or not interval[0] > 0:
+        return math.inf
+    return budget + (target - final) / float(slopes.mean())
+
+
+def _slope(run: Run, budget: int) -> float:
+    """The least-squares slope of a run's return over useful steps, over the last half of the budget."""
+    late = run.useful_steps >= budget / 2
+    if late.sum() < 2:
+        late[-2:] = True
+    steps, returns = run.useful_steps[late], run.returns[late]
+    if len(steps) < 2 or np.ptp(steps) == 0:
+        return 0.0
+    return float(np.polyfit(steps, returns, 1)[0])
+
+
+def _shown(anchor: Anchor | None, said: str | None) -> list[Shown]:
+    if anchor is None or said is None:
+        return [Shown("-"), Shown("-")]
+    return [number(anchor.value, f".{decimals(anchor.value)}f"), Shown(said, said, bold=said == YES)]
+
+
+def _told(steps: float, unbeaten: Anchor | None) -> Shown:
+    if unbeaten is None:
+        return Shown("-")
+    if steps == 0:
+        return Shown("more seeds", steps)
+    return Shown("no trend", steps) if math.isinf(steps) else number(float(f"{steps:.2g}"), ",.0f")
+
+
+def _frame(numbers: list[dict]) -> pd.DataFrame:
+    columns = ["tier", "task", "algorithm", "n", "return_mean", "return_low", "return_high", "random", "beats_random"]
+    return pd.DataFrame(numbers, columns=[*columns, "heuristic", "beats_heuristic", "budget", "steps_to_anchor"])
