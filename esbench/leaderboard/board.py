@@ -20,10 +20,12 @@ from esbench.leaderboard.safe_files import read_file, read_json
 from esbench.report.statistics.normalise import has_scores
 from esbench.results.records import Record
 from esbench.tasks.catalogue import CATALOGUE
-from esbench.tasks.spec import TIERS, TaskSpec, Tier
+from esbench.tasks.spec import EPISODES, TIERS, TaskSpec, Tier
 
 SPEC_FILE = "spec.json"
 SEEDS = tuple(range(7))
+SLOW_SEEDS = tuple(range(5))
+"""Of the tasks whose steps are slow, so that their evaluations are of fewer episodes too."""
 EVERYWHERE = ("jax", "jaxlib", "flax", "optax", "quax", "gymnasium", "numpy")
 """The packages that compute every row."""
 PACKAGES = (*EVERYWHERE, "evosax")
@@ -116,9 +118,10 @@ def make_board(
     version: int,
     lock: str,
     specs: tuple[TaskSpec, ...] = CATALOGUE,
-    seeds: tuple[int, ...] = SEEDS,
+    seeds: tuple[int, ...] | None = None,
 ) -> Board:
-    """The board of a tier: every task with its budget there. lock: the text of `requirements.lock`."""
+    """The board of a tier: every task with its budget there. lock: the text of `requirements.lock`. seeds: of every
+    task, None for the usual ones."""
     if tier not in TIERS:
         raise unknown("tier", tier, TIERS)
     board = Board(
@@ -126,7 +129,10 @@ def make_board(
         tier=cast(Tier, tier),
         tasks={
             spec.id: BoardTask(
-                spec=spec.to_json(), budget=getattr(spec.budgets, tier), episodes=spec.episodes(tier), seeds=seeds
+                spec=spec.to_json(),
+                budget=getattr(spec.budgets, tier),
+                episodes=spec.episodes(tier),
+                seeds=seeds or (SEEDS if spec.episodes(tier) == EPISODES else SLOW_SEEDS),
             )
             for spec in specs
         },

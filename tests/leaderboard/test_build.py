@@ -114,6 +114,12 @@ def test_versions_of_the_board_are_the_locks():
     assert board.tasks["Ant-v0"].budget == board.specs["Ant-v0"].budgets.lite
 
 
+def test_slow_tasks_have_fewer_seeds():
+    tasks = make_board("lite", 1, LOCK).tasks
+    assert (len(tasks["CartPole-v1"].seeds), len(tasks["Ant-v0"].seeds)) == (7, 5)
+    assert {task.seeds for task in make_board("lite", 1, LOCK, seeds=(0, 1)).tasks.values()} == {(0, 1)}
+
+
 @pytest.mark.parametrize("name", sorted(path.name for path in BOARDS.iterdir() if path.is_dir()))
 def test_committed_boards_can_be_read(name):
     assert read_board(BOARDS / name).name == name
