@@ -1,6 +1,7 @@
 """`python -m esbench` and the `esbench` command."""
 
 import os
+import signal
 import sys
 
 # XLA reports every program it loads from the compilation cache as an error of two pages: it compares the processor's
@@ -16,6 +17,11 @@ def main() -> None:
     interrupt.install()
     try:
         status = command()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output, such as `head`, has enough; what is buffered must not fail once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 128 + signal.SIGPIPE
     except KeyboardInterrupt:
         print("interrupted: what was finished is on disk", file=sys.stderr)
         interrupt.leave()
