@@ -238,7 +238,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         max_episode_steps=100,
         action_kind="discrete",
         description="Fetch a key, open the door and reach the goal behind it: 1.",
-        budgets=Budgets(lite=2_000_000),
+        budgets=Budgets(lite=600_000),
         random=measured(0.0002, 0.0001, 20_000),
         reference=GOAL,
     ),
