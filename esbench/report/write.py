@@ -17,6 +17,7 @@ from esbench.report.figures.curves import draw_curves
 from esbench.report.figures.improvement import draw_improvement
 from esbench.report.figures.profile import draw_profile
 from esbench.report.figures.runtimes import draw_runtimes
+from esbench.report.figures.scores import draw_scores
 from esbench.report.figures.style import render
 from esbench.report.figures.wins import draw_wins, headline_pair
 from esbench.report.grouping import check_comparable
@@ -41,6 +42,8 @@ from esbench.results.load import load_runs
 from esbench.results.run_directory import RunDirectory
 
 CAPTIONS = {
+    "scores": "Scores at the end of training: a point per seed, a bar at the mean; what is outside the axes lies "
+    "hollow at their edge.",
     "curves": "Learning curves: return against useful steps and against training seconds, mean and range over seeds.",
     "aggregates": "Scores over all tasks, with 95% intervals over seeds.",
     "profile": "Performance profile: the share of runs with a score above each τ, every task weighing the same.",
@@ -125,6 +128,7 @@ class Contents:
     def figures(self) -> dict[str, Callable[[], Figure]]:
         """What draws each of the figures that these runs have, by the names of `CAPTIONS`."""
         complete = [tier for tier in self.tiers if tier.complete]
+        with_scores = [tier for tier in self.tiers if tier.scored_tasks]
         scored = [(t.name, a) for t, a in zip(self.tiers, self.aggregates, strict=True) if a]
         pairs = [
             (t.name, [p for p in c.values() if p.scored]) for t, c in zip(self.tiers, self.comparisons, strict=True)
@@ -136,6 +140,7 @@ class Contents:
             if (pair := headline_pair(t, c)) is not None
         ]
         draw: dict[str, tuple[object, Callable[[], Figure]]] = {
+            "scores": (with_scores, lambda: draw_scores(with_scores)),
             "curves": (self.tiers, lambda: draw_curves(self.tiers)),
             "aggregates": (scored, lambda: draw_aggregates(scored)),
             "profile": (complete, lambda: draw_profile(complete)),

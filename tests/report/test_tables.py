@@ -8,9 +8,12 @@ import pytest
 
 from esbench.report.latex import escape, latex
 from esbench.report.markdown import markdown
+from esbench.report.statistics.intervals import Estimate
+from esbench.report.tables.anchors import beats
 from esbench.report.write import Contents
 from esbench.results.load import load_runs
 from esbench.results.records import Tuning
+from esbench.tasks.spec import Anchor
 
 RANDOM, REFERENCE = 22.32, 500.0  # CartPole's anchors in the catalogue
 T2 = 4.30265  # the 97.5% quantile of Student's t with 2 degrees of freedom
@@ -216,9 +219,20 @@ def test_anchors_are_beaten_where_the_interval_is_above(tmp_path, add_run, make_
     table = frame(tmp_path, "anchors", "algorithm")
     assert table["beats_random"].to_dict() == {"eggroll": "yes", "open_es": "worse", "ppo": "not shown"}
     assert table["beats_heuristic"].tolist() == ["worse"] * 3
-    assert table.loc["eggroll", "steps_to_anchor"] == pytest.approx(1000 + (20.066 - 10.1) / (1 / 500), rel=1e-6)
+    assert table.loc["eggroll", "steps_to_anchor"] == pytest.approx(
+        1000 + (20.066 * 1.0013 - 10.1) / (1 / 500), rel=1e-3
+    )
     assert table.loc["ppo", "steps_to_anchor"] == 0  # its mean is above random, its interval is not
     assert shown(tables(tmp_path)["anchors"], "Knapsack-v1", "ppo")[-1] == "more seeds"
+
+
+def test_an_anchor_is_not_beaten_within_its_own_uncertainty():
+    anchor = Anchor(10.0, "measured", standard_error=0.1)
+    intervals = {"yes": (10.21, 10.3), "not shown": (10.1, 10.3), "level": (9.9, 10.1), "worse": (9.0, 9.79)}
+    for said, (low, high) in intervals.items():
+        assert beats(Estimate((low + high) / 2, low, high), anchor) == said
+    assert beats(Estimate(11.0), anchor) == "one seed"
+    assert beats(Estimate(500.0, 500.0, 500.0), Anchor(500.0, "rules")) == "level"
 
 
 def test_without_a_trend_no_budget_is_named(tmp_path, add_run, make_row, make_spec):

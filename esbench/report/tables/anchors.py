@@ -11,8 +11,9 @@ from esbench.report.statistics.intervals import Estimate, student_t_interval
 from esbench.report.table import Shown, Table, decimals, number, with_interval, words
 from esbench.tasks.spec import Anchor
 
-YES, NO, WORSE, UNTESTED = "yes", "not shown", "worse", "one seed"
+YES, LEVEL, NO, WORSE, UNTESTED = "yes", "level", "not shown", "worse", "one seed"
 _NAMES = ("random", "heuristic")
+_ROUNDING = 1e-3
 
 
 def anchors_table(tiers: Sequence[Tier]) -> Table:
@@ -28,7 +29,11 @@ def anchors_table(tiers: Sequence[Tier]) -> Table:
                 returns = Estimate(float(cell.returns.mean()), *(student_t_interval(cell.returns) or ()))
                 said = {name: beats(returns, anchor) for name, anchor in anchors.items()}
                 unbeaten = next((anchor for name, anchor in anchors.items() if said[name] != YES), None)
-                steps = math.nan if unbeaten is None else steps_to(cell, unbeaten.value, tier.budgets[task])
+                if unbeaten is not None and spec.reference is not None and unbeaten.value >= spec.reference.value:
+                    unbeaten = None  # a rule that is as good as can be
+                steps = math.nan
+                if unbeaten is not None:
+                    steps = steps_to(cell, unbeaten.value + uncertainty(unbeaten), tier.budgets[task])
                 shown = [*words(tier.name, task, algorithm), Shown(str(len(cell.runs)), len(cell.runs))]
                 shown.append(with_interval(returns, decimals(returns.value)))
                 for name in _NAMES:
@@ -54,8 +59,9 @@ def anchors_table(tiers: Sequence[Tier]) -> Table:
         *("Budget", "Would take"),
     )
     notes = [
-        "Beaten: the 95% Student-t interval over seeds lies above the anchor; worse: below it; not shown: it holds the "
-        "anchor. Heuristic: a rule that learns nothing (`esbench tasks show` says which).",
+        "Beaten: the 95% Student-t interval over seeds lies above the anchor, by more than two of the anchor's own "
+        "standard errors and 0.1% of it; worse: below it by as much; level: no further from it than that; not shown: "
+        "anything else. Heuristic: a rule that learns nothing (`esbench tasks show` says which).",
         "Would take: useful steps until the mean return would be at the first anchor that is not beaten, along the "
         "line through the last half of training; more seeds: the mean is above it already; no trend: the line does "
         "not rise, or on some seeds only (its slope's 95% interval holds 0).",
@@ -63,10 +69,20 @@ def anchors_table(tiers: Sequence[Tier]) -> Table:
     return Table("anchors", "Against random and heuristic policies", columns, 3, rows, _frame(numbers), notes)
 
 
+def uncertainty(anchor: Anchor) -> float:
+    """How far from an anchor nothing can be said: two standard errors, and the rounding of the catalogue."""
+    return max(2 * (anchor.standard_error or 0.0), _ROUNDING * abs(anchor.value))
+
+
 def beats(returns: Estimate, anchor: Anchor) -> str:
     if not returns.has_interval:
         return UNTESTED
-    return YES if returns.low > anchor.value else WORSE if returns.high < anchor.value else NO
+    low, high = anchor.value - uncertainty(anchor), anchor.value + uncertainty(anchor)
+    if returns.low > high:
+        return YES
+    if returns.high < low:
+        return WORSE
+    return LEVEL if low <= returns.low and returns.high <= high else NO
 
 
 def steps_to(cell: Cell, target: float, budget: int) -> float:
