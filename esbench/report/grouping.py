@@ -1,6 +1,7 @@
 """Which runs are shown together, in which order, and which must not be."""
 
 import itertools
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,8 +25,12 @@ def tier_order(tiers: Iterable[str]) -> list[str]:
 
 
 def algorithm_order(algorithms: Iterable[str]) -> list[str]:
-    """The baselines first, then the others by name."""
-    return sorted(set(algorithms), key=lambda name: (name not in BASELINES, name))
+    """The baselines first, then the others by name, numbers in it by their size."""
+    return sorted(set(algorithms), key=lambda name: (name not in BASELINES, _natural(name), name))
+
+
+def _natural(name: str) -> list[tuple[str, int]]:
+    return [(text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", name)]
 
 
 def run_name(run: RunDirectory) -> str:

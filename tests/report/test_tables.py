@@ -6,6 +6,7 @@ import math
 import pandas as pd
 import pytest
 
+from esbench.report.grouping import algorithm_order
 from esbench.report.latex import escape, latex
 from esbench.report.markdown import markdown
 from esbench.report.statistics.intervals import Estimate
@@ -124,6 +125,11 @@ def test_tiers_and_algorithms_are_told_apart_and_ordered(tmp_path, add_run, make
     assert table["tier"].tolist() == ["lite"] * 4 + ["paper"] * 4
     assert table["algorithm"].tolist() == ["open_es", "ppo", "another", "variant"] * 2
     assert (table["n"] == 1).all()
+
+
+def test_numbers_in_names_are_ordered_by_their_size():
+    names = ["rank-16", "rank-2", "ppo", "rank", "eggroll"]
+    assert algorithm_order(names) == ["eggroll", "ppo", "rank", "rank-2", "rank-16"]
 
 
 @pytest.fixture
