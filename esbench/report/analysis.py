@@ -22,6 +22,7 @@ from esbench.report.statistics.comparison import (
     verdict,
 )
 from esbench.report.statistics.intervals import LEVEL, Estimate
+from esbench.report.statistics.normalise import normalised
 
 SEED = 0
 
@@ -79,7 +80,12 @@ def compare(tier: Tier, first: str, second: str) -> Comparison | None:
     shared = [task for task in tier.tasks if tier.cell(task, first) and tier.cell(task, second)]
     if not shared:
         return None
-    returns = {task: paired(_differences(tier, task, first, second, _returns)) for task in shared}
+    returns = {
+        task: paired(
+            _differences(tier, task, first, second, _returns), least=_episode_spread(tier, task, first, second)
+        )
+        for task in shared
+    }
     adjusted = holm([returns[task].p_value for task in shared])
     scored = [task for task in shared if task in tier.scored_tasks]
     tasks = [
@@ -117,13 +123,27 @@ def not_worse(tier: Tier, first: str, second: str, at_seconds: bool = False) -> 
         if tier.cell(task, first) and tier.cell(task, second):
             seconds = tier.seconds(task, tier.hardware[0]) if at_seconds else math.inf
             tests[task] = non_inferiority(
-                _differences(tier, task, first, second, lambda cell, end=seconds: cell.at_seconds(end, scores=True))
+                _differences(tier, task, first, second, lambda cell, end=seconds: cell.at_seconds(end, scores=True)),
+                least=_episode_spread(tier, task, first, second, scores=True),
             )
     adjusted = holm([test.p_value for test in tests.values()])
     return {
         task: NotWorse(test, float(p), None if math.isnan(p) else bool(p < SIGNIFICANCE))
         for (task, test), p in zip(tests.items(), adjusted, strict=True)
     }
+
+
+def _episode_spread(tier: Tier, task: str, first: str, second: str, scores: bool = False) -> float:
+    """The standard deviation that a difference of the two algorithms' returns, or scores, on one seed has because each
+    was evaluated with some episodes, not all there are."""
+    variances = []
+    for cell in (tier.cells[task, first], tier.cells[task, second]):
+        rows = [run.score_row for run in cell.runs]
+        errors = np.array([row.return_std / math.sqrt(row.episodes) for row in rows])
+        if scores:
+            errors = normalised(cell.returns + errors, tier.specs[task]) - cell.scores
+        variances.append(float(np.mean(errors**2)))
+    return math.sqrt(sum(variances))
 
 
 def _returns(cell: Cell) -> np.ndarray:

@@ -179,7 +179,7 @@ def test_speed_and_useful_share(race):
 def test_pairs_are_compared_on_shared_seeds(race):
     row = tables(race)["tasks"].frame.iloc[0]
     assert (row["first"], row["second"], row["seeds"], row["difference"]) == ("eggroll", "open_es", 3, -190.0)
-    assert (row["verdict"], row["p"]) == ("loss", 0.0)
+    assert row["verdict"] == "loss" and 0 < row["p"] < 0.001  # the same on every seed, but of so many episodes
     row = tables(race)["pairs"].frame.iloc[0]
     assert (row["win"], row["tie"], row["loss"], row["untested"], row["improvement"]) == (0, 0, 1, 0, 0.0)
     assert (row["first_not_worse"], row["second_not_worse"]) == (0, 1)

@@ -26,10 +26,12 @@ class Paired(NamedTuple):
     p_value: float
 
 
-def paired(differences: Sequence[float] | np.ndarray, level: float = LEVEL) -> Paired:
+def paired(differences: Sequence[float] | np.ndarray, level: float = LEVEL, least: float = 0.0) -> Paired:
     """The paired t test of `differences`, one a shared seed, against 0, with the interval of their mean.
 
-    Differences that are all the same have no spread to test against: p is 1 where they are 0, and 0 otherwise.
+    Differences that are all the same have no spread of their own to test against: theirs is `least`, the standard
+    deviation that a difference has from evaluating with so many episodes alone. Where that is 0 too, p is 1 for
+    differences of 0, and 0 for others.
     """
     differences = np.asarray(differences, np.float64)
     n = len(differences)
@@ -39,9 +41,9 @@ def paired(differences: Sequence[float] | np.ndarray, level: float = LEVEL) -> P
     interval = student_t_interval(differences, level)
     if interval is None:
         return Paired(n, Estimate(mean), math.nan)
-    if np.ptp(differences) == 0:
+    error = _error(differences, least)
+    if error == 0:
         return Paired(n, Estimate(mean, *interval), float(mean == 0))
-    error = float(differences.std(ddof=1)) / math.sqrt(n)
     return Paired(n, Estimate(mean, *interval), float(2 * stats.t.sf(abs(mean) / error, n - 1)))
 
 
@@ -80,22 +82,31 @@ class NonInferiority(NamedTuple):
 
 
 def non_inferiority(
-    differences: Sequence[float] | np.ndarray, margin: float = MARGIN, significance: float = SIGNIFICANCE
+    differences: Sequence[float] | np.ndarray,
+    margin: float = MARGIN,
+    significance: float = SIGNIFICANCE,
+    least: float = 0.0,
 ) -> NonInferiority:
     """The one-sided paired t test of score `differences`, one a shared seed, against -`margin`.
 
-    Differences that are all the same have no spread to test against: p is 0 where they are above -margin, else 1.
+    `least` as for `paired`; where nothing varies, p is 0 for differences above -margin, else 1.
     """
     differences = np.asarray(differences, np.float64)
     n = len(differences)
     mean = float(differences.mean()) if n else math.nan
-    interval = student_t_interval(differences, 1 - 2 * significance)
-    if interval is None:
+    if n < 2:
         return NonInferiority(n, mean, math.nan, math.nan)
-    if np.ptp(differences) == 0:
-        return NonInferiority(n, mean, mean, float(mean <= -margin))
-    error = float(differences.std(ddof=1)) / math.sqrt(n)
-    return NonInferiority(n, mean, interval[0], float(stats.t.sf((mean + margin) / error, n - 1)))
+    error = _error(differences, least)
+    low = mean - float(stats.t.isf(significance, n - 1)) * error
+    if error == 0:
+        return NonInferiority(n, mean, low, float(mean <= -margin))
+    return NonInferiority(n, mean, low, float(stats.t.sf((mean + margin) / error, n - 1)))
+
+
+def _error(differences: np.ndarray, least: float) -> float:
+    """The standard error of the mean of at least two `differences`."""
+    spread = float(differences.std(ddof=1)) if np.ptp(differences) > 0 else least
+    return spread / math.sqrt(len(differences))
 
 
 def mean_difference(

@@ -56,8 +56,9 @@ def pairs_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> Ta
     )
     notes = [
         "Wins, ties and losses are the first's. A win or a loss is a paired t test on the seeds that both have, p < "
-        "0.05 after Holm's correction over the pair's tasks (the same difference on every seed counts as p = 0); "
-        "anything else is a tie. Untested: fewer than two shared seeds.",
+        "0.05 after Holm's correction over the pair's tasks (where it is the same difference on every seed, the "
+        "spread is that of the episodes it was evaluated with); anything else is a tie. Untested: fewer than two "
+        "shared seeds.",
         "Score difference: first less second in scores clipped to [0, 1], mean over tasks, paired by seed, with the "
         "interval of the table above. P(first > second): mean over tasks, ties count half.",
         f"Not worse: on how many of the tasks with anchors non-inferiority is shown, with a margin of {MARGIN:g} of "

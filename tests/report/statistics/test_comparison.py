@@ -82,6 +82,14 @@ def test_non_inferiority_without_spread_or_seeds():
     assert math.isnan(non_inferiority([]).difference)
 
 
+def test_equal_differences_are_believed_as_far_as_their_episodes_allow():
+    """Two seeds, the same difference on both: t(1) at 1 / (s / sqrt(2)) is no proof of anything."""
+    assert paired([1.0, 1.0]).p_value == 0 and paired([0.0, 0.0]).p_value == 1
+    assert paired([1.0, 1.0], least=2**0.5).p_value == pytest.approx(0.5)  # t = 1 with 1 degree of freedom
+    assert non_inferiority([0.95, 0.95], margin=0.05, least=2**0.5).p_value == pytest.approx(0.25)
+    assert paired([1.0, 1.1, 0.9], least=100.0) == paired([1.0, 1.1, 0.9])
+
+
 def test_mean_difference_needs_shared_seeds_everywhere():
     generator = np.random.default_rng(0)
     pairs = [np.array([0.1, 0.3]), np.array([0.0, 0.2])]
