@@ -139,7 +139,8 @@ def _episode_spread(tier: Tier, task: str, first: str, second: str, scores: bool
     variances = []
     for cell in (tier.cells[task, first], tier.cells[task, second]):
         rows = [run.score_row for run in cell.runs]
-        errors = np.array([row.return_std / math.sqrt(row.episodes) for row in rows])
+        # A board's stand-in for a failed run had no episodes; its return is a rule.
+        errors = np.array([row.return_std / math.sqrt(row.episodes) if row.episodes else 0.0 for row in rows])
         if scores:
             errors = normalised(cell.returns + errors, tier.specs[task]) - cell.scores
         variances.append(float(np.mean(errors**2)))
