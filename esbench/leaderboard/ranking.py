@@ -19,7 +19,7 @@ from esbench.leaderboard.states import RANKED, state_of
 from esbench.report.analysis import Aggregate, aggregates, compare_all
 from esbench.report.cells import Cell, Run, Tier
 from esbench.report.statistics.comparison import paired, rank_ranges
-from esbench.report.statistics.intervals import LEVEL, Estimate, student_t_interval
+from esbench.report.statistics.intervals import LEVEL, Estimate, mean_estimate
 
 TRACKS: tuple[Track, ...] = ("fixed", "tuned")
 """Those that are ranked, the headline first."""
@@ -156,8 +156,6 @@ def _places(tier: Tier, task: str) -> Sequence[TaskPlace]:
     separated = {(a, b): paired(cells[a].scores - cells[b].scores, level).difference for a, b in pairs}
     ranks = rank_ranges(scores, separated)
     return [
-        TaskPlace(
-            task, slug, ranks[slug], Estimate(scores[slug], *(student_t_interval(cells[slug].scores) or ())), cell
-        )
+        TaskPlace(task, slug, ranks[slug], mean_estimate(cell.scores), cell)
         for slug, cell in sorted(cells.items(), key=lambda item: -scores[item[0]])
     ]

@@ -8,7 +8,7 @@ import pandas as pd
 from esbench.leaderboard.ranking import RankedBoard, Ranking, Standing
 from esbench.leaderboard.states import MEANING, RANKED
 from esbench.report.analysis import Aggregate
-from esbench.report.table import Shown, Table, decimals, number, with_interval, words
+from esbench.report.table import Shown, Table, decimals, number, span, with_interval, words
 
 _NO_FRAME = pd.DataFrame()  # the rows themselves are the data
 
@@ -20,14 +20,10 @@ def overview(ranked: RankedBoard) -> str:
     episodes = sorted({task.episodes for task in board.tasks.values()})
     seeds = sorted({len(task.seeds) for task in board.tasks.values()})
     return (
-        f"{len(board.tasks)} tasks, {_span(seeds)} seeds each; budgets of {_span(budgets)} useful steps; "
-        f"{_span(episodes)} episodes an evaluation; matrix products in {board.protocol.precision}; "
+        f"{len(board.tasks)} tasks, {span(seeds)} seeds each; budgets of {span(budgets)} useful steps; "
+        f"{span(episodes)} episodes an evaluation; matrix products in {board.protocol.precision}; "
         f"jax {' or '.join(board.versions['jax'])}."
     )
-
-
-def _span(values: Sequence[int]) -> str:
-    return f"{values[0]:,}" if len(values) == 1 else f"{values[0]:,} to {values[-1]:,}"
 
 
 def headline_tables(ranked: RankedBoard) -> list[Table]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from esbench.report.cells import Tier
 from esbench.report.grouping import run_name
+from esbench.report.table import span
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks.catalogue import CATALOGUE
 
@@ -31,14 +32,13 @@ def summary(runs: Sequence[RunDirectory], tiers: Sequence[Tier]) -> list[str]:
 
 def _contents(tier: Tier) -> str:
     seeds = sorted({len(cell.runs) for cell in tier.cells.values()})
-    said = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     known = sum(spec.id in tier.specs for spec in CATALOGUE)
     others = len(tier.tasks) - known
     return (
         f"Tier {tier.name}: {known} of the {len(CATALOGUE)} tasks"
         + (f" and {others} other{'s' if others > 1 else ''}" if others else "")
         + f", {len(tier.algorithms)} algorithm{'s' if len(tier.algorithms) > 1 else ''}, "
-        f"{said} seed{'s' if seeds[-1] > 1 else ''} each."
+        f"{span(seeds)} seed{'s' if seeds[-1] > 1 else ''} each."
     )
 
 

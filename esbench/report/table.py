@@ -54,6 +54,11 @@ def number(value: float, form: str) -> Shown:
     return Shown("-") if math.isnan(value) else Shown(format(value, form), value)
 
 
+def span(values: Sequence[int]) -> str:
+    """Ascending numbers as they are told: the only one, or the first and the last."""
+    return f"{values[0]:,}" if len(values) == 1 else f"{values[0]:,} to {values[-1]:,}"
+
+
 def decimals(value: float) -> int:
     """Decimals that leave about four significant digits of a return."""
     size = abs(value)

@@ -37,6 +37,11 @@ def student_t_interval(values: Sequence[float] | np.ndarray, level: float = LEVE
     return mean - half, mean + half
 
 
+def mean_estimate(values: Sequence[float] | np.ndarray) -> Estimate:
+    """The mean of at least one value, with its Student-t interval where there are two."""
+    return Estimate(float(np.mean(values)), *(student_t_interval(values) or ()))
+
+
 def expansion(parts: Sequence[np.ndarray], level: float = LEVEL) -> float:
     """By how much a bootstrap of few seeds is too narrow for a sum of independent means, one of each of `parts`.
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from esbench.report.cells import Cell, Run, Tier
-from esbench.report.statistics.intervals import Estimate, student_t_interval
+from esbench.report.statistics.intervals import Estimate, mean_estimate, student_t_interval
 from esbench.report.table import Shown, Table, decimals, number, with_interval, words
 from esbench.tasks.spec import Anchor
 
@@ -26,7 +26,7 @@ def anchors_table(tiers: Sequence[Tier]) -> Table:
                 cell = tier.cell(task, algorithm)
                 if cell is None or not anchors:
                     continue
-                returns = Estimate(float(cell.returns.mean()), *(student_t_interval(cell.returns) or ()))
+                returns = mean_estimate(cell.returns)
                 said = {name: beats(returns, anchor) for name, anchor in anchors.items()}
                 unbeaten = next((anchor for name, anchor in anchors.items() if said[name] != YES), None)
                 if unbeaten is not None and spec.reference is not None and unbeaten.value >= spec.reference.value:

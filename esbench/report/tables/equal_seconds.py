@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from esbench.report.cells import Tier
-from esbench.report.statistics.intervals import Estimate, student_t_interval
+from esbench.report.statistics.intervals import Estimate, mean_estimate
 from esbench.report.table import Shown, Table, decimals, number, with_interval, words
 
 
@@ -24,8 +23,8 @@ def equal_seconds_table(tiers: Sequence[Tier]) -> Table:
                 best = max(cells, key=lambda name: cells[name].returns.mean()) if len(cells) > 1 else None
                 for name, cell in cells.items():
                     values = {
-                        "at_steps": _estimate(cell.returns),
-                        "at_seconds": _estimate(early[name]),
+                        "at_steps": mean_estimate(cell.returns),
+                        "at_seconds": mean_estimate(early[name]),
                     }
                     rows.append(
                         [
@@ -66,10 +65,6 @@ def equal_seconds_table(tiers: Sequence[Tier]) -> Table:
         "Intervals: 95% Student-t over seeds. Sequential steps: of the whole run.",
     ]
     return Table("equal_seconds", "At equal steps and at equal seconds", columns, 4, rows, pd.DataFrame(numbers), notes)
-
-
-def _estimate(returns: np.ndarray) -> Estimate:
-    return Estimate(float(returns.mean()), *(student_t_interval(returns) or ()))
 
 
 def _shown(estimate: Estimate, best: bool) -> Shown:

@@ -6,8 +6,8 @@ import pandas as pd
 
 from esbench.report.analysis import Comparison
 from esbench.report.cells import Tier
-from esbench.report.statistics.intervals import Estimate, student_t_interval
-from esbench.report.table import MISSING, Shown, Table, decimals, number, with_interval, words
+from esbench.report.statistics.intervals import mean_estimate
+from esbench.report.table import MISSING, Shown, Table, decimals, number, span, with_interval, words
 from esbench.report.tables.scores import TIE, best_algorithm, told_apart
 from esbench.tasks.spec import Anchor
 
@@ -26,7 +26,7 @@ def overview_table(tiers: Sequence[Tier], comparisons: Sequence[dict[tuple[str, 
                 if cell is None:
                     shown.append(Shown(MISSING if name in tier.algorithms else "-"))
                     continue
-                returns = Estimate(float(cell.returns.mean()), *(student_t_interval(cell.returns) or ()))
+                returns = mean_estimate(cell.returns)
                 tied = name != best and best is not None and not told_apart(pairs, task, best, name)
                 places = decimals(returns.value)
                 shown.append(with_interval(returns, places, bold=name == best, mark=TIE if tied else ""))
@@ -35,9 +35,8 @@ def overview_table(tiers: Sequence[Tier], comparisons: Sequence[dict[tuple[str, 
             rows.append(shown)
             numbers.append(values)
     seeds = sorted({len(cell.runs) for tier in tiers for cell in tier.cells.values()})
-    told = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     notes = [
-        f"Mean return over {told} seeds and its 95% interval (Student's t). Bold: the highest mean of the task; ≈: not "
+        f"Mean return over {span(seeds)} seeds and its 95% interval (Student's t). Bold: the highest mean of the task; ≈: not "
         "told apart from it by the paired test.",
         "Random: the return of a policy that acts at random. Reference: what a score of 1 is.",
     ]
