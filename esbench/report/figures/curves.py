@@ -62,7 +62,9 @@ def draw_curves(tiers: Sequence[Tier]) -> Figure:
             for kind, (label, dash) in _ANCHORS.items()
             if any(getattr(tier.specs[task], kind) for tier, task in panels)
         ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), int(width / 1.45)))
+        # Inches that a column of the legend takes: a longer name than the figures' own takes more.
+        column = max(1.45, 0.6 + 0.075 * max(map(len, drawn)))
+        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), int(width / column)))
     return figure
 
 

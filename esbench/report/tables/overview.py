@@ -36,8 +36,8 @@ def overview_table(tiers: Sequence[Tier], comparisons: Sequence[dict[tuple[str, 
             numbers.append(values)
     seeds = sorted({len(cell.runs) for tier in tiers for cell in tier.cells.values()})
     notes = [
-        f"Mean return over {span(seeds)} seeds and its 95% interval (Student's t). Bold: the highest mean of the task; ≈: not "
-        "told apart from it by the paired test.",
+        f"Mean return over {span(seeds)} seeds and its 95% interval (Student's t). Bold: the highest mean of the task; "
+        "≈: not told apart from it by the paired test.",
         "Random: the return of a policy that acts at random. Reference: what a score of 1 is.",
     ]
     columns = ("Tier", "Task", "Budget", "Random", "Reference", *algorithms)
