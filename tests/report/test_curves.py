@@ -1,11 +1,12 @@
 import dataclasses
+import re
 
 import numpy as np
 import pytest
 
 from esbench.report.cells import gather
-from esbench.report.figures.curves import draw_curves, mean_and_range
-from esbench.report.figures.style import appearance
+from esbench.report.figures.curves import MOST_POINTS, draw_curves, mean_and_range
+from esbench.report.figures.style import appearance, render
 from esbench.results.load import load_runs
 from esbench.tasks.spec import Anchor
 
@@ -53,6 +54,26 @@ def test_seeds_whose_clocks_start_apart():
     x, mean, _, _ = mean_and_range(curves, 2.0)
     np.testing.assert_array_equal(x, [0.1, 0.2, 1, 2])
     np.testing.assert_array_equal(mean, [2, 2, 4, 7])
+
+
+def test_of_very_many_points_some_are_taken_and_both_ends_kept():
+    times = np.arange(1000.0)
+    x, mean, low, high = mean_and_range([(times, times**2), (times, times**2 + 2)], 1500.0)
+    assert len(x) == MOST_POINTS
+    assert (x[0], x[-1]) == (0, 1500)
+    assert np.diff(x[:-1]).max() < 20
+    np.testing.assert_array_equal(low, np.minimum(x, 999) ** 2)
+    np.testing.assert_array_equal(mean, low + 1)
+    np.testing.assert_array_equal(high, low + 2)
+
+
+def test_an_svg_has_no_digits_that_cannot_be_seen(results):
+    svg = render(draw_curves(tiers(results)), "svg").decode()
+    paths = re.findall(r' d="([^"]+)"', svg)
+    assert len(paths) > 20
+    assert not [path for path in paths if re.search(r"\.\d{3}", path)]
+    # The scale of glyphs is no path: rounded, there would be no text.
+    assert 'transform="scale(0.015625)"' in svg
 
 
 def test_seconds_are_on_a_log_axis_only_where_an_algorithm_is_much_slower(tmp_path, add_run, make_row):

@@ -16,6 +16,8 @@ from esbench.report.statistics.runtime import carry_forward
 from esbench.tasks.spec import Anchor, TaskSpec
 
 TASKS_PER_BAND = 4
+# Of a curve, over all seeds; a run has 21.
+MOST_POINTS = 64
 # Where markers stand, as shares of the axis: a line is also known where colours are not.
 _MARKED = np.array([0.25, 0.5, 0.75])
 _AXES = {"useful_steps": "useful steps", "train_seconds": "training time (s), without compilation"}
@@ -24,10 +26,13 @@ _ANCHORS = {"random": ("random policy", (0, (1, 4))), "reference": ("reference",
 
 def mean_and_range(curves: Sequence[tuple[np.ndarray, np.ndarray]], end: float) -> tuple[np.ndarray, ...]:
     """Over seeds: `(x, mean, lowest, highest)` at every x of any seed and at `end`; values are carried forward.
+    Of more than `MOST_POINTS` x as many are taken, evenly among them: seeds are not evaluated at the very same x, and
+    steps narrower than a line cannot be seen.
 
     curves: per seed its x (ascending) and its values.
     """
     x = np.unique(np.concatenate([*(times for times, _ in curves), [end]]))
+    x = x[np.linspace(0, len(x) - 1, min(len(x), MOST_POINTS)).round().astype(int)]
     values = np.stack([carry_forward(times, value, x) for times, value in curves])
     return x, values.mean(0), values.min(0), values.max(0)
 
