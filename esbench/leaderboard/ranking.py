@@ -16,7 +16,7 @@ from esbench.leaderboard.entry import ENTRY_FILE, Entry, State, Track
 from esbench.leaderboard.safe_files import is_inside
 from esbench.leaderboard.scores import entry_cells
 from esbench.leaderboard.states import RANKED, state_of
-from esbench.report.analysis import Aggregate, aggregates, compare_all
+from esbench.report.analysis import Aggregate, aggregates, compare_all, episode_spread
 from esbench.report.cells import Cell, Run, Tier
 from esbench.report.statistics.comparison import paired, rank_ranges
 from esbench.report.statistics.intervals import LEVEL, Estimate, mean_estimate
@@ -153,7 +153,12 @@ def _places(tier: Tier, task: str) -> Sequence[TaskPlace]:
     scores = {slug: float(cell.scores.mean()) for slug, cell in cells.items()}
     pairs = list(itertools.combinations(cells, 2))
     level = 1 - (1 - LEVEL) / max(len(pairs), 1)
-    separated = {(a, b): paired(cells[a].scores - cells[b].scores, level).difference for a, b in pairs}
+    separated = {
+        (a, b): paired(
+            cells[a].scores - cells[b].scores, level, least=episode_spread(tier, task, a, b, scores=True)
+        ).difference
+        for a, b in pairs
+    }
     ranks = rank_ranges(scores, separated)
     return [
         TaskPlace(task, slug, ranks[slug], mean_estimate(cell.scores), cell)

@@ -81,9 +81,7 @@ def compare(tier: Tier, first: str, second: str) -> Comparison | None:
     if not shared:
         return None
     returns = {
-        task: paired(
-            _differences(tier, task, first, second, _returns), least=_episode_spread(tier, task, first, second)
-        )
+        task: paired(_differences(tier, task, first, second, _returns), least=episode_spread(tier, task, first, second))
         for task in shared
     }
     adjusted = holm([returns[task].p_value for task in shared])
@@ -92,7 +90,10 @@ def compare(tier: Tier, first: str, second: str) -> Comparison | None:
         TaskComparison(
             task,
             returns[task],
-            paired(_differences(tier, task, first, second, _scores)),
+            paired(
+                _differences(tier, task, first, second, _scores),
+                least=episode_spread(tier, task, first, second, scores=True),
+            ),
             float(p),
             verdict(returns[task].difference.value, p),
         )
@@ -124,7 +125,7 @@ def not_worse(tier: Tier, first: str, second: str, at_seconds: bool = False) -> 
             seconds = tier.seconds(task, tier.hardware[0]) if at_seconds else math.inf
             tests[task] = non_inferiority(
                 _differences(tier, task, first, second, lambda cell, end=seconds: cell.at_seconds(end, scores=True)),
-                least=_episode_spread(tier, task, first, second, scores=True),
+                least=episode_spread(tier, task, first, second, scores=True),
             )
     adjusted = holm([test.p_value for test in tests.values()])
     return {
@@ -133,14 +134,12 @@ def not_worse(tier: Tier, first: str, second: str, at_seconds: bool = False) -> 
     }
 
 
-def _episode_spread(tier: Tier, task: str, first: str, second: str, scores: bool = False) -> float:
+def episode_spread(tier: Tier, task: str, first: str, second: str, scores: bool = False) -> float:
     """The standard deviation that a difference of the two algorithms' returns, or scores, on one seed has because each
     was evaluated with some episodes, not all there are."""
     variances = []
     for cell in (tier.cells[task, first], tier.cells[task, second]):
-        rows = [run.score_row for run in cell.runs]
-        # A board's stand-in for a failed run had no episodes; its return is a rule.
-        errors = np.array([row.return_std / math.sqrt(row.episodes) if row.episodes else 0.0 for row in rows])
+        errors = cell.episode_errors
         if scores:
             errors = normalised(cell.returns + errors, tier.specs[task]) - cell.scores
         variances.append(float(np.mean(errors**2)))

@@ -1,6 +1,7 @@
 """The runs of a report as it reads them: per tier, task and algorithm a cell of seeds."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from esbench.report.grouping import algorithm_order, tier_order
+from esbench.report.statistics.intervals import Estimate, mean_estimate
 from esbench.report.statistics.normalise import has_scores, normalised
 from esbench.report.statistics.runtime import area_under, carry_forward
 from esbench.results.records import Manifest, Row
@@ -54,6 +56,23 @@ class Cell:
     def scores(self) -> np.ndarray:
         """The normalised score of every seed, (n,), not clipped."""
         return np.array([run.scores[-1] for run in self.runs])
+
+    @cached_property
+    def episode_errors(self) -> np.ndarray:
+        """The standard error of every seed's return over the episodes of its evaluation, (n,); 0 of a board's stand-in
+        for a failed run, which had none."""
+        rows = [run.score_row for run in self.runs]
+        return np.array([row.return_std / math.sqrt(row.episodes) if row.episodes else 0.0 for row in rows])
+
+    @property
+    def mean_return(self) -> Estimate:
+        """Over seeds; of equal returns the interval is what their episodes leave open."""
+        return mean_estimate(self.returns, least=self.episode_spread)
+
+    @property
+    def episode_spread(self) -> float:
+        """The standard deviation that a return has from evaluating with so many episodes alone."""
+        return float(np.sqrt(np.mean(self.episode_errors**2)))
 
     @property
     def hardware(self) -> list[str]:

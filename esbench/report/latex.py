@@ -10,6 +10,7 @@ _SPECIAL = {
     "≈": r"$\approx$",
     "≥": r"$\geq$",
     "∞": r"$\infty$",
+    "†": r"\dag{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     # A cell that begins with a bracket would be read as an option of the row's end before it.

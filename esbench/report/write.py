@@ -93,9 +93,9 @@ class Contents:
         return summary(self.runs, self.tiers)
 
     @cached_property
-    def tables(self) -> list[Table]:
-        """Those that have rows, in the order of the report."""
-        tables = [
+    def all_tables(self) -> list[Table]:
+        """In the order of the report, those without a row, too."""
+        return [
             overview_table(self.tiers, self.comparisons),
             scores_table(self.tiers, self.comparisons),
             aggregates_table(self.tiers, self.aggregates),
@@ -110,7 +110,11 @@ class Contents:
             coverage_table(),
             runs_table(self.runs),
         ]
-        return [table for table in tables if table.rows]
+
+    @property
+    def tables(self) -> list[Table]:
+        """Those that have rows."""
+        return [table for table in self.all_tables if table.rows]
 
     def texts(self) -> dict[str, str]:
         """The text tables by path: each in Markdown, LaTeX and CSV, and all in report.md."""
@@ -166,7 +170,7 @@ class Contents:
         return "# esbench report\n\n" + "".join(f"- {sentence}\n" for sentence in self.summary)
 
     def _markdown(self) -> str:
-        drawn = "".join(f"- [{CAPTIONS[name]}]({figure_path(name, 'svg')})\n" for name in self.figures)
+        drawn = "".join(f"- [{CAPTIONS[name]}]({figure_path(name, 'png')})\n" for name in self.figures)
         return "\n".join([self._sentences(), *(markdown(table) for table in self.tables), f"## Figures\n\n{drawn}"])
 
 
@@ -202,7 +206,7 @@ def write_report(directories: Sequence[str | os.PathLike[str]], out: str | os.Pa
     try:
         out.mkdir(parents=True, exist_ok=True)  # before the work, since it may fail
         files = contents.files()
-        for old in _older(out):
+        for old in _older(out, [table.name for table in contents.all_tables]):
             if str(old.relative_to(out)) not in files:
                 old.unlink()
         for name, content in files.items():
@@ -213,10 +217,9 @@ def write_report(directories: Sequence[str | os.PathLike[str]], out: str | os.Pa
     return Report(contents.told(), out / "table.md", out / figure_path("curves", "png"), out / "report.html")
 
 
-def _older(out: Path) -> list[Path]:
-    """Files of an earlier report that another may not have; nothing else is ever removed."""
+def _older(out: Path, names: Sequence[str]) -> list[Path]:
+    """Files of an earlier report that this one may not have; nothing else is ever removed. names: of all tables."""
     figures = [out / figure_path(name, ending) for name in CAPTIONS for ending in ("png", "svg")]
-    names = ("anchors", "pairs", "tasks", "non_inferiority", "targets")
     tables = [out / table_path(name, ending) for name in names for ending in ("md", "tex", "csv")]
     exported = (out / "ioh").rglob("IOHprofiler_*")
     return [path for path in [*figures, *tables, *exported] if path.is_file()]

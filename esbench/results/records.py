@@ -29,7 +29,7 @@ class Device(Record):
 
 
 class Tuning(Record):
-    """What finding the settings cost before this run: settings tried, seeds of each, useful steps in all."""
+    """What finding the settings cost before this run: settings tried, the most seeds of one, useful steps in all."""
 
     trials: int
     seeds: int

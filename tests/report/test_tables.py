@@ -232,6 +232,23 @@ def test_anchors_are_beaten_where_the_interval_is_above(tmp_path, add_run, make_
     assert shown(tables(tmp_path)["anchors"], "Knapsack-v1", "ppo")[-1] == "more seeds"
 
 
+def test_equal_returns_beat_an_anchor_as_far_as_their_episodes_allow(tmp_path, add_run, make_row, make_spec):
+    """Two seeds of 32 episodes with the same mean, 0.15 standard errors above the random policy's 4.253."""
+    for seed, name in ((0, "eggroll"), (1, "eggroll"), (0, "ppo"), (1, "ppo")):
+        std = 2.0 if name == "eggroll" else 0.0
+        row = make_row(useful_steps=1000, return_mean=4.3, return_std=std, episodes=32, final=True)
+        add_run(tmp_path, row, name=name, seed=seed, task=make_spec(id="Knapsack-v1").to_json())
+    table = frame(tmp_path, "anchors", "algorithm")
+    half = 12.7062 * 2.0 / 32**0.5 / 2**0.5
+    assert table.loc["eggroll", "return_low"] == pytest.approx(4.3 - half, rel=1e-4)
+    assert table.loc["eggroll", "beats_random"] == "not shown"
+    assert table.loc["ppo", "return_low"] == 4.3
+    cells = {row[2].text: row[3] for row in tables(tmp_path)["scores"].rows}
+    assert cells["eggroll"].bold and cells["ppo"].bold  # equal means are both the highest
+    overview = tables(tmp_path)["overview"].rows[0]
+    assert [cell.bold for cell in overview[5:]] == [True, True]
+
+
 def test_an_anchor_is_not_beaten_within_its_own_uncertainty():
     anchor = Anchor(10.0, "measured", standard_error=0.1)
     intervals = {"yes": (10.21, 10.3), "not shown": (10.1, 10.3), "level": (9.9, 10.1), "worse": (9.0, 9.79)}
@@ -253,6 +270,13 @@ def test_the_overview_has_a_column_per_algorithm(runs):
     assert list(table.columns[5:]) == ["eggroll", "ppo"]
     assert shown(table, "CartPole-v1")[2:] == ["1,000", "22.32", "500.0", "3.00 [-3.57, 9.57]", "7.00"]
     assert shown(table, "Knapsack-v1")[-1] == "missing"
+
+
+def test_the_overview_marks_what_is_not_shown_to_beat_the_random_policy(runs):
+    rows = {row[1].text: row for row in tables(runs)["overview"].rows}
+    unbeaten, single_seed = rows["CartPole-v1"][5:]
+    assert unbeaten.mark.endswith(" †") and not single_seed.mark
+    assert not rows["Knapsack-v1"][5].mark
 
 
 def test_unlike_ranks_are_marked(race):

@@ -162,7 +162,7 @@ def test_an_older_report_leaves_nothing_behind(runs, tmp_path, add_run, make_row
     left = contents(out)
     assert left.pop("figures/mine.png") == b"kept"
     assert left == read_contents([alone]).files()
-    assert "figures/wins.svg" not in left and b"figures/wins.svg" not in left["report.md"]
+    assert "figures/wins.svg" not in left and b"figures/wins.png" not in left["report.md"]
     assert not any("eggroll" in name for name in left)
 
 
@@ -177,7 +177,7 @@ def test_the_page_and_the_markdown_are_complete_in_themselves(runs):
     files = read_contents([runs]).files()
     assert not re.search(r"(src|href)=\"(?!data:|#)", files["report.html"].decode())
     assert set(re.findall(r"\]\((.*?)\)", files["report.md"].decode())) == {
-        figure_path(name, "svg") for name in CAPTIONS
+        figure_path(name, "png") for name in CAPTIONS
     }
 
 

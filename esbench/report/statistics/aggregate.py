@@ -4,6 +4,7 @@ A resample of n seeds is a row of counts: how often each of them was drawn. Ever
 counts, so that 10 000 resamples are a few matrix products, and from counts of one it is the estimate itself.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -83,29 +84,30 @@ def aggregate(
 ) -> dict[str, Estimate]:
     """Every aggregate of one algorithm's scores, by the names of `AGGREGATES`.
 
-    `scores` are clipped to [0, 1] here. The intervals are the bootstrap's percentiles, widened by `expansion` and cut
-    to [0, 1], where clipped scores lie. There is none for the median, and none where a task has a single seed: its
-    spread is unknown, not zero.
+    `scores` are clipped here: to [0, 1], for the optimality gap only from above, so that it tells what is worse than
+    random from what is not. The intervals are the bootstrap's percentiles, widened by `expansion` and cut to where the
+    value can lie. There is none for the median, and none where a task has a single seed: its spread is unknown, not
+    zero.
     """
-    clipped = [np.clip(values, 0.0, 1.0) for values in scores]
-    once = [np.ones((1, len(values))) for values in clipped]
-    values = {name: float(statistic(clipped, once)[0]) for name, statistic in AGGREGATES.items()}
-    if min(map(len, clipped)) < 2:
-        return {name: Estimate(value) for name, value in values.items()}
-    counts = resample(generator, [len(values) for values in clipped], repetitions)
-    factor = expansion(clipped, level)
+    capped = [np.minimum(values, 1.0) for values in scores]
+    clipped = [np.maximum(values, 0.0) for values in capped]
+    once = [np.ones((1, len(values))) for values in scores]
+    counts = resample(generator, [len(values) for values in scores], repetitions)
 
-    def estimate(name: str, value: float) -> Estimate:
-        if name in WITHOUT_INTERVAL:
+    def estimate(name: str) -> Estimate:
+        of, most = (capped, math.inf) if name == "optimality_gap" else (clipped, 1.0)
+        value = float(AGGREGATES[name](of, once)[0])
+        if name in WITHOUT_INTERVAL or min(map(len, scores)) < 2:
             return Estimate(value)
-        return _within_bounds(value, bootstrap_interval(value, AGGREGATES[name](clipped, counts), factor, level))
+        interval = bootstrap_interval(value, AGGREGATES[name](of, counts), expansion(of, level), level)
+        return _within_bounds(value, interval, most)
 
-    return {name: estimate(name, value) for name, value in values.items()}
+    return {name: estimate(name) for name in AGGREGATES}
 
 
-def _within_bounds(value: float, interval: tuple[float, float]) -> Estimate:
+def _within_bounds(value: float, interval: tuple[float, float], most: float = 1.0) -> Estimate:
     low, high = interval
-    return Estimate(value, max(low, 0.0), min(high, 1.0))
+    return Estimate(value, max(low, 0.0), min(high, most))
 
 
 def probability_of_improvement(

@@ -9,7 +9,14 @@ import numpy as np
 from scipy import stats
 
 from esbench.report.statistics.aggregate import REPETITIONS, Scores, resample, stratified_mean
-from esbench.report.statistics.intervals import LEVEL, Estimate, bootstrap_interval, expansion, student_t_interval
+from esbench.report.statistics.intervals import (
+    LEVEL,
+    Estimate,
+    bootstrap_interval,
+    expansion,
+    standard_error,
+    student_t_interval,
+)
 
 SIGNIFICANCE = 0.05
 MARGIN = 0.05
@@ -29,22 +36,20 @@ class Paired(NamedTuple):
 def paired(differences: Sequence[float] | np.ndarray, level: float = LEVEL, least: float = 0.0) -> Paired:
     """The paired t test of `differences`, one a shared seed, against 0, with the interval of their mean.
 
-    Differences that are all the same have no spread of their own to test against: theirs is `least`, the standard
-    deviation that a difference has from evaluating with so many episodes alone. Where that is 0 too, p is 1 for
-    differences of 0, and 0 for others.
+    least: of a difference, as for `standard_error`. Where nothing varies and that is 0 too, p is 1 for differences of
+    0, and 0 for others.
     """
     differences = np.asarray(differences, np.float64)
     n = len(differences)
     if n == 0:
         return Paired(0, Estimate(math.nan), math.nan)
     mean = float(differences.mean())
-    interval = student_t_interval(differences, level)
+    interval = student_t_interval(differences, level, least)
     if interval is None:
         return Paired(n, Estimate(mean), math.nan)
-    error = _error(differences, least)
-    if error == 0:
-        return Paired(n, Estimate(mean, *interval), float(mean == 0))
-    return Paired(n, Estimate(mean, *interval), float(2 * stats.t.sf(abs(mean) / error, n - 1)))
+    error = standard_error(differences, least)
+    p_value = float(mean == 0) if error == 0 else float(2 * stats.t.sf(abs(mean) / error, n - 1))
+    return Paired(n, Estimate(mean, *interval), p_value)
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -96,17 +101,11 @@ def non_inferiority(
     mean = float(differences.mean()) if n else math.nan
     if n < 2:
         return NonInferiority(n, mean, math.nan, math.nan)
-    error = _error(differences, least)
+    error = standard_error(differences, least)
     low = mean - float(stats.t.isf(significance, n - 1)) * error
     if error == 0:
         return NonInferiority(n, mean, low, float(mean <= -margin))
     return NonInferiority(n, mean, low, float(stats.t.sf((mean + margin) / error, n - 1)))
-
-
-def _error(differences: np.ndarray, least: float) -> float:
-    """The standard error of the mean of at least two `differences`."""
-    spread = float(differences.std(ddof=1)) if np.ptp(differences) > 0 else least
-    return spread / math.sqrt(len(differences))
 
 
 def mean_difference(

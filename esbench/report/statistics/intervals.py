@@ -23,23 +23,37 @@ class Estimate(NamedTuple):
         return not math.isnan(self.low)
 
 
-def student_t_interval(values: Sequence[float] | np.ndarray, level: float = LEVEL) -> tuple[float, float] | None:
+def standard_error(values: Sequence[float] | np.ndarray, least: float = 0.0) -> float:
+    """The standard error s / sqrt(n) of the mean of at least two values, one a seed.
+
+    Values that are all the same, but for rounding, show no spread of their own: s is `least` then, the standard
+    deviation that a value has from evaluating with so many episodes alone.
+    """
+    values = np.asarray(values, np.float64)
+    alike = np.ptp(values) <= 1e-9 * np.abs(values).max() + 1e-12
+    return (least if alike else float(np.std(values, ddof=1))) / math.sqrt(len(values))
+
+
+def student_t_interval(
+    values: Sequence[float] | np.ndarray, level: float = LEVEL, least: float = 0.0
+) -> tuple[float, float] | None:
     """The two-sided Student-t confidence interval of the mean of `values`, one value a seed.
 
-    mean +- t * s / sqrt(n), with n - 1 degrees of freedom and the sample's standard deviation s. None for fewer than
-    two values: one seed says nothing about the spread over seeds.
+    The mean +- t times its `standard_error`, with n - 1 degrees of freedom. None for fewer than two values: one seed
+    says nothing about the spread over seeds.
     """
     n = len(values)
     if n < 2:
         return None
     mean = float(np.mean(values))
-    half = float(stats.t.ppf(0.5 + level / 2, n - 1) * np.std(values, ddof=1)) / math.sqrt(n)
+    half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * standard_error(values, least)
     return mean - half, mean + half
 
 
-def mean_estimate(values: Sequence[float] | np.ndarray) -> Estimate:
-    """The mean of at least one value, with its Student-t interval where there are two."""
-    return Estimate(float(np.mean(values)), *(student_t_interval(values) or ()))
+def mean_estimate(values: Sequence[float] | np.ndarray, least: float = 0.0) -> Estimate:
+    """The mean of at least one value, with its Student-t interval where there are two. least: as for
+    `standard_error`."""
+    return Estimate(float(np.mean(values)), *(student_t_interval(values, least=least) or ()))
 
 
 def expansion(parts: Sequence[np.ndarray], level: float = LEVEL) -> float:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from esbench.report.analysis import Aggregate
 from esbench.report.cells import Tier
+from esbench.report.statistics.aggregate import REPETITIONS
 from esbench.report.table import Shown, Table, missing, with_interval, words
 
 STATISTICS = {
@@ -88,12 +89,14 @@ def _notes(tiers: Sequence[Tier]) -> list[str]:
         "Ranking score: the mean over tasks of the mean over seeds of scores clipped to [0, 1]. Bold: rank 1 cannot be "
         "ruled out. Rank: a range where the paired difference to another algorithm is not separated from 0, at 95% "
         "over all pairs together (Bonferroni).",
-        "Intervals: 95% bootstrap over seeds, stratified by task, 10 000 resamples, widened for few seeds; none where "
-        "a task has a single seed, and none for the median, whose bootstrap does not hold what it says.",
-        "IQM: mean of the middle half of all runs. Median: of the tasks' means. Optimality gap: mean distance to 1, "
-        "lower is better. P(improvement): chance to beat the other algorithms, ties count half. Area under curve: the "
-        "ranking score's mean over the budget. At equal seconds: after the training seconds of the quickest run of "
-        f"every task. {OTHERWISE.strip()}: by this number the algorithm would rank otherwise.",
+        f"Intervals: 95% bootstrap over seeds, stratified by task, {REPETITIONS:,} resamples, widened for few seeds; "
+        "none where a task has a single seed, none for the median, whose bootstrap does not hold what it says, and "
+        "none for P(improvement), which is over several pairs.",
+        "IQM: mean of the middle half of all runs. Median: of the tasks' means. Optimality gap: mean distance to 1 of "
+        "scores not clipped below, lower is better. P(improvement): chance to beat the other algorithms, ties count "
+        "half. Area under curve: the ranking score's mean over the budget. At equal seconds: after the training "
+        f"seconds of the quickest run of every task. {OTHERWISE.strip()}: by this number the algorithm would rank "
+        "otherwise.",
     ]
     if any(len(tier.hardware) > 1 for tier in tiers):
         notes.append(

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from esbench.report.cells import Cell, Run, Tier
-from esbench.report.statistics.intervals import Estimate, mean_estimate, student_t_interval
+from esbench.report.statistics.intervals import Estimate, student_t_interval
 from esbench.report.table import Shown, Table, decimals, number, with_interval, words
 from esbench.tasks.spec import Anchor
 
@@ -26,7 +26,7 @@ def anchors_table(tiers: Sequence[Tier]) -> Table:
                 cell = tier.cell(task, algorithm)
                 if cell is None or not anchors:
                     continue
-                returns = mean_estimate(cell.returns)
+                returns = cell.mean_return
                 said = {name: beats(returns, anchor) for name, anchor in anchors.items()}
                 unbeaten = next((anchor for name, anchor in anchors.items() if said[name] != YES), None)
                 if unbeaten is not None and spec.reference is not None and unbeaten.value >= spec.reference.value:
@@ -55,16 +55,17 @@ def anchors_table(tiers: Sequence[Tier]) -> Table:
                     }
                 )
     columns = (
-        *("Tier", "Task", "Algorithm", "Seeds", "Return", "Random", "Beaten", "Heuristic", "Beaten "),
+        *("Tier", "Task", "Algorithm", "Seeds", "Return", "Random", "Beats random", "Heuristic", "Beats heuristic"),
         *("Budget", "Would take"),
     )
     notes = [
-        "Beaten: the 95% Student-t interval over seeds lies above the anchor, by more than two of the anchor's own "
-        "standard errors and 0.1% of it; worse: below it by as much; level: no further from it than that; not shown: "
-        "anything else. Heuristic: a rule that learns nothing (`esbench tasks show` says which).",
+        "Yes: the 95% Student-t interval over seeds lies above the anchor, by more than two of the anchor's own "
+        f"standard errors and {_ROUNDING:.1%} of it; worse: below it by as much; level: no further from it than that; "
+        "not shown: anything else. Heuristic: a rule that learns nothing (`esbench tasks show` says which).",
         "Would take: useful steps until the mean return would be at the first anchor that is not beaten, along the "
         "line through the last half of training; more seeds: the mean is above it already; no trend: the line does "
-        "not rise, or on some seeds only (its slope's 95% interval holds 0).",
+        "not rise, or on some seeds only (its slope's 95% interval holds 0); -: none is left to beat, or the rule is "
+        "as good as can be.",
     ]
     return Table("anchors", "Against random and heuristic policies", columns, 3, rows, _frame(numbers), notes)
 

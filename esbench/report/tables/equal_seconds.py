@@ -1,5 +1,6 @@
 """Returns at equal training seconds, beside those at equal useful steps."""
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -18,22 +19,27 @@ def equal_seconds_table(tiers: Sequence[Tier]) -> Table:
             for hardware in sorted({name for cell in of_task.values() for name in cell.hardware}):
                 seconds = tier.seconds(task, hardware)
                 cells = {name: cell.on(hardware) for name, cell in of_task.items() if hardware in cell.hardware}
-                early = {name: cell.at_seconds(seconds) for name, cell in cells.items()}
-                best_early = max(early, key=lambda name: early[name].mean()) if len(cells) > 1 else None
-                best = max(cells, key=lambda name: cells[name].returns.mean()) if len(cells) > 1 else None
-                for name, cell in cells.items():
-                    values = {
-                        "at_steps": mean_estimate(cell.returns),
-                        "at_seconds": mean_estimate(early[name]),
+                estimates = {
+                    name: {
+                        "at_steps": cell.mean_return,
+                        "at_seconds": mean_estimate(cell.at_seconds(seconds), least=cell.episode_spread),
                     }
+                    for name, cell in cells.items()
+                }
+                best = {
+                    key: max(of_name[key].value for of_name in estimates.values()) if len(cells) > 1 else math.nan
+                    for key in ("at_steps", "at_seconds")
+                }
+                for name, cell in cells.items():
+                    values = estimates[name]
                     rows.append(
                         [
                             *words(tier.name, task, name, hardware),
                             Shown(str(len(cell.runs)), len(cell.runs)),
                             number(tier.budgets[task], ",d"),
-                            _shown(values["at_steps"], name == best),
+                            _shown(values["at_steps"], best["at_steps"]),
                             number(seconds, ".3g"),
-                            _shown(values["at_seconds"], name == best_early),
+                            _shown(values["at_seconds"], best["at_seconds"]),
                             number(cell.mean_of("sequential_steps"), ",.0f"),
                         ]
                     )
@@ -67,5 +73,5 @@ def equal_seconds_table(tiers: Sequence[Tier]) -> Table:
     return Table("equal_seconds", "At equal steps and at equal seconds", columns, 4, rows, pd.DataFrame(numbers), notes)
 
 
-def _shown(estimate: Estimate, best: bool) -> Shown:
-    return with_interval(estimate, decimals(estimate.value), bold=best)
+def _shown(estimate: Estimate, best: float) -> Shown:
+    return with_interval(estimate, decimals(estimate.value), bold=estimate.value == best)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from esbench.report.analysis import Comparison, TaskComparison
 from esbench.report.cells import Tier
-from esbench.report.statistics.comparison import MARGIN
+from esbench.report.statistics.comparison import MARGIN, SIGNIFICANCE
 from esbench.report.table import Shown, Table, estimate, number, with_interval, words
 
 Comparisons = dict[tuple[str, str], Comparison]
@@ -55,12 +55,12 @@ def pairs_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> Ta
         *("Score difference", "P(first > second)", "First not worse", "Second not worse"),
     )
     notes = [
-        "Wins, ties and losses are the first's. A win or a loss is a paired t test on the seeds that both have, p < "
-        "0.05 after Holm's correction over the pair's tasks (where it is the same difference on every seed, the "
-        "spread is that of the episodes it was evaluated with); anything else is a tie. Untested: fewer than two "
-        "shared seeds.",
+        "Wins, ties and losses are the first's. A win or a loss is a paired t test on the seeds that both have, "
+        f"p < {SIGNIFICANCE:g} after Holm's correction over the pair's tasks (where it is the same difference on every "
+        "seed, the spread is that of the episodes it was evaluated with); anything else is a tie. Untested: fewer than "
+        "two shared seeds.",
         "Score difference: first less second in scores clipped to [0, 1], mean over tasks, paired by seed, with the "
-        "interval of the table above. P(first > second): mean over tasks, ties count half.",
+        "interval of the scores over all tasks. P(first > second): mean over tasks, ties count half.",
         f"Not worse: on how many of the tasks with anchors non-inferiority is shown, with a margin of {MARGIN:g} of "
         "the way from random to reference: the table of non-inferiority.",
     ]
@@ -93,7 +93,7 @@ def tasks_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> Ta
         *("Tier", "First", "Second", "Task", "Verdict", "Shared seeds", "Return difference", "95% interval"),
         *("p", "p (Holm)"),
     )
-    notes = ["Paired differences of returns, first less second; the verdict is the first's, by the rule above."]
+    notes = ["Paired differences of returns, first less second; the verdict is the first's, as in the table of pairs."]
     return Table("tasks", "Pairs of algorithms, task by task", columns, 5, rows, pd.DataFrame(numbers), notes)
 
 

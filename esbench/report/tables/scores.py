@@ -7,7 +7,7 @@ import pandas as pd
 
 from esbench.report.analysis import Comparison
 from esbench.report.cells import Cell, Tier
-from esbench.report.statistics.intervals import Estimate, student_t_interval
+from esbench.report.statistics.intervals import Estimate
 from esbench.report.table import Shown, Table, decimals, estimate, missing, number, words
 
 TIE = " ≈"
@@ -27,7 +27,7 @@ def scores_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> T
     rows, numbers = [], []
     for tier, pairs in zip(tiers, comparisons, strict=True):
         for task in tier.tasks:
-            best = best_algorithm(tier, task)
+            best = best_algorithms(tier, task)
             for algorithm in tier.algorithms:
                 cell = tier.cell(task, algorithm)
                 name = {"tier": tier.name, "task": task, "algorithm": algorithm}
@@ -36,8 +36,8 @@ def scores_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> T
                     numbers.append({**name, "n": 0})
                     continue
                 values = _numbers(cell, tier.budgets[task])
-                tied = algorithm != best and best is not None and not told_apart(pairs, task, best, algorithm)
-                rows.append([*words(*name.values()), *_shown(values, algorithm == best, TIE if tied else "")])
+                tied = best and algorithm not in best and not told_apart(pairs, task, best[0], algorithm)
+                rows.append([*words(*name.values()), *_shown(values, algorithm in best, TIE if tied else "")])
                 numbers.append({**name, **values})
     frame = pd.DataFrame(numbers, columns=_FRAME).astype({"n": int, "budget": "Int64"} | dict.fromkeys(_NUMBERS, float))
     columns = (
@@ -47,14 +47,14 @@ def scores_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> T
     return Table("scores", "Final return", columns, 3, rows, frame, _notes(tiers))
 
 
-def best_algorithm(tier: Tier, task: str) -> str | None:
-    """The one with the highest mean return; None where there is no other to compare with."""
+def best_algorithms(tier: Tier, task: str) -> list[str]:
+    """Those with the highest mean return; none where there is no other to compare with."""
     means = {
         algorithm: cell.returns.mean()
         for algorithm in tier.algorithms
         if (cell := tier.cell(task, algorithm)) is not None
     }
-    return max(means, key=means.__getitem__) if len(means) > 1 else None
+    return [name for name, mean in means.items() if mean == max(means.values())] if len(means) > 1 else []
 
 
 def told_apart(comparisons: Comparisons, task: str, first: str, second: str) -> bool:
@@ -64,14 +64,14 @@ def told_apart(comparisons: Comparisons, task: str, first: str, second: str) -> 
 
 
 def _numbers(cell: Cell, budget: int) -> dict:
-    low, high = student_t_interval(cell.returns) or (None, None)
+    returns = cell.mean_return
     return {
         "action_mode": cell.manifest.action_mode,
         "n": len(cell.runs),
         "budget": budget,
-        "return_mean": cell.returns.mean(),
-        "return_low": low,
-        "return_high": high,
+        "return_mean": returns.value,
+        "return_low": returns.low,
+        "return_high": returns.high,
         "score_mean": cell.scores.mean(),
         "useful_steps": cell.mean_of("useful_steps"),
         "sequential_steps": cell.mean_of("sequential_steps"),
@@ -81,10 +81,8 @@ def _numbers(cell: Cell, budget: int) -> dict:
 
 
 def _shown(values: dict, best: bool, mark: str) -> list[Shown]:
-    interval = (values["return_low"], values["return_high"]) if values["n"] > 1 else ()
-    shown, bounds = estimate(
-        Estimate(values["return_mean"], *interval), decimals(values["return_mean"]), bold=best, mark=mark
-    )
+    returns = Estimate(*(values[f"return_{part}"] for part in ("mean", "low", "high")))
+    shown, bounds = estimate(returns, decimals(returns.value), bold=best, mark=mark)
     return [
         shown,
         bounds if values["n"] > 1 else Shown("none: one seed"),
@@ -104,8 +102,8 @@ def _notes(tiers: Sequence[Tier]) -> list[str]:
     return [
         f"Return: mean over seeds of the deployed policy's mean return over {' or '.join(map(str, episodes))} fresh "
         "episodes, in the mode it acts in; 95% Student-t interval over seeds.",
-        "Bold: the highest mean of the task. ≈: not told apart from it by the paired test of the table of tasks, or "
-        "too few shared seeds to test.",
+        "Bold: the highest mean of the task. ≈: not told apart from it by the paired test of the table of tasks, which "
+        "is not corrected over pairs of algorithms, or too few shared seeds to test.",
         "Score: (return - random) / (reference - random) with the task's fixed anchors, in log2 for Game2048; not "
         "clipped here.",
         "Budget and useful steps: environment steps of training, the steps at the score row. Overshoot: how far a run "

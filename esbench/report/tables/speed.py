@@ -84,14 +84,15 @@ def cost_table(tiers: Sequence[Tier]) -> Table:
                     "algorithm": algorithm,
                     "preset": manifest.preset,
                     "parameters": manifest.parameters,
-                    **dict(zip(("trials", "seeds_per_trial", "tuning_steps"), costs or [None] * 3, strict=True)),
+                    **dict(zip(("trials", "tuning_seeds", "tuning_steps"), costs or [None] * 3, strict=True)),
                 }
             )
-    columns = ("Tier", "Task", "Algorithm", "Preset", "Parameters", "Tuning trials", "Seeds each", "Tuning steps")
-    frame = pd.DataFrame(numbers).astype(dict.fromkeys(("trials", "seeds_per_trial", "tuning_steps"), "Int64"))
+    columns = ("Tier", "Task", "Algorithm", "Preset", "Parameters", "Tuning trials", "Most seeds", "Tuning steps")
+    frame = pd.DataFrame(numbers).astype(dict.fromkeys(("trials", "tuning_seeds", "tuning_steps"), "Int64"))
     notes = [
         "Parameters: of the deployed policy; a critic's are not counted. Tuning: what was spent before these runs, in "
-        "useful steps; not recorded: the manifests say nothing about it."
+        "useful steps, for a setting of several tasks over all of them; most seeds: of any trial; not recorded: the "
+        "manifests say nothing about it."
     ]
     return Table("cost", "Parameters and tuning", columns, 4, rows, frame, notes)
 

@@ -39,6 +39,14 @@ def test_optimality_gap_does_not_pay_for_more_than_the_reference():
     assert optimality_gap(scores, once(scores)) == pytest.approx([((0.5 + 0.0) / 2 + (2.0 + 0.0) / 2) / 2])
 
 
+def test_the_gap_counts_what_is_worse_than_random():
+    """The ranking score does not: there -0.5 is 0."""
+    found = aggregate(values([-0.5, -0.7], [0.5, 1.5]), generator())
+    assert found["mean"].value == pytest.approx((0 + 0.75) / 2)
+    assert found["optimality_gap"].value == pytest.approx((1.6 + 0.25) / 2)
+    assert found["mean"].high <= 1 < found["optimality_gap"].high
+
+
 @pytest.mark.parametrize(("tasks", "seeds"), [(16, 10), (3, 3), (5, 7), (1, 2)])
 def test_interquartile_mean_is_scipys(tasks, seeds):
     scores = generator().random((tasks, seeds))

@@ -87,6 +87,11 @@ def test_equal_differences_are_believed_as_far_as_their_episodes_allow():
     assert paired([1.0, 1.0]).p_value == 0 and paired([0.0, 0.0]).p_value == 1
     assert paired([1.0, 1.0], least=2**0.5).p_value == pytest.approx(0.5)  # t = 1 with 1 degree of freedom
     assert non_inferiority([0.95, 0.95], margin=0.05, least=2**0.5).p_value == pytest.approx(0.25)
+    assert paired([1.0, 1.0], least=2**0.5).difference.low == pytest.approx(1 - 12.7062, rel=1e-4)  # t of 97.5 %
+    # The same difference but for rounding: -6/128 of two pairs of means of 128 episodes.
+    rounded = np.array([109, 103]) / 128 / 0.955 - np.array([115, 109]) / 128 / 0.955
+    assert np.ptp(rounded) > 0
+    assert non_inferiority(rounded, least=0.06).p_value == pytest.approx(0.49, abs=0.02)
     assert paired([1.0, 1.1, 0.9], least=100.0) == paired([1.0, 1.1, 0.9])
 
 
