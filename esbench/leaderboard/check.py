@@ -400,10 +400,9 @@ def _belongs(path: str, found: Evidence) -> bool:
 
 
 def policies(found: Evidence) -> Iterator[str]:
-    """Policies are small, of the board's seeds, and no two runs have the same."""
-    seeds = {seed for task in found.board.tasks.values() for seed in task.seeds}
-    if other := sorted({*(found.entry.policy_seeds or ())} - seeds):
-        yield f"{ENTRY_FILE}: policy_seeds {', '.join(map(str, other))}: no seed of {found.board.name}"
+    """Policies are small, of the entry's runs, and no two runs have the same."""
+    if other := sorted({*(found.entry.policy_runs or ())} - found.entry.policies.keys()):
+        yield f"{ENTRY_FILE}: policy_runs {', '.join(other)}: no such run, expected names such as CartPole-v1/seed-0"
     sizes = {path: len(content) for path, content in found.files.items() if path.endswith(f"/{POLICY_FILE}")}
     for path, size in sizes.items():
         if size > MAX_POLICY_BYTES:

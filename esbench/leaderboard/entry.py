@@ -76,8 +76,8 @@ class Code(Record):
 
 
 class Tuning(Record):
-    """What finding the settings cost. trials: settings tried. seeds: of each. useful_steps: environment steps in all.
-    search_space: which settings, over which ranges."""
+    """What finding the settings cost. trials: settings tried. seeds: the most of one. useful_steps: environment steps
+    in all. search_space: which settings, over which ranges."""
 
     trials: Count
     seeds: Count
@@ -107,7 +107,8 @@ class Declaration(Record):
 
     slug: the directory, and the name of the runs. code: None where the method is one of esbench's own. failures: why,
     by `<task>/seed-<n>`, of runs that have no score.
-    policy_seeds: of which seeds the entry brings the policies, None for all that fit; of the others it has the hashes.
+    policy_runs: of which runs (`<task>/seed-<n>`) the entry brings the policies, None for all that fit; of the others
+    it has the hashes.
     policies_address: where the policies are that it does not bring.
     """
 
@@ -120,7 +121,7 @@ class Declaration(Record):
     track: Track
     tuning: Tuning
     prior_knowledge: Text
-    policy_seeds: tuple[Count, ...] | None = None
+    policy_runs: tuple[Line, ...] | None = None
     policies_address: Address | None = None
     failures: dict[str, Line] = Field(default_factory=dict)
 

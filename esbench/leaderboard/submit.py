@@ -162,8 +162,8 @@ def _pack(
     }
     files[SETTINGS_FILE] = (json.dumps(settings, indent=2, ensure_ascii=False) + "\n").encode()
     policies = {key: _policy(run) for key, run in finished.items()}
-    brought = declared.policy_seeds
-    files |= _small({key: policies[key] for key in policies if brought is None or key[1] in brought})
+    brought = declared.policy_runs
+    files |= _small({key: policies[key] for key in policies if brought is None or run_key(*key) in brought})
     algorithm, code = _algorithm(finished, folder)
     if code is not None:
         files[ALGORITHM_FILE] = code

@@ -374,8 +374,11 @@ def test_a_schema_is_told_in_full(entry, capsys):
     ("change", "said"),
     [
         (lambda values: values["tuning"].update(trials=10**400), "tuning.trials: Input should be less"),
-        (lambda values: values.update(policy_seeds=[10**300]), "policy_seeds.0: Input should be less"),
-        (lambda values: values.update(policy_seeds=[0, 9]), "policy_seeds 9: no seed of lite-v1"),
+        (lambda values: values.update(policy_runs=[0]), "policy_runs.0: Input should be a valid string"),
+        (
+            lambda values: values.update(policy_runs=["CartPole-v1/seed-9"]),
+            "policy_runs CartPole-v1/seed-9: no such run",
+        ),
         (lambda values: values.update(name="evil \u202e name"), "name: Value error, '\\u202e' cannot be seen"),
         (
             lambda values: values.update(prior_knowledge="none\0"),

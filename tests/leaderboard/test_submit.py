@@ -151,13 +151,14 @@ def test_large_policies_are_hashes_only(place):
     assert len(read_entry(submitted.path).entry.policies) == 6
 
 
-def test_only_policies_of_the_wanted_seeds_are_brought(place):
+def test_only_policies_of_the_wanted_runs_are_brought(place):
     folder, boards, _ = place
-    declaration = declare(folder / "entry.toml", "lite-v1", "mine", more="policy_seeds = [1]\n")
+    wanted = 'policy_runs = ["CartPole-v1/seed-1", "Knapsack-v1/seed-0"]\n'
+    declaration = declare(folder / "entry.toml", "lite-v1", "mine", more=wanted)
     submitted = submit([folder / "runs"], declaration, boards)
     assert submitted.checked.problems == []
     brought = sorted(str(path.parent.relative_to(submitted.path)) for path in submitted.path.rglob("policy.npz"))
-    assert brought == ["runs/CartPole-v1/seed-1", "runs/Knapsack-v1/seed-1"]
+    assert brought == ["runs/CartPole-v1/seed-1", "runs/Knapsack-v1/seed-0"]
     assert len(read_entry(submitted.path).entry.policies) == 6
 
 
