@@ -86,11 +86,11 @@ of the others is compiled anew.
 Rungs: 1. all trials at an eighth of the budget, tuning seed 1000; 2. the best quarter of them, at least two, at all of
 it; 3. the best two of those again on seeds 1001 and 1002. The better mean over the three seeds is chosen. A trial that
 fails is the worst; to try it again, delete its directory. untrained: runs whose budget holds no generation, so that
-their score is the first policy's and says nothing.
+their score is the first policy's and says nothing: fixed/ leaves such a task out.
 Left in --out: trials.csv and .jsonl (every run), chosen/ALGORITHM.toml (per task) and fixed/ALGORITHM.toml (one setting
 for all tasks, by the first rung), presets whose runs carry the cost of tuning; best_of_k.* (what fewer trials would
 have found), ranges/ and runs/. They are of the tasks and algorithms that the last command named.
-Status 1: every trial failed somewhere; 75: stopped, the same command goes on.
+Status 1: a task has no choice, since trials failed; 75: stopped, the same command goes on.
 """
 _RANGES = "of the one algorithm (default: baselines/search/ALGORITHM.toml, or beside its file)"
 _NEW_EXAMPLES = """\

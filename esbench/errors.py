@@ -26,7 +26,10 @@ class StorageError(RuntimeError):
         # Libraries wrap the system's message in pages of their own.
         known = (os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO))
         reason = next((text for text in known if text.lower() in reason.lower()), reason[:300])
-        return cls(f"cannot write {what}: {reason}; what was written before is intact: go on with --resume")
+        return cls(
+            f"cannot write {what}: {reason}; what was written before is intact: the same command goes on, that of a "
+            "run with --resume"
+        )
 
 
 def unknown(kind: str, value: str, names: Iterable[str]) -> InputError:

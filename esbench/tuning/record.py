@@ -99,7 +99,7 @@ def chosen_preset(searches: Sequence[Search]) -> str:
 
 def fixed_preset(searches: Sequence[Search], trial: int) -> str:
     """A preset with the setting `trial` of one algorithm for every task, and what the first rungs cost."""
-    tasks = ", ".join(search.task.spec.id for search in searches if search.scored)
+    tasks = ", ".join(search.task.spec.id for search in telling(searches))
     text = [
         f"# Chosen by `esbench tune`, one setting for all tasks: of {len(searches[0].trials)} trials the one with the",
         f"# best mean over tasks of scores clipped to [0, 1], at 1/{SHARE} of the {searches[0].tier} budget, tuning",
@@ -112,17 +112,27 @@ def fixed_preset(searches: Sequence[Search], trial: int) -> str:
 
 
 def best_for_all(searches: Sequence[Search]) -> int | None:
-    """The trial with the best mean score over the tasks, at the first rung, the first of equal ones. None before all
-    first rungs are settled, where no task has scores, and where every trial failed on all."""
-    results = [search.result(run) for search in searches for run in search.first]
-    if not any(result is not None and result.score is not None for result in results) or None in results:
+    """The trial with the best mean score over the tasks that tell, at the first rung, the first of equal ones. None
+    before all first rungs are settled, and where no task tells."""
+    if any(search.result(run) is None for search in searches for run in search.first) or not telling(searches):
         return None
     return max(range(len(searches[0].trials)), key=lambda trial: (mean_score(searches, trial), -trial))
 
 
+def telling(searches: Sequence[Search]) -> list[Search]:
+    """Those of tasks that have scores, where some trial did not fail and none ends its first rung untrained: such a
+    score is the first policy's and would count as the trial's."""
+    found = []
+    for search in searches:
+        results = [result for run in search.first if (result := search.result(run)) and result.score is not None]
+        if search.scored and results and all(result.score_steps for result in results):
+            found.append(search)
+    return found
+
+
 def mean_score(searches: Sequence[Search], trial: int) -> float:
-    """Of a trial at the first rung, over the tasks that have scores, clipped to [0, 1]; where it failed, 0."""
-    results = [search.result(search.first[trial]) for search in searches if search.scored]
+    """Of a trial at the first rung, over the tasks that tell, clipped to [0, 1]; where it failed, 0."""
+    results = [search.result(search.first[trial]) for search in telling(searches)]
     scores = [result.score if result and result.score is not None else 0.0 for result in results]
     return fmean(min(max(score, 0.0), 1.0) for score in scores)
 

@@ -66,8 +66,9 @@ class Space:
     def trials(self, number: int) -> list[Settings]:
         """The first `number` settings: points of a scrambled Halton sequence with a fixed seed.
 
-        The first ones stay the same when more are asked for. InputError where one cannot be built. Not Sobol's: among
-        its first 8 or 16 points, two choices of two are often the same choice, so that neither can be told apart.
+        The first ones stay the same when more are asked for. InputError where one cannot be built. Not Sobol's: of its
+        first 8 points, and 16, two choices of two can be the same choice throughout, so that neither can be told from
+        the other. Halton's first 8 have all four combinations, though not equally often.
         """
         halton = qmc.Halton(len(self.tuned), scramble=True, seed=np.random.default_rng(_SEED))
         points = halton.random(number)

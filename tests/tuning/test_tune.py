@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -97,6 +98,20 @@ def test_the_chosen_preset_gives_the_trials_rows_and_carries_the_cost(tuned, tmp
     best = first["score"].clip(0, 1).fillna(0).idxmax()
     assert fixed.settings["spread"] == search.trials[first["trial"][best]]["spread"]
     assert fixed.tuning == Tuning(trials=4, seeds=1, useful_steps=int(first["useful_steps"].sum()))
+
+
+def test_a_task_whose_first_rung_is_untrained_has_no_say_in_the_setting_for_all(tuned):
+    """There the trial that is not the best has the best first policy."""
+    _, search, _ = tuned
+    best = record.best_for_all([search])
+    first = {run: search.result(run) for run in search.first}
+    luck = {
+        run: result if result.error else replace(result, score=float(run.trial != best), score_steps=0)
+        for run, result in first.items()
+    }
+    lucky = replace(search, _results=luck)
+    assert record.best_for_all([search, lucky]) == best
+    assert record.best_for_all([lucky]) is None
 
 
 def test_the_curves_are_made_anew_from_the_trials_alone(tuned, tmp_path):
