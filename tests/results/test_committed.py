@@ -9,6 +9,9 @@ from esbench.report.write import Contents, read_contents
 
 RESULTS = Path(__file__).parents[2] / "results"
 SETS = sorted(path.name for path in RESULTS.iterdir() if next(path.rglob("run.jsonl"), None))
+# Rows of a set that lie elsewhere: those of the board's entries.
+BOARD = RESULTS.parent / "leaderboards" / "lite-v1"
+ELSEWHERE = {"fixed": [BOARD / name for name in ("eggroll", "open_es", "ppo")]}
 
 
 def differing(contents: Contents, report: Path) -> list[str]:
@@ -25,7 +28,7 @@ def differing(contents: Contents, report: Path) -> list[str]:
 
 @pytest.mark.parametrize("name", SETS)
 def test_committed_tables_are_made_from_committed_rows(name):
-    wrong = differing(read_contents([RESULTS / name]), RESULTS / name / "report")
+    wrong = differing(read_contents([RESULTS / name, *ELSEWHERE.get(name, [])]), RESULTS / name / "report")
     assert not wrong, f"results/{name}/report: {', '.join(wrong)} not what the rows give; run `make results`"
 
 
