@@ -37,7 +37,7 @@ bench: $(STAMP) ## EGGROLL, OpenES and PPO on three tasks, three seeds each: a t
 	$(BIN)/esbench sweep --tasks Knapsack-v1,DynamicObstacles-6x6-v0 $(BENCH) --steps $(BENCH_STEPS) --out $(BENCH_OUT)
 	$(BIN)/esbench report $(BENCH_OUT) --out $(BENCH_OUT)/report
 
-results: $(STAMP) ## results/ anew from its raw rows: tables, figures, pages and JSON Schema, the same bytes every time
+results: $(STAMP) ## results/ anew from its raw rows: tables, figures and JSON Schema, the same bytes every time
 	$(BIN)/python -m esbench.results.schema results/schema
 	@for set in $(SETS); do echo "$$set/report"; test $$set != results/fixed && rows= || rows="$(ENTRIES)"; \
 		$(BIN)/esbench report $$set $$rows --out $$set/report > /dev/null || exit 1; done

@@ -99,11 +99,12 @@ def chosen_preset(searches: Sequence[Search]) -> str:
 
 def fixed_preset(searches: Sequence[Search], trial: int) -> str:
     """A preset with the setting `trial` of one algorithm for every task, and what the first rungs cost."""
-    tasks = ", ".join(search.task.spec.id for search in telling(searches))
+    told = telling(searches)
+    tasks = ", ".join(search.task.spec.id for search in told)
     text = [
         f"# Chosen by `esbench tune`, one setting for all tasks: of {len(searches[0].trials)} trials the one with the",
         f"# best mean over tasks of scores clipped to [0, 1], at 1/{SHARE} of the {searches[0].tier} budget, tuning",
-        f"# seed {SEEDS[0]}: trial {trial}, {mean_score(searches, trial):.4g} over {tasks}.",
+        f"# seed {SEEDS[0]}: trial {trial}, {mean_score(told, trial):.4g} over {tasks}.",
     ]
     text += _table("default", searches[0].trials[trial])
     firsts = [result for search in searches for result in search.results() if result.rung == 1]
@@ -114,9 +115,10 @@ def fixed_preset(searches: Sequence[Search], trial: int) -> str:
 def best_for_all(searches: Sequence[Search]) -> int | None:
     """The trial with the best mean score over the tasks that tell, at the first rung, the first of equal ones. None
     before all first rungs are settled, and where no task tells."""
-    if any(search.result(run) is None for search in searches for run in search.first) or not telling(searches):
+    told = telling(searches)
+    if not told or any(search.result(run) is None for search in searches for run in search.first):
         return None
-    return max(range(len(searches[0].trials)), key=lambda trial: (mean_score(searches, trial), -trial))
+    return max(range(len(told[0].trials)), key=lambda trial: (mean_score(told, trial), -trial))
 
 
 def telling(searches: Sequence[Search]) -> list[Search]:
@@ -125,14 +127,14 @@ def telling(searches: Sequence[Search]) -> list[Search]:
     found = []
     for search in searches:
         results = [result for run in search.first if (result := search.result(run)) and result.score is not None]
-        if search.scored and results and all(result.score_steps for result in results):
+        if results and all(result.score_steps for result in results):
             found.append(search)
     return found
 
 
-def mean_score(searches: Sequence[Search], trial: int) -> float:
+def mean_score(told: Sequence[Search], trial: int) -> float:
     """Of a trial at the first rung, over the tasks that tell, clipped to [0, 1]; where it failed, 0."""
-    results = [search.result(search.first[trial]) for search in telling(searches)]
+    results = [search.result(search.first[trial]) for search in told]
     scores = [result.score if result and result.score is not None else 0.0 for result in results]
     return fmean(min(max(score, 0.0), 1.0) for score in scores)
 
