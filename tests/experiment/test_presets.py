@@ -1,7 +1,9 @@
 """Every shipped preset builds; files are strict."""
 
+import json
 import tomllib
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -15,6 +17,7 @@ ALGORITHMS = ("eggroll", "open_es", "ppo")
 """Those of the paper."""
 OTHERS = ("ars", "evosax:SNES", "evosax:PGPE")
 TASKS = [spec.id for spec in task_specs()]
+TUNING = Path(__file__).parents[2] / "results" / "tuning"
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -64,10 +67,27 @@ def test_numbers_of_the_paper():
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_files_hold_the_presets_and_fixed_is_one_setting_for_all_tasks(algorithm):
     presets = tomllib.loads(preset_file(algorithm).read_text())
-    assert list(presets) == ["smoke", "lite", "fixed", "paper"]
+    assert list(presets) == ["smoke", "lite", "fixed", "tuned", "paper"]
     assert set(presets["fixed"]) == {"default", "tuning"}
     settings = [resolve(task, algorithm, preset="fixed").settings for task in TASKS]
     assert all(other == settings[0] for other in settings)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_tuned_is_what_the_committed_trials_chose(algorithm):
+    preset = tomllib.loads(preset_file(algorithm).read_text())["tuned"]
+    assert preset == tomllib.loads((TUNING / "chosen" / f"{algorithm}.toml").read_text())
+    trials = [json.loads(line) for line in (TUNING / "trials.jsonl").read_text().splitlines()]
+    own = [trial for trial in trials if trial["algorithm"] == algorithm]
+    assert {trial["task"] for trial in own} == set(preset["tasks"])
+    for task, settings in preset["tasks"].items():
+        of_task = [trial for trial in own if trial["task"] == task]
+        finalists = {trial["trial"] for trial in of_task if trial["rung"] == 3}
+        scores = {one: [t["score"] for t in of_task if t["trial"] == one and t["rung"] > 1] for one in finalists}
+        best = max(sorted(scores), key=lambda one: fmean(scores[one]))
+        assert [len(of) for of in scores.values()] == [3, 3]
+        assert settings == next(trial["settings"] for trial in of_task if trial["trial"] == best)
+        assert preset["tuning"]["tasks"][task]["useful_steps"] == sum(trial["useful_steps"] for trial in of_task)
 
 
 @pytest.mark.parametrize(
