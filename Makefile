@@ -18,6 +18,8 @@ BENCH_OUT ?= runs/bench
 SETS := $(sort $(patsubst %/,%,$(dir $(wildcard $(foreach tier,smoke lite standard paper,results/*/$(tier))))))
 # Most rows of results/fixed are in the baselines' entries of the leaderboard, and are not kept twice.
 ENTRIES := $(addprefix leaderboards/lite-v1/,eggroll open_es ppo)
+# Beside the rows of results/tuned stand those of the same tasks with one setting for all.
+BESIDE_TUNED := $(foreach task,$(notdir $(wildcard results/tuned/lite/*)),$(addsuffix /runs/$(task),$(ENTRIES)))
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,7 +41,8 @@ bench: $(STAMP) ## EGGROLL, OpenES and PPO on three tasks, three seeds each: a t
 
 results: $(STAMP) ## results/ anew from its raw rows: tables, figures and JSON Schema, the same bytes every time
 	$(BIN)/python -m esbench.results.schema results/schema
-	@for set in $(SETS); do echo "$$set/report"; test $$set != results/fixed && rows= || rows="$(ENTRIES)"; \
+	@for set in $(SETS); do echo "$$set/report"; \
+		case $$set in results/fixed) rows="$(ENTRIES)";; results/tuned) rows="$(BESIDE_TUNED)";; *) rows=;; esac; \
 		$(BIN)/esbench report $$set $$rows --out $$set/report > /dev/null || exit 1; done
 # Larger than all the rest, and not shown where a repository is read.
 	@rm -rf results/*/report/report.html results/*/report/ioh; find results/*/report -name '*.svg' -delete

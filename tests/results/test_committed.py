@@ -9,9 +9,10 @@ from esbench.report.write import Contents, read_contents
 
 RESULTS = Path(__file__).parents[2] / "results"
 SETS = sorted(path.name for path in RESULTS.iterdir() if next(path.rglob("run.jsonl"), None))
-# Rows of a set that lie elsewhere: those of the board's entries.
-BOARD = RESULTS.parent / "leaderboards" / "lite-v1"
-ELSEWHERE = {"fixed": [BOARD / name for name in ("eggroll", "open_es", "ppo")]}
+# Rows that a set is reported with and that lie elsewhere: those of the board's entries.
+ENTRIES = [RESULTS.parent / "leaderboards" / "lite-v1" / name for name in ("eggroll", "open_es", "ppo")]
+TUNED = sorted(path.name for path in RESULTS.glob("tuned/lite/*"))
+ELSEWHERE = {"fixed": ENTRIES, "tuned": [entry / "runs" / task for task in TUNED for entry in ENTRIES]}
 
 
 def differing(contents: Contents, report: Path) -> list[str]:
