@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from esbench.report.figures.style import appearance, drawing, legend_line
+from esbench.report.figures.style import appearance, drawing, legend_above, legend_line
 from esbench.tuning.halving import Result
 
 _COLUMNS = 4
@@ -74,5 +74,5 @@ def draw(table: pd.DataFrame) -> Figure:
         for axes in panels:  # those that are left over
             axes.set_visible(False)
         drawn = [legend_line(name, look) for name, look in looks.items() if name in set(table["algorithm"])]
-        figure.legend(handles=drawn, loc="outside upper center", ncols=min(len(drawn), 4))
+        legend_above(figure, drawn)
     return figure

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator, StrMethodFormatter
 
 from esbench.report.cells import Tier
-from esbench.report.figures.style import GREY, Look, appearance, drawing, legend_line
+from esbench.report.figures.style import GREY, Look, appearance, drawing, legend_above, legend_line
 from esbench.report.statistics.runtime import carry_forward
 from esbench.tasks.spec import Anchor, TaskSpec
 
@@ -44,8 +44,7 @@ def draw_curves(tiers: Sequence[Tier]) -> Figure:
     columns = min(len(panels), TASKS_PER_BAND)
     bands = -(-len(panels) // TASKS_PER_BAND)
     with drawing():
-        width = max(3.0 * columns, 4.5)
-        figure = Figure(figsize=(width, 4.4 * bands + 0.5), layout="constrained")
+        figure = Figure(figsize=(max(3.0 * columns, 4.5), 4.4 * bands + 0.5), layout="constrained")
         grid = figure.subplots(2 * bands, columns, squeeze=False)
         for i, (tier, task) in enumerate(panels):
             band, column = divmod(i, columns)
@@ -67,9 +66,7 @@ def draw_curves(tiers: Sequence[Tier]) -> Figure:
             for kind, (label, dash) in _ANCHORS.items()
             if any(getattr(tier.specs[task], kind) for tier, task in panels)
         ]
-        # Inches that a column of the legend takes: a longer name than the figures' own takes more.
-        column = max(1.45, 0.6 + 0.075 * max(map(len, drawn)))
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), int(width / column)))
+        legend_above(figure, handles)
     return figure
 
 

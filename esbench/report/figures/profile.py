@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from esbench.report.analysis import SEED
 from esbench.report.cells import Tier
-from esbench.report.figures.style import appearance, drawing, legend_line
+from esbench.report.figures.style import appearance, drawing, legend_above, legend_line
 from esbench.report.statistics.profile import performance_profile
 
 _THRESHOLDS = np.linspace(0.0, 1.0, 101)
@@ -31,5 +31,5 @@ def draw_profile(tiers: Sequence[Tier]) -> Figure:
             axes.grid(True)
         row[0].set_ylabel("share of runs with a score above τ")
         drawn = [legend_line(name, look) for name, look in looks.items() if any(name in t.complete for t in tiers)]
-        figure.legend(handles=drawn, loc="outside upper center", ncols=min(len(drawn), 4))
+        legend_above(figure, drawn)
     return figure

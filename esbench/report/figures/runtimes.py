@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from esbench.report.cells import Tier
-from esbench.report.figures.style import appearance, drawing, legend_line
+from esbench.report.figures.style import appearance, drawing, legend_above, legend_line
 from esbench.report.statistics.runtime import TARGETS, first_hits, runtime_distribution
 
 _POINTS = 200
@@ -41,7 +41,7 @@ def draw_runtimes(tiers: Sequence[Tier]) -> Figure:
             row[1].set(xlabel="training time (s), without compilation")
             row[0].set_title(f"{tier.name}, {len(tier.scored_tasks)} tasks, {len(TARGETS)} targets each")
         drawn = [legend_line(name, look) for name, look in looks.items() if any(name in t.complete for t in tiers)]
-        figure.legend(handles=drawn, loc="outside upper center", ncols=min(len(drawn), 5))
+        legend_above(figure, drawn)
     return figure
 
 

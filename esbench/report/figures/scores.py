@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from esbench.report.cells import Tier
-from esbench.report.figures.style import GREY, Look, appearance, drawing
+from esbench.report.figures.style import GREY, Look, appearance, drawing, legend_above
 
 SHOWN = (-0.25, 1.1)
 """Scores outside lie at the edge, hollow."""
@@ -43,7 +43,7 @@ def draw_scores(tiers: Sequence[Tier]) -> Figure:
             for name, look in looks.items()
             if name in drawn
         ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 4))
+        legend_above(figure, handles)
     return figure
 
 

@@ -2,13 +2,15 @@
 
 import io
 import re
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
 import matplotlib
 import matplotlib.style
+import numpy as np
 import seaborn
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -72,6 +74,17 @@ def appearance(algorithms: Iterable[str]) -> dict[str, Look]:
 
 def legend_line(name: str, look: Look) -> Line2D:
     return Line2D([], [], **look.line, label=name)
+
+
+def legend_above(figure: Figure, handles: Sequence[Artist]) -> None:
+    """One legend for all panels, in as many columns as the figure is wide enough for."""
+    letters = [len(str(handle.get_label())) for handle in handles]
+
+    def inches(columns: int) -> float:
+        return sum(0.6 + 0.075 * max(column) for column in np.array_split(letters, columns))
+
+    fitting = [columns for columns in range(1, len(handles) + 1) if inches(columns) <= figure.get_figwidth()]
+    figure.legend(handles=handles, loc="outside upper center", ncols=max(fitting, default=1))
 
 
 def draw_estimate(axes: Axes, estimate: Estimate, height: float, look: Look) -> None:
