@@ -44,9 +44,10 @@ results: $(STAMP) ## results/ anew from its raw rows: tables, figures and JSON S
 	@for set in $(SETS); do echo "$$set/report"; \
 		case $$set in results/fixed) rows="$(ENTRIES)";; results/tuned) rows="$(BESIDE_TUNED)";; *) rows=;; esac; \
 		$(BIN)/esbench report $$set $$rows --out $$set/report > /dev/null || exit 1; done
-# Larger than all the rest, and not shown where a repository is read.
-	@rm -rf results/*/report/report.html results/*/report/ioh; find results/*/report -name '*.svg' -delete
 	@test ! -d results/tuning || $(BIN)/python -m esbench.tuning.record results/tuning
+# Larger than all the rest, not shown where a repository is read, or in report.md already.
+	@rm -rf results/*/report/report.html results/*/report/ioh results/*/report/tables/*.md; \
+		find results/*/report results/tuning \( -name '*.svg' -o -name '*.tex' \) -delete
 	@$(BIN)/python -m esbench.report.include README.md results/README.md
 
 test: $(STAMP) ## the tests, without the slow ones

@@ -2,8 +2,8 @@
 
     python -m esbench.report.include README.md results/README.md
 
-writes anew what stands between `<!-- table: report/tables/pairs.md -->`, a path from the file's own folder, and
-`<!-- end of the table -->`: the table and its notes, without the heading.
+writes anew what stands between `<!-- table: report/report.md#speed -->`, a section as a link from the file's own folder
+names it, and `<!-- end of the table -->`: the table and its notes, without the heading.
 """
 
 import re
@@ -19,16 +19,25 @@ def included(file: Path) -> str:
     """The text of `file` with its tables as they are now. InputError where a table is not there, or has no end."""
     text = file.read_text(encoding="utf-8")
     if len(_PART.findall(text)) != text.count("<!-- table:"):
-        raise InputError(f"{file}: expected '<!-- end of the table -->' after every '<!-- table: PATH -->'")
+        raise InputError(f"{file}: expected '<!-- end of the table -->' after every '<!-- table: FILE#SECTION -->'")
     return _PART.sub(lambda part: f"{part[1]}\n{_table(file, part[2])}\n{part[4]}", text)
 
 
-def _table(file: Path, path: str) -> str:
+def _table(file: Path, link: str) -> str:
+    path, _, name = link.partition("#")
     source = file.parent / path
     if not source.is_file():
-        raise InputError(f"{file}: no table {path}")
-    _, _, table = source.read_text(encoding="utf-8").partition("\n\n")
-    return table
+        raise InputError(f"{file}: no file {path}")
+    for section in re.split("^## ", source.read_text(encoding="utf-8"), flags=re.MULTILINE):
+        title, _, table = section.partition("\n\n")
+        if _anchor(title) == name:
+            return table.rstrip("\n") + "\n"
+    raise InputError(f"{file}: no section {name} in {path}")
+
+
+def _anchor(title: str) -> str:
+    """What the address of a heading ends with where Markdown is shown."""
+    return re.sub(r"[^\w-]", "", title.lower().replace(" ", "-"))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python -m esbench.tuning.record results/tuning
 
-makes the curves anew from the trials there.
+makes the table and the curves anew from the trials there.
 """
 
 import json
@@ -36,9 +36,7 @@ def write(searches: Sequence[Search], spaces: Sequence[Space], out: Path) -> lis
     files: dict[str, bytes] = {}
     results = [result for search in searches for result in search.results()]
     files[TRIALS] = "".join(json.dumps(asdict(result)) + "\n" for result in results).encode()
-    records = [{**asdict(result), "settings": json.dumps(result.settings)} for result in results]
-    table = pd.DataFrame(records, columns=[field.name for field in fields(Result)]).astype({"score_steps": "Int64"})
-    files["trials.csv"] = table.to_csv(index=False, lineterminator="\n").encode()
+    files |= _trials_table(results)
     first_rungs = [[search.result(run) for run in search.first] for search in searches]
     files |= _best_of_k([[result for result in rung if result] for rung in first_rungs if None not in rung])
     for space in spaces:
@@ -53,13 +51,21 @@ def write(searches: Sequence[Search], spaces: Sequence[Space], out: Path) -> lis
 
 
 def redraw(out: Path) -> list[Path]:
-    """The curves in `out` anew from its trials.jsonl, as `write` made them once all first rungs were settled."""
+    """trials.csv and the curves in `out` anew from trials.jsonl there, as `write` made them once all first rungs were
+    settled."""
+    lines = (out / TRIALS).read_text(encoding="utf-8").splitlines()
+    results = [Result(**json.loads(line)) for line in lines]
     first_rungs: dict[tuple[str, str], list[Result]] = {}
-    for line in (out / TRIALS).read_text(encoding="utf-8").splitlines():
-        result = Result(**json.loads(line))
+    for result in results:
         if result.rung == 1:
             first_rungs.setdefault((result.task, result.algorithm), []).append(result)
-    return _write(out, _best_of_k(list(first_rungs.values())))
+    return _write(out, _trials_table(results) | _best_of_k(list(first_rungs.values())))
+
+
+def _trials_table(results: Sequence[Result]) -> dict[str, bytes]:
+    records = [{**asdict(result), "settings": json.dumps(result.settings)} for result in results]
+    table = pd.DataFrame(records, columns=[field.name for field in fields(Result)]).astype({"score_steps": "Int64"})
+    return {"trials.csv": table.to_csv(index=False, lineterminator="\n").encode()}
 
 
 def _best_of_k(first_rungs: Sequence[Sequence[Result]]) -> dict[str, bytes]:

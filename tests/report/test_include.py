@@ -8,12 +8,13 @@ from esbench.errors import InputError
 from esbench.report.include import included
 
 ROOT = Path(__file__).parents[2]
+TABLE = "| x |\n| - |\n| 1 |\n\n- A note.\n"
 
 
 @pytest.fixture
 def text(tmp_path):
-    (tmp_path / "tables").mkdir()
-    (tmp_path / "tables" / "a.md").write_text("## A\n\n| x |\n| - |\n| 1 |\n\n- A note.\n")
+    first = "## Task by task\n\n| y |\n| - |\n| 2 |\n"
+    (tmp_path / "report.md").write_text(f"# Report\n\n{first}\n## Pairs, task by task\n\n{TABLE}\n## Last\n\n{TABLE}")
 
     def write(content):
         (tmp_path / "README.md").write_text(content)
@@ -22,10 +23,10 @@ def text(tmp_path):
     return write
 
 
-def test_the_table_stands_between_its_lines_and_the_rest_stays(text):
-    file = text("Before.\n\n<!-- table: tables/a.md -->\nold\n<!-- end of the table -->\n\nAfter.\n")
-    expected = "Before.\n\n<!-- table: tables/a.md -->\n\n| x |\n| - |\n| 1 |\n\n- A note.\n\n"
-    expected += "<!-- end of the table -->\n\nAfter.\n"
+@pytest.mark.parametrize("section", ["pairs-task-by-task", "last"])
+def test_the_table_stands_between_its_lines_and_the_rest_stays(text, section):
+    file = text(f"Before.\n\n<!-- table: report.md#{section} -->\nold\n<!-- end of the table -->\n\nAfter.\n")
+    expected = f"Before.\n\n<!-- table: report.md#{section} -->\n\n{TABLE}\n<!-- end of the table -->\n\nAfter.\n"
     assert included(file) == expected
     file.write_text(expected)
     assert included(file) == expected
@@ -34,8 +35,9 @@ def test_the_table_stands_between_its_lines_and_the_rest_stays(text):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("<!-- table: tables/b.md -->\n<!-- end of the table -->\n", "no table tables/b.md"),
-        ("<!-- table: tables/a.md -->\n", "expected '<!-- end of the table -->'"),
+        ("<!-- table: b.md#last -->\n<!-- end of the table -->\n", "no file b.md"),
+        ("<!-- table: report.md#pairs -->\n<!-- end of the table -->\n", "no section pairs in report.md"),
+        ("<!-- table: report.md#last -->\n", "expected '<!-- end of the table -->'"),
     ],
 )
 def test_what_cannot_be_included_is_named(text, content, message):

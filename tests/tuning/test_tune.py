@@ -114,11 +114,11 @@ def test_a_task_whose_first_rung_is_untrained_has_no_say_in_the_setting_for_all(
     assert record.best_for_all([lucky]) is None
 
 
-def test_the_curves_are_made_anew_from_the_trials_alone(tuned, tmp_path):
+def test_the_table_and_the_curves_are_made_anew_from_the_trials_alone(tuned, tmp_path):
     out, _, _ = tuned
     shutil.copy(out / "trials.jsonl", tmp_path)
     names = {path.name for path in record.redraw(tmp_path)}
-    assert names == {"best_of_k.csv", "best_of_k.png", "best_of_k.svg"}
+    assert names == {"trials.csv", "best_of_k.csv", "best_of_k.png", "best_of_k.svg"}
     for name in names:
         assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
 

@@ -23,7 +23,7 @@ GREY = "0.35"
 Dash = Literal["-", "--", "-.", ":"]
 _STYLE = {
     "figure.dpi": 100,
-    "savefig.dpi": 160,
+    "savefig.dpi": 120,
     "font.size": 8.5,
     "axes.titlesize": 9.5,
     "axes.titleweight": "bold",
