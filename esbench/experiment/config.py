@@ -21,7 +21,7 @@ from esbench.results.run_directory import run_path
 from esbench.sizes import Sizes
 from esbench.tasks import registry
 from esbench.tasks.registry import Task
-from esbench.tasks.spec import TIERS
+from esbench.tasks.spec import HOSTED_SUITE, TIERS
 
 # Those of jax.default_matmul_precision that name an accuracy on every device.
 PRECISIONS = ("float32", "tensorfloat32", "bfloat16", "default")
@@ -88,7 +88,7 @@ class RunConfig:
         episodes = generation_episodes(self.settings)
         worst = episodes * self.task.spec.max_episode_steps if episodes else 0
         lines = []
-        if self.task.spec.suite == registry.HOSTED_SUITE:
+        if self.task.spec.suite == HOSTED_SUITE:
             lines.append("stepped in Python on the host, one environment after the other: slower than a compiled task")
         if worst <= self.budget:
             return lines

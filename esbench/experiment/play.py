@@ -19,7 +19,7 @@ from esbench.problem import DeployedPolicy
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks import hosted
 from esbench.tasks.face.single import TaskEnv
-from esbench.tasks.registry import HOSTED_SUITE
+from esbench.tasks.spec import HOSTED_SUITE
 
 FORMATS = (".gif", ".mp4")
 FPS = 30

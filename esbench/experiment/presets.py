@@ -15,7 +15,8 @@ from esbench.algorithms.registry import settings_of
 from esbench.errors import InputError, unknown
 from esbench.experiment.assembly import assemble
 from esbench.results.records import Tuning
-from esbench.tasks.registry import hosted_id, task_specs
+from esbench.tasks.registry import task_specs
+from esbench.tasks.spec import hosted_id
 
 TIER_PRESETS = {"smoke": "smoke", "lite": "lite", "standard": "lite", "paper": "paper"}
 OWN_DEFAULTS = "defaults"

@@ -17,8 +17,7 @@ from jax.experimental import io_callback
 
 from esbench.errors import InputError
 from esbench.tasks.environment import Transition
-from esbench.tasks.registry import DEFAULT_CAP, HOSTED_SUITE, hosted_id
-from esbench.tasks.spec import TaskSpec
+from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, TaskSpec, hosted_id
 
 
 class Flat(gymnasium.Wrapper):

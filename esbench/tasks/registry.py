@@ -10,7 +10,6 @@ import importlib
 import inspect
 import io
 import logging
-import re
 import warnings
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -22,14 +21,12 @@ import gymnasium
 from esbench.errors import InputError, unknown
 from esbench.plugins import load_object, names_a_file
 from esbench.tasks.catalogue import CATALOGUE
-from esbench.tasks.spec import TaskSpec
+from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, TaskSpec
 
 if TYPE_CHECKING:
     from esbench.tasks.environment import Environment
 
 GROUP = "esbench.tasks"
-DEFAULT_CAP = 1000
-HOSTED_SUITE = "gymnasium"
 
 
 @dataclass(frozen=True)
@@ -80,12 +77,6 @@ def task(name: str) -> Task:
         if name not in _REGISTRY:
             raise unknown("task", name, _REGISTRY)
     return _REGISTRY[name]
-
-
-def hosted_id(name: str) -> str:
-    """The id of the task `gymnasium:<name>`: `gymnasium-<name>`, in letters that can name a directory."""
-    slug = re.sub(r"[^\w.-]+", "-", f"{HOSTED_SUITE}-{name}")
-    return slug if re.search(r"-v\d+$", slug) else f"{slug}-v0"
 
 
 def task_specs() -> list[TaskSpec]:

@@ -12,6 +12,10 @@ TIERS: tuple[str, ...] = get_args(Tier)
 EPISODES = 128
 # The smoke tier proves that a run works; its scores are not read, and 128 episodes of Craftax take minutes.
 SMOKE_EPISODES = 16
+DEFAULT_CAP = 1000
+"""Steps of an episode, where neither the environment nor the user states a limit."""
+HOSTED_SUITE = "gymnasium"
+"""The suite of Gymnasium's own environments as tasks."""
 
 
 @dataclass(frozen=True)
@@ -88,3 +92,9 @@ class TaskSpec:
             if values.get(name) is not None:
                 values[name] = Anchor(**values[name])
         return cls(**values)
+
+
+def hosted_id(name: str) -> str:
+    """The id of the task `gymnasium:<name>`: `gymnasium-<name>`, in letters that can name a directory."""
+    slug = re.sub(r"[^\w.-]+", "-", f"{HOSTED_SUITE}-{name}")
+    return slug if re.search(r"-v\d+$", slug) else f"{slug}-v0"
