@@ -61,7 +61,7 @@ def draw(table: pd.DataFrame) -> Figure:
     columns = min(len(tasks), _COLUMNS)
     rows = math.ceil(len(tasks) / columns)
     with drawing():
-        figure = Figure(figsize=(max(4.0, 2.7 * columns), 2.2 * rows + 0.5), layout="constrained")
+        figure = Figure(figsize=(max(4.0, 3.0 * columns), 2.2 * rows + 0.5), layout="constrained")
         panels = iter(figure.subplots(rows, columns, squeeze=False).flat)
         for task, axes in zip(tasks, panels, strict=False):
             of_task = table[table["task"] == task]
