@@ -13,16 +13,15 @@ SETS = sorted(path.name for path in RESULTS.iterdir() if next(path.rglob("run.js
 ENTRIES = [RESULTS.parent / "leaderboards" / "lite-v1" / name for name in ("eggroll", "open_es", "ppo")]
 TUNED = sorted(path.name for path in RESULTS.glob("tuned/lite/*"))
 ELSEWHERE = {"fixed": ENTRIES, "tuned": [entry / "runs" / task for task in TUNED for entry in ENTRIES]}
-
-
+# Of the text tables; the others are in report.md already, or in LaTeX.
 KEPT = ("report.md", "table.md", "table.csv", "tables/*.csv")
-"""Of the text tables; the others are in report.md, or are in LaTeX."""
 
 
 def differing(contents: Contents, report: Path) -> list[str]:
-    """The names of the kept tables in `report` that `contents` does not give, or lacks."""
+    """The names of the text tables in `report` that `contents` does not give, that it lacks, or that are not kept."""
     texts = {name: text for name, text in contents.texts().items() if any(map(PurePath(name).match, KEPT))}
-    committed = {str(path.relative_to(report)) for pattern in KEPT for path in report.glob(pattern)}
+    files = [*report.glob("report.md"), *report.glob("table.*"), *report.glob("tables/*")]
+    committed = {str(path.relative_to(report)) for path in files}
     return sorted(
         name
         for name in texts.keys() | committed
