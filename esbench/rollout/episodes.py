@@ -19,15 +19,18 @@ from esbench.policies.normalization import Moments
 from esbench.population.devices import device_count, gathered
 from esbench.population.interface import Population
 from esbench.problem import Problem
-from esbench.rollout.policy_rows import MIN_ROWS, MemberStore
+from esbench.rollout.policy_rows import MemberStore
 from esbench.tasks.environment import State
+
+_MIN_LANES = 64
+"""That a queue of many jobs has, however few a lane they are."""
 
 
 class Episodes(struct.PyTreeNode):
     """What a population's episodes gave.
 
     returns: float32 (members, episodes), undiscounted. lengths: int32 (members, episodes), useful steps.
-    computed_steps: int32 (lanes,), partial counts of all steps simulated. observations: moments of the observations
+    computed_steps: int32 (parts,), partial counts of all steps simulated. observations: moments of the observations
     that the policy acted on, None unless asked for.
     """
 
@@ -112,7 +115,7 @@ class _Queue(NamedTuple):
 
 
 class _Done(NamedTuple):
-    """What a device's jobs gave: returns and lengths (share,), computed steps (lanes,)."""
+    """What a device's jobs gave: returns and lengths (share,), computed steps (lanes + narrow lanes,)."""
 
     returns: jax.Array
     lengths: jax.Array
@@ -135,7 +138,7 @@ def _work(
     first, jobs, share = queue
     store = MemberStore.of(population)
     fitting = sizes.member_bytes // max(store.own_bytes, 1) // 8 * 8
-    width = _whole(min(sizes.lanes, max(share // sizes.jobs_per_lane, MIN_ROWS), share, max(fitting, 8)))
+    width = _whole(min(sizes.lanes, max(share // sizes.jobs_per_lane, _MIN_LANES), share, max(fitting, 8)))
     narrow = _whole(sizes.narrow) if _whole(sizes.narrow) < width else 0
     refill_width = min(sizes.refill, width)
 

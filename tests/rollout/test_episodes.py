@@ -16,7 +16,7 @@ from esbench.population.gaussian import Gaussian
 from esbench.population.repeated import Repeated
 from esbench.problem import Problem
 from esbench.rollout.episodes import run_episodes
-from esbench.rollout.policy_rows import MemberStore
+from esbench.rollout.policy_rows import MIN_ROWS, MemberStore
 from esbench.sizes import Sizes
 from tests.environments import Delay, Recall, Walk
 
@@ -189,15 +189,15 @@ def test_gru_members_are_perturbed_at_low_rank_and_run():
     assert result.returns.shape == (10, 4) and set(np.unique(result.returns)) <= {0.0, 1.0}
 
 
-def test_policy_rows_have_the_same_bits_from_64_rows_up():
-    """Why the policy is padded to 64 rows: probes the threshold that `policy_rows.MIN_ROWS` states."""
+def test_policy_rows_have_the_same_bits_in_every_batch_that_is_large_enough():
+    """Why the policy is padded to `policy_rows.MIN_ROWS`: whether that many are enough on this processor."""
     task = problem(Walk())
     policy = dataclasses.replace(PolicySettings(), layer_size=256).for_actions(Walk.action_space)
     params = policy.init(jax.random.key(0), (), task.blank_observation)
     x = jax.random.normal(KEY, (1024, 2))
     apply = jax.jit(jax.vmap(lambda x: policy.apply(params, (), x)[1].mean))
     expected = np.asarray(apply(x))
-    for rows in (64, 65, 96, 128, 200, 512):
+    for rows in (MIN_ROWS, MIN_ROWS + 1, MIN_ROWS + 32, 200, 512):
         np.testing.assert_array_equal(apply(x[:rows]), expected[:rows])
 
 
