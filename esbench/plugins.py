@@ -8,6 +8,8 @@ from typing import Any
 
 from esbench.errors import InputError, unknown
 
+_loaded: dict[Path, bytes] = {}
+
 
 def names_a_file(name: str) -> bool:
     """Whether `name` is written as `path/to/file.py:NAME`."""
@@ -24,6 +26,7 @@ def load_object(name: str) -> Any:
     if module_name not in sys.modules:
         spec = importlib.util.spec_from_file_location(module_name, path)
         assert spec is not None and spec.loader is not None
+        _loaded[path] = path.read_bytes()
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module  # dataclasses look their module up while the file runs
         try:
@@ -36,6 +39,12 @@ def load_object(name: str) -> Any:
         public = [n for n, v in vars(module).items() if not n.startswith("_") and _written_in(module_name, v)]
         raise unknown(f"name in {path_text}", attribute, public)
     return getattr(module, attribute)
+
+
+def source(path: Path) -> bytes:
+    """A file's content: as it was when `load_object` loaded it, which is what runs; as it is now where it never did."""
+    path = path.resolve()
+    return _loaded[path] if path in _loaded else path.read_bytes()
 
 
 def _written_in(module: str, value: Any) -> bool:

@@ -15,11 +15,12 @@ import jax
 import esbench
 from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.algorithms.interface import Algorithm
-from esbench.plugins import names_a_file
+from esbench.plugins import names_a_file, source
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.records import Device
 from esbench.tasks.registry import Task
 
+_PROCESSOR = {"family": "cpu family", "model": "model", "part": "CPU part"}
 _PACKAGES = ("esbench", "jax", "jaxlib", "flax", "optax", "quax", "gymnasium", "numpy", "evosax")
 
 
@@ -36,26 +37,41 @@ def versions(requires: str) -> dict[str, str]:
     return found
 
 
-def device() -> Device:
-    """The device that programs run on. One, however many there are."""
+def device(count: int = 1) -> Device:
+    """The device that programs run on, and how many of them share a run."""
     first = jax.devices()[0]
-    kind = _processor() if first.platform == "cpu" else first.device_kind
-    return Device(platform=first.platform, kind=kind, count=1)
+    kind = processor(_cpuinfo()) if first.platform == "cpu" else first.device_kind
+    return Device(platform=first.platform, kind=kind, count=count)
 
 
-def _processor() -> str:
+def processor(cpuinfo: str) -> str:
+    """The processor's name, from the text of /proc/cpuinfo, empty where there is none.
+
+    A name without a number, as virtual machines give it, is many processors': unequally fast, and programs that are
+    compiled for them round unequally. Family and model tell them apart.
+    """
+    found = dict(reversed(re.findall(r"^([\w ]+?)\s*: (.+?)\s*$", cpuinfo, re.MULTILINE)))  # the first processor's
+    name = found.get("model name", "")
+    if re.search(r"\d", name):
+        return name
+    name = name or platform.processor() or platform.machine()
+    more = [f"{word} {found[key]}" for word, key in _PROCESSOR.items() if key in found]
+    return f"{name} ({', '.join(more)})" if more else name
+
+
+def _cpuinfo() -> str:
     try:
-        text = Path("/proc/cpuinfo").read_text()
+        return Path("/proc/cpuinfo").read_text()
     except OSError:
-        text = ""
-    model = re.search(r"^model name\s*:\s*(.+)$", text, re.MULTILINE)
-    return model.group(1).strip() if model else platform.processor() or platform.machine()
+        return ""
 
 
+@functools.cache  # what is committed while a process runs is not what it has loaded
 def commit() -> tuple[str | None, bool | None]:
     """(commit, dirty) of the checkout that esbench runs from; (None, None) for an installed package or without git.
 
-    dirty: whether a file that can change rows differs from the commit, new ones included.
+    dirty: whether a file that can change rows differs from the commit, new ones included. Both as they were when this
+    process asked first.
     """
     root = Path(esbench.__file__).resolve().parents[1]
     top = _git(root, "rev-parse", "--show-toplevel")
@@ -101,7 +117,7 @@ def plugins(algorithm: Algorithm, task: Task) -> str | None:
     if names_a_file(task.spec.source_id):  # a class of the user's, which esbench wraps
         files.append(Path(task.spec.source_id.rpartition(":")[0]).expanduser())
     return plugins_digest(
-        file.read_bytes() for file in files if file is not None and not file.resolve().is_relative_to(package)
+        source(file) for file in files if file is not None and not file.resolve().is_relative_to(package)
     )
 
 

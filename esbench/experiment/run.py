@@ -30,13 +30,11 @@ from esbench.experiment.config import RunConfig, resolve
 from esbench.experiment.prepare import Prepared, make_problem, prepare
 from esbench.experiment.progress import Progress, progress
 from esbench.keys import evaluation_key
+from esbench.results.budget import is_within, share_of
 from esbench.results.checkpoints import Position
 from esbench.results.lock import RunInUseError, is_locked, locked
-from esbench.results.records import Manifest, Row
+from esbench.results.records import Device, Manifest, Row
 from esbench.results.run_directory import ROWS_FILE, FinishedRunError, RunDirectory
-
-ROWS = 20
-"""Rows of a run after the first: one per this share of the budget."""
 
 
 @dataclass(frozen=True)
@@ -213,11 +211,11 @@ def run_seed(
     if not resume:
         RunDirectory.check_new(path)
     with locked(path):
-        if resume and (path / ROWS_FILE).exists():
-            directory = _unfinished(config, seed)
-        else:
-            directory = RunDirectory.create(path, manifest(prepared, seed))
+        there = resume and (path / ROWS_FILE).exists()
+        directory = _unfinished(config, seed) if there else RunDirectory.create(path, manifest(prepared, seed))
         training = _Training(prepared, seed, directory, reporter, checkpoint_seconds)
+        if there:
+            training.go_on()
         sink = sinks.Guarded(log, directory, reporter.message)
         reporter.start(f"{config.label} seed {seed}", config.budget)
         try:
@@ -247,23 +245,22 @@ class _Training:
         if not saves:
             reporter.message(f"warning: {config.label}: its state cannot be saved: resumed, it begins again")
         self._saver = checkpointing.Saver(directory, checkpoint_seconds, saves)
-        if directory.rows or directory.checkpoints.numbers():
-            self._go_on()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
         """From the newest checkpoint; from the beginning, which gives the same rows, where there is none."""
         directory = self._directory
         found = checkpointing.find(directory, self._code, self._state, self._reporter)
         if found is None:
             self._reporter.message(f"{directory.path}: no checkpoint, starting over")
-            directory.restart(manifest(self._prepared, self._seed))
+            directory.replace([], manifest(self._prepared, self._seed))
             return
         at = found.position
         self._state, self._reached, self._metrics = found.state, at.reached, at.training
         self._counts = Counts(at.generation, at.useful_steps, at.computed_steps, at.sequential_steps)
         for name, seconds in asdict(self._clocks).items():
             setattr(self._clocks, name, seconds + getattr(at, f"{name}_seconds"))
-        directory.replace(directory.rows[: at.rows])
+        device = directory.manifest.device.then(_device(self._prepared))
+        directory.replace(directory.rows[: at.rows], directory.manifest.model_copy(update={"device": device}))
         self._reporter.message(f"{directory.path}: resumed at {at.useful_steps:,} steps")
 
     def run(self, sink: sinks.Sink, max_seconds: float | None) -> None:
@@ -311,7 +308,8 @@ class _Training:
         before = self._counts.useful_steps
         counts = self._counts.after(metrics.useful_steps, metrics.computed_steps, metrics.sequential_steps)
         if counts.useful_steps <= before:
-            raise ValueError(f"step {counts.generation} counted {counts.useful_steps - before} useful steps")
+            counted = f"step {counts.generation} counted {counts.useful_steps - before} useful steps"
+            raise StrategyError(f"{self._prepared.config.label}: {counted}: expected at least 1")
         self._state, self._counts = state, counts
         self._metrics = {name: _finite(value) for name, value in metrics.training.items()}
         self._reporter.step(counts.useful_steps)
@@ -319,7 +317,7 @@ class _Training:
 
     def _write_due_row(self, sink: sinks.Sink) -> None:
         """Writes a row where the budget's next share is reached; the first one before any step."""
-        shares = min(self._counts.useful_steps * ROWS // self._budget, ROWS)
+        shares = share_of(self._counts.useful_steps, self._budget)
         if shares > self._reached:
             self._reached = shares
             row = self._evaluate()
@@ -340,9 +338,13 @@ class _Training:
             deployed, returns, lengths = jax.block_until_ready(prepared.evaluate(self._state, key))
         returns, lengths = np.asarray(returns, np.float64), np.asarray(lengths)
         if not np.isfinite(returns).all():
-            raise FloatingPointError(f"a return is not finite after {counts.useful_steps} useful steps")
+            raise StrategyError(
+                f"{config.label} seed {self._seed}: a return is not finite after {counts.useful_steps:,} useful steps: "
+                "the policy's parameters have overflowed (a smaller learning rate or sigma helps), or the environment "
+                "gave a reward that is not finite"
+            )
         scored = 0 if prepared.action_mode == "greedy" else 1
-        counting = _within(counts.useful_steps, config.budget)
+        counting = is_within(counts.useful_steps, config.budget)
         row = Row(
             **asdict(counts),
             return_mean=returns[scored].mean(),
@@ -368,13 +370,12 @@ class _Training:
         return row
 
 
-def _within(useful_steps: int, budget: int) -> bool:
-    """Whether a row at `useful_steps` can be the score of a run of `budget`."""
-    return 100 * useful_steps <= 102 * budget
-
-
 def _finite(value: np.ndarray) -> float | None:
     return float(value) if np.isfinite(value) else None
+
+
+def _device(prepared: Prepared) -> Device:
+    return provenance.device(prepared.sizes.devices)
 
 
 def manifest(prepared: Prepared, seed: int) -> Manifest:
@@ -395,7 +396,7 @@ def manifest(prepared: Prepared, seed: int) -> Manifest:
         sizes=asdict(prepared.sizes),
         action_mode=prepared.action_mode,
         precision=config.precision,
-        device=provenance.device(),
+        device=_device(prepared),
         versions=provenance.versions(config.task.spec.requires),
         commit=commit,
         dirty=dirty,

@@ -20,8 +20,9 @@ from esbench.keys import evaluation_key, stream
 from esbench.leaderboard.check import Evidence
 from esbench.leaderboard.entry import policy_file, run_key
 from esbench.leaderboard.policy_archive import read_policy
-from esbench.leaderboard.scoring import Scorer, board_task, difference, differences, here, scored_mode, share_of
+from esbench.leaderboard.scoring import Scorer, board_task, difference, differences, here, scored_mode
 from esbench.leaderboard.verification import Replay, ReplayedTask, draw
+from esbench.results.budget import share_of
 from esbench.results.records import Row
 from esbench.results.run_directory import POLICY_FILE, RunDirectory, run_path
 
@@ -110,7 +111,7 @@ def _replay_task(
         manifest, row = run.manifest, score_row(run)
         problem = scorer.problem(manifest)
         deployed = read_policy(content, policy_file(name, seed), problem, manifest.action_mode)
-        key = evaluation_key(name, seed, share_of(row, board.tasks[name].budget, protocol.rows))
+        key = evaluation_key(name, seed, share_of(row.useful_steps, board.tasks[name].budget, protocol.rows))
         returns = scorer.returns(problem, deployed, key)
         others = scorer.returns(problem, deployed, _fresh_key(evidence, name, seed, public_number))
         if not (np.isfinite(returns).all() and np.isfinite(others).all()):

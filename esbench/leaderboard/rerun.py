@@ -35,10 +35,11 @@ from esbench.leaderboard.replay import TOLERANCE, score_row
 from esbench.leaderboard.rerun_worker import RESULTS
 from esbench.leaderboard.safe_files import read_json
 from esbench.leaderboard.scores import entry_cells
-from esbench.leaderboard.scoring import Scorer, board_task, difference, differences, here, scored_mode, share_of
+from esbench.leaderboard.scoring import Scorer, board_task, difference, differences, here, scored_mode
 from esbench.leaderboard.twin import twin
 from esbench.leaderboard.verification import Rerun, RerunTask, draw
 from esbench.report.statistics.normalise import has_scores, normalised
+from esbench.results.budget import share_of
 from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, RunDirectory
 from esbench.tasks.registry import Task
@@ -293,7 +294,7 @@ class _Task:
         scores, problems = [], []
         for seed, (rows, archive) in runs.items():
             row = next(row for row in rows if row.final)
-            share = share_of(row, board.tasks[self._name].budget, board.protocol.rows)
+            share = share_of(row.useful_steps, board.tasks[self._name].budget, board.protocol.rows)
             deployed = read_policy(archive, f"the policy of seed {seed}", problem, manifest.action_mode)
             returns = scorer.returns(problem, deployed, evaluation_key(task.spec.id, seed, share))
             if not np.isfinite(returns).all():

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from esbench.algorithms.built_in import EVOSAX
 from esbench.algorithms.step_sizes import generation_steps
 from esbench.leaderboard.board import EVERYWHERE, Board
+from esbench.results.budget import is_within, share_of
 from esbench.results.fingerprints import config_hash_of
 from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import RunDirectory
@@ -93,7 +94,7 @@ def shares(board: Board, run: RunDirectory) -> Iterator[str]:
     """One row at 0 and one at the first step past each share of the budget, up to the one that reaches it."""
     task, most = board.tasks[run.manifest.task["id"]], board.protocol.rows
     budget = task.budget
-    reached = [min(row.useful_steps * most // budget, most) for row in run.rows]
+    reached = [share_of(row.useful_steps, budget, most) for row in run.rows]
     for number, (before, now) in enumerate(itertools.pairwise(reached), start=2):
         if now <= before and before < most:
             yield f"row {number} is the second at {now} of {most} shares of the budget"
@@ -140,7 +141,7 @@ def final_row(board: Board, run: RunDirectory) -> Iterator[str]:
     """The score is the last row within the budget and its overshoot."""
     budget = board.tasks[run.manifest.task["id"]].budget
     hundredths = round(100 * (1 + board.protocol.overshoot))
-    within = [number for number, row in enumerate(run.rows, start=1) if 100 * row.useful_steps <= hundredths * budget]
+    within = [number for number, row in enumerate(run.rows, start=1) if is_within(row.useful_steps, budget, hundredths)]
     finals = [number for number, row in enumerate(run.rows, start=1) if row.final]
     if finals != within[-1:]:
         said = f"row {finals[0]}" if finals else "no row"

@@ -43,16 +43,17 @@ def here(task: Task) -> Machine:
 def differences(manifest: Manifest, machine: Machine, packages: set[str]) -> list[str]:
     """What of a run's machine is not this one's, in words: the device, and versions of the `packages` that compute
     rows. Equal numbers are expected where there is nothing."""
-    there, now = manifest.versions, machine.versions
+    theirs, ours = manifest.versions, machine.versions
     if not manifest.algorithm.startswith(EVOSAX):
         packages = packages - {"evosax"}
     found = [
-        f"{name} {there.get(name, 'absent')} there and {now.get(name, 'absent')} here"
-        for name in sorted(packages & {*there, *now})
-        if there.get(name) != now.get(name)
+        f"{name} {theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here"
+        for name in sorted(packages & {*theirs, *ours})
+        if theirs.get(name) != ours.get(name)
     ]
-    if manifest.device != machine.device:
-        found.insert(0, f"{manifest.device} there and {machine.device} here")
+    there, now = manifest.device, machine.device
+    if (there.platform, there.kind) != (now.platform, now.kind):  # how many shared the work changes no episode
+        found.insert(0, f"{there} there and {now} here")
     return found
 
 
@@ -90,11 +91,6 @@ class Scorer:
 def scored_mode(manifest: Manifest) -> int:
     """The row of `Scorer.returns` that is a run's score."""
     return 0 if manifest.action_mode == "greedy" else 1
-
-
-def share_of(row: Row, budget: int, rows: int) -> int:
-    """The number of a row's evaluation: how many shares of the budget were reached when it was written."""
-    return min(row.useful_steps * rows // budget, rows)
 
 
 def difference(row: Row, returns: np.ndarray, mode: int) -> float:

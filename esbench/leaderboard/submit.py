@@ -33,7 +33,7 @@ from esbench.leaderboard.entry import (
 from esbench.leaderboard.safe_files import decode, read_file
 from esbench.leaderboard.scores import entry_scores
 from esbench.plugins import names_a_file
-from esbench.results.error_file import ERROR_FILE, last_error
+from esbench.results.error_file import ERROR_FILE, has_failed, last_error
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.load import load_runs
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, RunDirectory
@@ -198,7 +198,7 @@ def _errors(board: Board, slug: str, roots: Sequence[Path]) -> dict[str, str]:
     errors = {}
     for file in sorted(file for root in roots for file in root.rglob(ERROR_FILE)):
         tier, task, name, seed = ("", "", "", *file.parent.resolve().parts)[-4:]
-        if (tier, name) == (board.tier, slug) and (task, seed) in owed:
+        if (tier, name) == (board.tier, slug) and (task, seed) in owed and has_failed(file.parent):
             reason = "".join(letter for letter in last_error(file.parent) if letter.isprintable())[:200].strip()
             errors[owed[task, seed]] = reason or "failed without a word"
     return errors

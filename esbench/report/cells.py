@@ -8,10 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
+from esbench.errors import InputError
 from esbench.report.grouping import algorithm_order, tier_order
 from esbench.report.statistics.intervals import Estimate, mean_estimate
 from esbench.report.statistics.normalise import has_scores, normalised
 from esbench.report.statistics.runtime import area_under, carry_forward
+from esbench.results.budget import is_within
 from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks.registry import task_specs
@@ -184,8 +186,13 @@ def read_run(run: RunDirectory, spec: TaskSpec, budget: int) -> Run:
     """A finished run as it stands at `budget`, its scores by the anchors of `spec`."""
     if run.manifest.budget == budget:
         last = next(i for i, row in enumerate(run.rows) if row.final)
-    else:  # a longer run is read at the budget that all have; its first row is at step 0
-        last = max((i for i, row in enumerate(run.rows) if 100 * row.useful_steps <= 102 * budget), default=0)
+    else:  # a longer run is read at the budget that all have
+        last = max(i for i, row in enumerate(run.rows) if is_within(row.useful_steps, budget))
+        if last == 0:
+            raise InputError(
+                f"{run.path} was not evaluated between step 0 and {budget:,}, the smallest budget of the runs on its "
+                f"task: its own is {run.manifest.budget:,}; report them apart"
+            )
     rows = run.rows[: last + 1]
     returns = np.array([row.return_mean for row in rows], np.float64)
     return Run(

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 SCHEMA = 2
+_THEN = ", then "
 
 
 class Record(BaseModel):
@@ -18,11 +19,17 @@ class Record(BaseModel):
 
 
 class Device(Record):
-    """Where a run was computed. `kind` is the accelerator's or processor's own name."""
+    """Where a run was computed. `kind` is the accelerator's or processor's own name, `count` how many shared a run."""
 
     platform: str
     kind: str
     count: int
+
+    def then(self, other: "Device") -> "Device":
+        """Where a run was computed that went on on `other`: of another kind, its seconds compare with neither's."""
+        if self.kind.split(_THEN)[-1] == other.kind:
+            return self
+        return self.model_copy(update={"kind": f"{self.kind}{_THEN}{other.kind}"})
 
     def __str__(self) -> str:
         return f"{self.count} x {self.kind} ({self.platform})"

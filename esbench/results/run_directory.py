@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from esbench.errors import InputError, StorageError
 from esbench.results.checkpoints import Checkpoints
+from esbench.results.lock import RunInUseError, is_locked
 from esbench.results.policy_file import load_policy, save_policy
 from esbench.results.records import Manifest, Row
 from esbench.results.versions import current
@@ -38,7 +39,10 @@ class FinishedRunError(InputError):
 
     @classmethod
     def of(cls, path: Path) -> "FinishedRunError":
-        return cls(f"{path} holds a finished run: look at it with `esbench report {path}`")
+        return cls(
+            f"{path} holds a finished run: look at it with `esbench report {path}`; a new one needs another --seed, "
+            "--name or --out"
+        )
 
 
 def run_path(out: str | os.PathLike[str], tier: str, task: str, name: str, seed: int) -> Path:
@@ -80,7 +84,8 @@ class RunDirectory:
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], manifest: Manifest) -> "RunDirectory":
-        """A new run. InputError, and nothing is written, where a run already is or nothing can be written."""
+        """A new run. InputError where a run already is or no directory can be made; StorageError where the directory
+        is there and the file cannot be written."""
         path = Path(path)
         _line(manifest)  # before anything is there
         try:
@@ -100,7 +105,7 @@ class RunDirectory:
         """InputError where `create` would refuse, found out before the work that comes first; writes nothing."""
         path = Path(path)
         if (path / ROWS_FILE).exists():
-            raise _refusal(path)
+            raise RunInUseError.of(path) if is_locked(path) else _refusal(path)
         nearest = next(folder for folder in (path, *path.parents) if folder.exists())
         if not nearest.is_dir():
             raise InputError(f"cannot write a run to {path}: {nearest} is not a directory")
@@ -164,12 +169,14 @@ class RunDirectory:
         self._end += len(line)
         self.rows.append(row)
 
-    def replace(self, rows: list[Row]) -> None:
-        """Puts `rows` in the place of all rows, atomically: a reader sees the old ones or these, never a mixture.
+    def replace(self, rows: list[Row], manifest: Manifest | None = None) -> None:
+        """Puts `rows`, and `manifest` where one is given, in the place of what is there, atomically: a reader sees the
+        old ones or these, never a mixture.
 
         StorageError where they cannot be written, the old ones intact.
         """
-        content = b"".join(_line(record) for record in (self.manifest, *rows))
+        manifest = manifest or self.manifest
+        content = b"".join(_line(record) for record in (manifest, *rows))
         partial = self.path / f"{ROWS_FILE}.partial"
         with _storing(f"rows to {self.path / ROWS_FILE}"):
             try:
@@ -179,12 +186,7 @@ class RunDirectory:
             finally:
                 partial.unlink(missing_ok=True)
         self._end = len(content)
-        self.rows = list(rows)
-
-    def restart(self, manifest: Manifest) -> None:
-        """Begins the run again: this manifest, no rows. Atomic as `replace` is."""
-        self.manifest = manifest
-        self.replace([])
+        self.manifest, self.rows = manifest, list(rows)
 
     def save_policy(self, deployed: "DeployedPolicy") -> None:
         """Writes the deployed policy, whole or not at all; one that is there is replaced. StorageError where it cannot

@@ -193,6 +193,27 @@ def test_another_task_or_version_is_refused_with_what_differs(stopped, echo, old
         esbench.run(**echo, out=stopped.config.out, seed=3, resume=True)
 
 
+def test_on_another_kind_of_device_it_goes_on_and_says_so(stopped, whole):
+    """The seconds of both are one clock: they compare with neither's."""
+    run = directory(stopped)
+    elsewhere = run.manifest.device.model_copy(update={"kind": "another"})
+    run.replace(run.rows, run.manifest.model_copy(update={"device": elsewhere}))
+    one_step(stopped)
+    finished = run_seed(stopped, 3, Lines(sys.stderr), resume=True)
+    here = RunDirectory.open(whole.path).manifest.device
+    assert directory(stopped).manifest.device == here.model_copy(update={"kind": f"another, then {here.kind}"})
+    assert without_clocks(finished.rows) == without_clocks(whole.rows)
+
+
+def test_what_ended_before_its_first_row_begins_again_with_a_manifest_of_now(prepared, whole, tmp_path):
+    parts = replace(prepared, config=replace(prepared.config, out=tmp_path))
+    old = RunDirectory.open(whole.path).manifest.model_copy(update={"started": "2026-01-01T00:00:00+00:00"})
+    RunDirectory.create(parts.config.path(3), old)
+    finished = run_seed(parts, 3, Lines(sys.stderr), resume=True)
+    assert directory(parts).manifest.started > old.started
+    assert without_clocks(finished.rows) == without_clocks(whole.rows)
+
+
 def test_other_code_is_refused(stopped, echo, tmp_path, tiny):
     path, _, _ = tiny("ECHO").rpartition(":")
     changed = tmp_path / "tiny.py"

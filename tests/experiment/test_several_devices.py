@@ -9,11 +9,12 @@ from esbench.results.run_directory import RunDirectory
 from tests.experiment.test_process import command
 
 RUN = ("run", "--task", "CartPole-v1", "--algorithm", "eggroll", "--tier", "smoke")
+PATH = "smoke/CartPole-v1/eggroll/seed-0"
 SMALL = ("--set", "pop_size=64", "n_layers=1", "layer_size=16")
 
 
 def rows(out):
-    run = RunDirectory.open(out / "smoke" / "CartPole-v1" / "eggroll" / "seed-0")
+    run = RunDirectory.open(out / PATH)
     assert run.finished
     return [(row.generation, row.useful_steps, row.training["fitness_mean"]) for row in run.rows[:2]]
 
@@ -32,6 +33,8 @@ def test_processes_together_run_what_one_process_runs(tmp_path):
     (said, errors), (other, other_errors) = (process.communicate(timeout=300) for process in processes)
     assert [process.returncode for process in processes] == [0, 0], errors + other_errors
     assert "seed 0: return" in said and "seed 0" not in other
+    counts = [RunDirectory.open(tmp_path / out / PATH).manifest.device.count for out in ("one", "two")]
+    assert counts == [1, 4]
     # Two generations: the first is the same to the bit, the second starts from an update that is rounded otherwise.
     (*_, first), (*_, second) = rows(tmp_path / "one"), rows(tmp_path / "two")
     assert first == pytest.approx(second, rel=1e-3)

@@ -6,6 +6,7 @@ import math
 import pandas as pd
 import pytest
 
+from esbench.errors import InputError
 from esbench.report.grouping import algorithm_order
 from esbench.report.latex import escape, latex
 from esbench.report.markdown import markdown
@@ -310,6 +311,14 @@ def test_a_longer_run_is_read_at_the_common_budget(race, add_run, make_row):
     assert (
         "CartPole-v1 (lite) is read at 1,000 steps, the smallest budget; longer runs: ppo (4,000)." in contents.summary
     )
+
+
+def test_a_run_that_has_no_row_near_the_common_budget_is_refused(race, add_run, make_row):
+    """Its untrained policy would pass for its score."""
+    rows = [make_row(), make_row(useful_steps=5000, train_seconds=5.0, return_mean=499.0, final=True)]
+    run = add_run(race, *rows, name="ppo", budget=5000)
+    with pytest.raises(InputError, match=f"{run.path} was not evaluated between step 0 and 1,000"):
+        Contents(load_runs(race))
 
 
 def test_tuning_is_shown_where_it_was_recorded(race, add_run, make_row):
