@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from esbench.errors import InputError
 from esbench.experiment.config import RunConfig, resolve
-from esbench.results.error_file import ERROR_FILE
+from esbench.results.error_file import ERROR_FILE, has_failed
 from esbench.results.lock import is_locked
 from esbench.results.run_directory import ROWS_FILE, RunDirectory
 
@@ -113,7 +113,7 @@ def status(job: Job) -> Status:
         return "failed"
     if is_locked(job.path):
         return "running"
-    if (job.path / ERROR_FILE).exists():
+    if has_failed(job.path):
         return "failed"
     return "unfinished" if there else "waiting"
 

@@ -1,6 +1,7 @@
 """Many runs in processes of this machine: none stops the others, whatever ends it, and what is done stays done."""
 
 import importlib.util
+import itertools
 import json
 import os
 import queue
@@ -22,6 +23,7 @@ from esbench.experiment import interrupt
 from esbench.experiment.jobs import Job, Outcome, forget_errors, record_error, status
 from esbench.experiment.table import Table
 from esbench.results.checkpoints import Checkpoints
+from esbench.results.error_file import AGAIN
 from esbench.results.records import Row
 from esbench.results.run_directory import CHECKPOINTS
 
@@ -59,9 +61,11 @@ def sweep(
     table.begin(jobs, outcome)
     try:
         with interrupt.rescuing(pool.stop):
-            pool.run(processes)
+            try:
+                pool.run(processes)
+            finally:
+                pool.stop()
     finally:
-        pool.stop()
         table.end()
     others, outcome.elsewhere = outcome.elsewhere, []
     for job in others:
@@ -266,8 +270,8 @@ class _Pool:
         if self._crashes[job] > self._retries:
             self._fail(job, error, details, compiling)
             return
-        record_error(job, f"{error}\n{details}")
-        self._table.message(f"{job.label}: {error}; trying again")
+        record_error(job, f"{error}{AGAIN}\n{details}")
+        self._table.message(f"{job.label}: {error}{AGAIN}")
         self._pending.insert(0, job)
 
     def _fail(self, job: Job, error: str, details: str, compiling: bool) -> None:
@@ -307,7 +311,8 @@ def visible_gpus() -> list[str]:
     if platforms.startswith("cpu") or not any(importlib.util.find_spec(name) for name in plugins):
         return []
     if (chosen := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
-        return [name for name in chosen.split(",") if name]
+        # As CUDA reads it: what follows a number below 0 does not count.
+        return list(itertools.takewhile(lambda name: name and not name.startswith("-"), chosen.split(",")))
     try:
         listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):

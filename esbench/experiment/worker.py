@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from typing import Any, TextIO
 
 from esbench.errors import InputError, StorageError, StrategyError
@@ -86,7 +87,8 @@ class _Events:
         self._said = 0.0
 
     def send(self, event: str, **values: Any) -> None:
-        print(json.dumps({"event": event, **values}), file=self._stream, flush=True)
+        with suppress(BrokenPipeError):  # nobody listens any more: `read` asks the run to stop, and it saves first
+            print(json.dumps({"event": event, **values}), file=self._stream, flush=True)
 
     def message(self, text: str) -> None:
         self.send("message", text=text)

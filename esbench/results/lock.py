@@ -50,11 +50,13 @@ def locked(path: Path) -> Generator[None, None, None]:
 def is_locked(path: Path) -> bool:
     """Whether a process is running the run in `path`."""
     try:
-        descriptor = os.open(path / LOCK_FILE, os.O_RDWR)
+        descriptor = os.open(path / LOCK_FILE, os.O_RDONLY)  # somebody else's file, or disk, may only be read
     except FileNotFoundError:
         return False
+    except PermissionError:
+        return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:

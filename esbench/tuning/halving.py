@@ -74,8 +74,7 @@ class TrialRun:
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """One algorithm on one task. out: the results root of the trials' runs. under_way: jobs that this process has in
-    hand; one of them that failed is tried again."""
+    """One algorithm on one task. out: the results root of the trials' runs."""
 
     task_name: str
     task: Task
@@ -83,7 +82,6 @@ class Search:
     trials: Sequence[Settings]
     tier: str
     out: Path
-    under_way: set[Job] = field(default_factory=set)
     _runs: dict[tuple[int, int, int], TrialRun] = field(default_factory=dict)
     _results: dict[TrialRun, Result] = field(default_factory=dict)
 
@@ -208,7 +206,7 @@ class Search:
         if run.job is None:
             return Result(**result, error=run.refusal)
         now = status(run.job)
-        if now == "failed" and run.job not in self.under_way:
+        if now == "failed":
             return Result(**result, **_spent(run.job.path), error=last_error(run.job.path) or "failed")
         if now != "finished":
             return None

@@ -60,10 +60,7 @@ def tune(
         nonlocal recorded
         jobs = []
         for search in searches:
-            search.under_way.difference_update(ended.failed)
-            new = [job for job in search.due() if job not in asked]
-            search.under_way.update(new)
-            jobs += new
+            jobs += [job for job in search.due() if job not in asked]
         asked.update(jobs)
         if (finished := sum(search.finished for search in searches)) > recorded:
             recorded = finished

@@ -12,10 +12,11 @@ import pytest
 import esbench
 from esbench.cli import main
 from esbench.errors import InputError
-from esbench.experiment.jobs import product, shard, status
+from esbench.experiment.jobs import product, record_error, shard, status
 from esbench.experiment.ray_engine import sweep_on_ray
-from esbench.experiment.sweep import device_environments, sweep
+from esbench.experiment.sweep import device_environments, sweep, visible_gpus
 from esbench.experiment.table import Table
+from esbench.results.error_file import AGAIN, last_error
 from esbench.results.lock import RunInUseError, is_locked, locked
 from esbench.results.run_directory import RunDirectory
 
@@ -80,6 +81,7 @@ def test_a_crash_is_tried_again_then_recorded_and_nothing_else_is_stopped(jobs, 
     assert tries == [2, 2, 1]
     assert "Traceback" in (failing.path / "error.txt").read_text()
     assert capsys.readouterr().err.count("trying again") == 2
+    assert (failing.path / "error.txt").read_text().count("trying again") == 1
     assert [status(job) for job in everything] == ["failed", "failed", "finished", "failed"]
 
 
@@ -181,6 +183,25 @@ def test_status_is_read_off_the_disk(jobs, tiny, echo, tmp_path, capsys):
     assert header.split() == ["finished", "running", "failed", "unfinished", "waiting"]
     assert line.split() == ["Echo-v0", "RandomSearch", *"10012"]
     assert total.split() == ["all", *"10012"]
+    assert main(["sweep", *names, "--seeds", "0", "--shard", "1/2", "--status"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["all", *"00000"]
+
+
+def test_an_error_that_another_try_follows_is_no_failure(jobs):
+    (job,) = jobs([0])
+    record_error(job, f"out of memory{AGAIN}\ndetails")
+    assert status(job) == "waiting"
+    record_error(job, "out of memory\ndetails")
+    assert status(job) == "failed"
+    assert last_error(job.path) == "out of memory"
+
+
+def test_the_gpus_that_cuda_would_see(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    for chosen, expected in (("0,1", ["0", "1"]), ("-1", []), ("", []), ("1,-1,2", ["1"]), ("GPU-abc", ["GPU-abc"])):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
+        monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+        assert visible_gpus() == expected
 
 
 def test_ray_that_is_not_installed_is_said_before_anything_starts(jobs, tmp_path, monkeypatch):

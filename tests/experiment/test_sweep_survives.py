@@ -13,6 +13,7 @@ import pytest
 from esbench.experiment.jobs import product, status
 from esbench.experiment.sweep import sweep
 from esbench.experiment.table import Table
+from esbench.results.lock import is_locked
 from esbench.results.run_directory import RunDirectory
 from tests.experiment.test_process import command, rows
 
@@ -76,3 +77,20 @@ def test_a_sweep_that_is_terminated_saves_its_runs_and_goes_on(echo, tmp_path):
     assert RunDirectory.open(path).checkpoints.numbers()[0] >= 2 and not (path / ".lock").exists()
     done = subprocess.run(**command(*arguments))
     assert done.returncode == 0 and "2 done" in done.stdout
+
+
+def test_a_sweep_that_is_terminated_in_a_long_step_ends_after_its_runs(echo, tmp_path):
+    """The second step would take hours: the run is saved as it stands, and only then is the sweep gone."""
+    names = ("--tasks", echo["task"], "--algorithms", echo["algorithm"], "--seeds", "0", "--tier", "smoke")
+    settings = ("--set", "n_layers=1", "layer_size=8", "slow=100000000")
+    process = subprocess.Popen(**command("sweep", *names, "--out", tmp_path, *settings))
+    path = tmp_path / "smoke" / "Echo-v0" / "RandomSearch" / "seed-0"
+    deadline = time.monotonic() + 120
+    while not (path / "run.jsonl").exists() or len(rows(path)) < 1:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.1)
+    process.terminate()
+    process.wait(timeout=60)
+    assert not is_locked(path)
+    assert process.returncode == 75
+    assert RunDirectory.open(path).checkpoints.numbers() == [0]

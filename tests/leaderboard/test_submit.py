@@ -14,6 +14,7 @@ from esbench.leaderboard.build import build
 from esbench.leaderboard.check import check
 from esbench.leaderboard.entry import read_entry
 from esbench.leaderboard.submit import submit
+from esbench.results.error_file import AGAIN
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.records import Device
 from esbench.results.run_directory import RunDirectory
@@ -86,6 +87,7 @@ def test_a_failed_run_is_a_row_at_the_random_policy(place):
     (never / "error.txt").write_text("2026-01-01T00:00:00+00:00 killed\n\n")
     submitted = submit([folder / "runs"], declare(folder / "entry.toml", "lite-v1", "mine"), boards)
     assert submitted.checked.problems == []
+    assert submitted.unfinished == []
     entry = read_entry(submitted.path).entry
     assert entry.failures == {"CartPole-v1/seed-1": "StrategyError: not finite", "CartPole-v1/seed-2": "killed"}
     score = entry.scores.tasks["CartPole-v1"]
@@ -115,6 +117,9 @@ def test_what_an_interrupted_sweep_lacks_is_said(place, capsys):
     run.replace(rows[:4])
     assert main(argv) == 1
     output = capsys.readouterr().out
+    (cut / "error.txt").write_text(f"2026-01-01T00:00:00+00:00 out of memory{AGAIN}\ntrace\n\n")
+    assert main(argv) == 1 and capsys.readouterr().out == output
+    (cut / "error.txt").unlink()
     assert f"unfinished: {cut}: " in output and "mine: Knapsack-v1/seed-1: missing" in output
     run.replace(rows)
     assert main(argv) == 0

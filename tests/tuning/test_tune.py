@@ -16,6 +16,7 @@ from esbench.experiment.jobs import record_error
 from esbench.experiment.progress import Lines
 from esbench.experiment.table import Table
 from esbench.experiment.worker import Runner
+from esbench.results.error_file import AGAIN
 from esbench.results.records import Tuning
 from esbench.results.run_directory import RunDirectory
 from esbench.tuning import record
@@ -156,11 +157,10 @@ def test_a_run_that_is_tried_again_is_not_yet_a_failed_trial(tmp_path):
     (tmp_path / "ranges.toml").write_text(RANGES)
     (search,) = plan([TASK], [read_space(tmp_path / "ranges.toml", PICKY)], 2, "smoke", tmp_path)
     run, other = search.first
-    record_error(run.job, "out of memory\n")
+    record_error(run.job, f"out of memory{AGAIN}\n")
     record_error(other.job, "also\n")
-    search.under_way.add(run.job)
     assert search.result(run) is None and search.result(other).error == "also"
-    search.under_way.clear()
+    record_error(run.job, "out of memory\n")
     assert search.result(run).error == "out of memory"
     assert search.finished and search.chosen() is None
     assert errors([search])[0] == "failed: Scored-v0 Picky trial 0, rung 1, seed 1000: out of memory"
