@@ -27,7 +27,7 @@ _EXAMPLES = """\
 examples:
   esbench tasks                                              the 16 tasks
   esbench run --task CartPole-v1 --algorithm eggroll         solve CartPole in under a minute
-  esbench run --task CartPole-v1 --algorithm ppo --seed 1 --steps 200000 --set learning_rate=0.001
+  esbench run --task CartPole-v1 --algorithm ppo --steps 200000 --set learning_rate=0.001 --name quick
   esbench run --task Ant-v0 --algorithm path/to/mine.py:MyStrategy --tier smoke
   esbench sweep --tasks CartPole-v1,Knapsack-v1 --algorithms eggroll,open_es,ppo --seeds 0:3
   esbench tune --tasks CartPole-v1 --algorithms eggroll,ppo  find settings, with the same trials for each
@@ -45,6 +45,7 @@ examples:
 tiers: smoke (seconds, proves that it runs), lite (about a minute of training on two CPU cores),
 standard (5e7 steps), paper (5e8 steps).
 """
+_PRESET = "smoke, lite, fixed, tuned, paper, defaults or FILE.toml (default: the tier's)"
 _SET = """settings of the algorithm (esbench algorithms), of the policy (layer_size, n_layers, activation) and of
 the machine (lanes, narrow, block)"""
 _DEVICES = """devices that share each generation's episodes and update, of all processes that Slurm or Open MPI
@@ -52,7 +53,7 @@ started; PPO shares its evaluations only (default: 1)"""
 _MAX_SECONDS = "stop after the first step past it, to be resumed; status 75"
 _CHECKPOINT_SECONDS = "between two checkpoints (default: 60)"
 _JOBS = "runs at a time, each in a process of its own (default: one for each GPU, or one)"
-_RETRIES = "tries of a run that crashed without coming further (default: 3)"
+_RETRIES = "further tries of a run that crashed without coming further (default: 3)"
 _VERBOSE = "say how each parameter of the policy is perturbed, and show where a strategy's error came from"
 _SWEEP_EXAMPLES = """\
 examples:
@@ -70,7 +71,7 @@ examples:
   esbench tune --tasks all --algorithms eggroll,open_es,ppo --dry-run    what it would take
   esbench tune --tasks all --algorithms eggroll,open_es,ppo              hours; the same command goes on
   esbench tune --tasks CartPole-v1,Snake-v1 --algorithms mine.py:Mine --trials 8 --ranges mine.toml
-  esbench run --task CartPole-v1 --algorithm eggroll --preset tuning/chosen/eggroll.toml
+  esbench run --task CartPole-v1 --algorithm eggroll --preset tuning/chosen/eggroll.toml --name eggroll-tuned
 
 Ranges: baselines/search/ALGORITHM.toml, beside path/to/mine.py its path/to/mine.toml, or --ranges:
 
@@ -89,7 +90,8 @@ fails is the worst; to try it again, delete its directory. untrained: runs whose
 their score is the first policy's and says nothing: fixed/ leaves such a task out.
 Left in --out: trials.csv and .jsonl (every run), chosen/ALGORITHM.toml (per task) and fixed/ALGORITHM.toml (one setting
 for all tasks, by the first rung), presets whose runs carry the cost of tuning; best_of_k.* (what fewer trials would
-have found), ranges/ and runs/. They are of the tasks and algorithms that the last command named.
+have found), ranges/ and runs/. They are of the tasks and algorithms that the last command named; presets of other
+algorithms stay.
 Status 1: a task has no choice, since trials failed; 75: stopped, the same command goes on.
 """
 _RANGES = "of the one algorithm (default: baselines/search/ALGORITHM.toml, or beside its file)"
@@ -218,7 +220,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     def add_settings(sub: _Parser) -> None:
         sub.add_argument("--tier", default="lite", help="smoke, lite, standard or paper (default: lite)")
         sub.add_argument("--steps", type=_whole, metavar="N", help="budget in environment steps (default: the tier's)")
-        sub.add_argument("--preset", metavar="P", help="smoke, lite, fixed, paper or FILE.toml (default: the tier's)")
+        sub.add_argument("--preset", metavar="P", help=_PRESET)
         sub.add_argument("--set", action="extend", nargs="+", default=[], metavar="NAME=VALUE", help=_SET)
         sub.add_argument("--devices", type=_whole, metavar="N", help=_DEVICES)
         sub.add_argument("--precision", default="float32", help="of matrix products (default: float32)")
@@ -282,6 +284,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     play.add_argument("run", metavar="RUN", help="the directory of a run")
     play.add_argument("--out", required=True, metavar="FILE", help="FILE.gif or FILE.mp4")
     play.add_argument("--seed", type=_whole, default=0, metavar="N", help="of the episode (default: 0)")
+    play.add_argument("--task", metavar="TASK", help="path/to/file.py:NAME, where the run's task is a Task of a file")
 
     board = command("leaderboard", None, "check, submit, verify and rank entries", _LEADERBOARD_EXAMPLES)
     actions = board.add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -549,6 +552,8 @@ def _sweep(arguments: argparse.Namespace) -> int:
 
     if arguments.engine not in ENGINES:
         raise unknown("engine", arguments.engine, ENGINES)
+    if arguments.engine == "ray" and arguments.jobs is not None:
+        raise InputError(f"--jobs {arguments.jobs}: Ray decides how many runs there are at a time; expected no --jobs")
     sinks.check(arguments.log)
     # The runs are other processes'; this one must not take a GPU from them.
     jax.config.update("jax_platforms", "cpu")
@@ -584,16 +589,16 @@ def _print_status(jobs: "Sequence[Job]") -> int:
     from esbench.results.error_file import last_error
 
     counts: dict[str, dict[str, int]] = {}
+    everything = dict.fromkeys(STATUSES, 0)
     errors = []
     for job in jobs:
         now = status(job)
-        for label in (job.config.label, "all"):
-            of = counts.setdefault(label, dict.fromkeys(STATUSES, 0))
+        for of in (counts.setdefault(job.config.label, dict.fromkeys(STATUSES, 0)), everything):
             of[now] += 1
         if now == "failed":
             errors.append(f"failed: {job.path}: {last_error(job.path)}")
-    ordered = {label: of for label, of in counts.items() if label != "all"} | {"all": counts.get("all", {})}
-    _print_columns([("", *STATUSES)] + [(label, *map(str, of.values())) for label, of in ordered.items()])
+    rows = [(label, *map(str, of.values())) for label, of in [*counts.items(), ("all", everything)]]
+    _print_columns([("", *STATUSES), *rows])
     for line in errors:
         print(line)
     return 0
@@ -658,7 +663,7 @@ def _play(arguments: argparse.Namespace) -> int:
     from esbench.experiment.play import play
 
     compilation_cache.enable()
-    played = play(Path(arguments.run), Path(arguments.out), arguments.seed)
+    played = play(Path(arguments.run), Path(arguments.out), arguments.seed, arguments.task)
     every = "" if played.stride == 1 else f", one frame every {played.stride} steps"
     print(f"{arguments.out}: return {played.episode_return:.6g} in {played.steps:,} steps{every}")
     return 0

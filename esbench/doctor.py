@@ -57,7 +57,7 @@ def _machine() -> Iterator[tuple[str, str]]:
     memory = jax.devices()[0].memory_stats() or {}
     if "bytes_limit" in memory:
         yield "device memory", f"{_gigabytes(memory['bytes_limit'] - memory['bytes_in_use'])} free"
-    yield "memory", f"{_gigabytes(_free_memory())} free"
+    yield "memory", _memory()
     yield "disk", f"{_gigabytes(shutil.disk_usage(Path.cwd()).free)} free here"
     settings = {name: value for name, value in sorted(os.environ.items()) if name.startswith(("JAX_", "XLA_", "CUDA_"))}
     yield "environment", ", ".join(f"{name}={value}" for name, value in settings.items()) or "nothing set for JAX"
@@ -97,12 +97,13 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _free_memory() -> int:
+def _memory() -> str:
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return f"{_gigabytes(os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE'))} in all"
+    return f"{_gigabytes(free)} free"
 
 
 def _size(folder: Path) -> int:

@@ -1,5 +1,6 @@
 """`esbench new`: files to start from."""
 
+import ast
 import keyword
 import re
 from pathlib import Path
@@ -18,6 +19,10 @@ def new_strategy(name: str, directory: Path) -> tuple[Path, Path, str]:
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
         raise InputError(f"name {name!r}: expected a Python name in snake case, such as my_strategy")
     class_name = "".join(part.capitalize() for part in name.split("_"))
+    if {name, class_name} & _names_of(_TEMPLATES / "my_strategy.py"):
+        raise InputError(
+            f"name {name!r}: the file would need {name} or {class_name} for something else; expected another"
+        )
     paths = directory / f"{name}.py", directory / f"test_{name}.py"
     for path in paths:
         if path.exists():
@@ -29,3 +34,19 @@ def new_strategy(name: str, directory: Path) -> tuple[Path, Path, str]:
         except OSError as error:
             raise InputError(f"cannot write {path}: {error.strerror}") from error
     return *paths, class_name
+
+
+def _names_of(template: Path) -> set[str]:
+    """The modules that a template imports from, and the names that it reads or defines at its top."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(template.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Name():
+                names.add(node.id)
+            case ast.ClassDef():
+                names.add(node.name)
+            case ast.Import():
+                names.update(alias.name.partition(".")[0] for alias in node.names)
+            case ast.ImportFrom(module=str(module)):
+                names.add(module.partition(".")[0])
+    return names

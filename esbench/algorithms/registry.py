@@ -42,7 +42,8 @@ def algorithm_class(name: str) -> type[Any]:
         cls = points[name].load()
     if not (inspect.isclass(cls) and dataclasses.is_dataclass(cls)):
         raise InputError(
-            f"algorithm {name!r} is not a dataclass: expected a class of settings with bind, or ask and tell"
+            f"algorithm {name!r} is not a dataclass: expected a class under @esbench.settings.settings with bind, "
+            "or with init, ask, tell and deployed"
         )
     if not _is_algorithm(cls):
         missing = [method for method in ("init", "ask", "tell", "deployed") if not callable(getattr(cls, method, None))]

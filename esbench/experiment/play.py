@@ -17,7 +17,7 @@ from esbench.keys import stream
 from esbench.policies.networks import PolicySettings
 from esbench.problem import DeployedPolicy
 from esbench.results.run_directory import RunDirectory
-from esbench.tasks import hosted
+from esbench.tasks import hosted, registry
 from esbench.tasks.face.single import TaskEnv
 from esbench.tasks.spec import HOSTED_SUITE
 
@@ -36,11 +36,12 @@ class Played:
     stride: int
 
 
-def play(run: Path, out: Path, seed: int = 0) -> Played:
+def play(run: Path, out: Path, seed: int = 0, task: str | None = None) -> Played:
     """Writes one episode of the run in directory `run` to `out`, a .gif or an .mp4, the return drawn into each frame.
 
-    The policy acts as it is scored: greedily or sampling. InputError where there is no such run, its task cannot be
-    made or drawn, or `out` cannot be written.
+    The policy acts as it is scored: greedily or sampling. task: the name of the run's task, None for the one that the
+    run states; a Task of a file states no file. InputError where there is no such run, its task cannot be made or
+    drawn, or `out` cannot be written.
     """
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"--out {str(out)!r}: expected a file that ends in {' or '.join(FORMATS)}")
@@ -51,7 +52,7 @@ def play(run: Path, out: Path, seed: int = 0) -> Played:
     directory = RunDirectory.open(run)
     manifest, deployed = directory.manifest, directory.load_policy()
     try:
-        env = _environment(manifest.task)
+        env = _environment(manifest.task, task)
         frames, played = _film(env, manifest.policy, deployed, seed)
     except gymnasium.error.Error as error:
         raise InputError(f"{run} cannot be played: {error}") from error
@@ -62,7 +63,7 @@ def play(run: Path, out: Path, seed: int = 0) -> Played:
     return played
 
 
-def _environment(spec: dict[str, Any]) -> gymnasium.Env:
+def _environment(spec: dict[str, Any], name: str | None) -> gymnasium.Env:
     """The task of a manifest's spec, to be drawn."""
     if spec["suite"] == HOSTED_SUITE:
         # Without these, drawing off screen looks for loudspeakers and a display, and MuJoCo aborts where there is none.
@@ -71,7 +72,15 @@ def _environment(spec: dict[str, Any]) -> gymnasium.Env:
             os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
             os.environ.setdefault("MUJOCO_GL", "egl")
         return hosted.flat(spec["source_id"], "rgb_array")
-    return TaskEnv(spec["source_id"] if spec["suite"] == "user" else spec["id"], "rgb_array")
+    stated = spec["source_id"] if spec["suite"] == "user" else spec["id"]
+    try:
+        found = registry.task(name or stated).spec.id
+    except InputError as error:
+        hint = "" if name else "; --task path/to/file.py:NAME says where the run's task is"
+        raise InputError(f"{error}{hint}") from error
+    if found != spec["id"]:
+        raise InputError(f"--task {name} is {found}: expected {spec['id']}, the task of the run")
+    return TaskEnv(name or stated, "rgb_array")
 
 
 def _film(

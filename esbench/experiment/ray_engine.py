@@ -91,8 +91,8 @@ def _run(
         if answer["outcome"] == "failed" and not answer["final"]:
             raise _Crash(answer["error"])
         (folder, *_) = [*Path(scratch).rglob(ROWS_FILE), None]
-        names = (ROWS_FILE, POLICY_FILE)
-        files = {name: (folder.parent / name).read_bytes() for name in names} if folder is not None else {}
+        left = [folder.with_name(name) for name in (ROWS_FILE, POLICY_FILE)] if folder is not None else []
+        files = {file.name: file.read_bytes() for file in left if file.exists()}
     return answer, files
 
 

@@ -72,7 +72,8 @@ def _check_versions(runs: list[RunDirectory]) -> None:
 def _check_equal(first: RunDirectory, second: RunDirectory, what: str, one: Any, other: Any) -> None:
     if one != other:
         raise InputError(
-            f"{run_name(first)} and {run_name(second)} cannot be averaged or compared: {what} is {one!r} and {other!r}"
+            f"{run_name(first)} and {run_name(second)} cannot be averaged or compared: {what} is {one!r} and "
+            f"{other!r}; give one of them another --name, or report them apart"
         )
 
 

@@ -74,7 +74,9 @@ class Contents:
         self.runs = runs
         finished = [run for run in runs if run.finished]
         if not finished:
-            raise InputError("nothing to report: no run is finished")
+            raise InputError(
+                "nothing to report: no run is finished; `esbench run --resume`, or the same sweep, goes on with one"
+            )
         check_comparable(finished)
         # A tier without any score has nothing that could be missing.
         tiers = {run.manifest.tier for run in finished}

@@ -24,11 +24,11 @@ def load_runs(*directories: str | os.PathLike[str]) -> list[RunDirectory]:
     paths: dict[Path, Path] = {}
     for directory in map(Path, directories):
         if not directory.is_dir():
-            raise InputError(f"no directory {str(directory)!r}")
+            raise InputError(f"no directory {str(directory)!r}: expected one with runs, such as runs/lite")
         for file in directory.rglob(ROWS_FILE):
             paths.setdefault(file.parent.resolve(), file.parent)
     if not paths:
-        raise InputError(f"no runs below {', '.join(map(str, directories))}")
+        raise InputError(f"no runs below {', '.join(map(str, directories))}: expected directories with {ROWS_FILE}")
     runs = [RunDirectory.open(path) for path in paths.values()]
     return sorted(runs, key=lambda run: (run_identity(run), str(run.path)))
 

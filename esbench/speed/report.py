@@ -65,7 +65,7 @@ def measure(
             raise InputError(f"{name} {value}: expected {expected}")
     settings: dict[str, Any] = {"width": width, "population": population, "rank": rank, "precision": PRECISION}
     found = None if task is None else registry.task(task)
-    environment = None if found is None else found.make()
+    environment = None if found is None else registry.environment_of(found)
     with compilation_cache.watch() as use, jax.default_matmul_precision(PRECISION):
         if environment is None:
             settings |= {

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from esbench.tasks.spec import TaskSpec
+from esbench.tasks.spec import EPISODES, SMOKE_EPISODES, TaskSpec
 
 
 @dataclass(frozen=True)
@@ -157,13 +157,15 @@ CARDS: dict[str, Card] = {
 }
 
 LITE: dict[str, str] = {
-    "Ant-v0": "too small: none of the baselines gets beyond the random policy",
-    "CraftaxClassic-v0": "small: about 11 generations of 64 members beat the random policy with tuned settings only",
-    "Craftax-v0": "too small for an evolution strategy: it ends within the second generation of 64 members",
-    "Snake-v1": "small: in 5 to 19 generations of 64 members no evolution strategy gets beyond the random policy",
-    "HardPinball-v0": "small: 5 generations of 64 members; the ball is kept off the floor, one run in 15 scores",
-    "ThrustControlLeft-v0": "small: 10 generations of 64 members; one run in 15 reaches the goal",
-    "DoorKey-8x8-v0": "too small: an episode in thousands finds the goal, and none of the baselines learns from it",
+    "Ant-v0": "too small: none of the baselines is shown to get beyond the random policy",
+    "CraftaxClassic-v0": "small: in about 11 generations evolution strategies beat random with tuned settings only",
+    "Craftax-v0": "too small for an evolution strategy: it ends within its second generation of 64 members",
+    "Game2048-v1": "small: no evolution strategy is shown to get beyond the random policy",
+    "Knapsack-v1": "small: evolution strategies end below the random policy",
+    "Snake-v1": "small: no evolution strategy is shown to get beyond the random policy",
+    "HardPinball-v0": "small: 4 or 5 generations of 64 members; the ball is kept off the floor; one run in 30 scores",
+    "ThrustControlLeft-v0": "small: 10 generations of 64 members; one run in 30 reaches the goal in most episodes",
+    "DoorKey-8x8-v0": "too small: an episode in thousands finds the goal; one run in 42, PPO's, begins to learn it",
     "FourRooms-v0": "small: with tuned settings both evolution strategies beat the random policy; PPO is not shown to",
 }
 """Of what the lite budget is too small for, by the runs in results/fixed and results/tuned."""
@@ -181,7 +183,7 @@ def lines(spec: TaskSpec) -> list[tuple[str, str]]:
     found += [("cap", f"truncated after {spec.max_episode_steps:,} steps"), ("budgets", tiers)]
     if spec.id in LITE:
         found.append(("lite budget", LITE[spec.id]))
-    found.append(("evaluation", f"128 episodes; smoke 16, lite {spec.lite_episodes}"))
+    found.append(("evaluation", f"{EPISODES} episodes; smoke {SMOKE_EPISODES}, lite {spec.lite_episodes}"))
     for name in ("random", "heuristic", "reference"):
         anchor = getattr(spec, name)
         error = f" +- {anchor.standard_error:g}" if anchor and anchor.standard_error is not None else ""

@@ -55,6 +55,9 @@ def _draw_tasks(axes: Axes, pair: Comparison) -> None:
         (task for task in pair.tasks if not math.isnan(task.scores.difference.value)),
         key=lambda task: -task.scores.difference.value,
     )
+    if not ordered:  # no task has anchors
+        axes.axis("off")
+        return
     for height, task in enumerate(ordered):
         value, low, high = task.scores.difference
         colour = GREY if task.verdict in ("tie", "untested") else _VERDICTS[task.verdict]

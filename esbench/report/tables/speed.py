@@ -53,7 +53,8 @@ def speed_table(tiers: Sequence[Tier]) -> Table:
     notes = [
         "Means over seeds, up to the score row; steps/s is useful steps over training seconds alone. Useful share: of "
         "all environment steps that were simulated.",
-        f"Compile s: what this process waited for; the compilation cache was {' or '.join(sorted(caches))}.",
+        "Compile s: what the process waited for the programs, which seeds may share; the compilation cache was "
+        f"{' or '.join(sorted(caches))}.",
     ]
     return Table("speed", "Speed", columns, 4, rows, pd.DataFrame(numbers), notes)
 
