@@ -16,10 +16,9 @@ BENCH_STEPS ?= 100000
 BENCH_OUT ?= runs/bench
 # The folders of committed runs: those that hold tiers.
 SETS := $(sort $(patsubst %/,%,$(dir $(wildcard $(foreach tier,smoke lite standard paper,results/*/$(tier))))))
-# Most rows of results/fixed are in the baselines' entries of the leaderboard, and are not kept twice.
+# Most rows of results/fixed are in the baselines' entries of the leaderboard, and are not kept twice; those of
+# results/tuned are reported beside all of them.
 ENTRIES := $(addprefix leaderboards/lite-v1/,eggroll open_es ppo)
-# Beside the rows of results/tuned stand those of the same tasks with one setting for all.
-BESIDE_TUNED := $(foreach task,$(notdir $(wildcard results/tuned/lite/*)),$(addsuffix /runs/$(task),$(ENTRIES)))
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -42,7 +41,7 @@ bench: $(STAMP) ## EGGROLL, OpenES and PPO on three tasks, three seeds each: a t
 results: $(STAMP) ## results/ anew from its raw rows: tables, figures and JSON Schema, the same bytes every time
 	$(BIN)/python -m esbench.results.schema results/schema
 	@for set in $(SETS); do echo "$$set/report"; \
-		case $$set in results/fixed) rows="$(ENTRIES)";; results/tuned) rows="$(BESIDE_TUNED)";; *) rows=;; esac; \
+		case $$set in results/fixed) rows="$(ENTRIES)";; results/tuned) rows="results/fixed $(ENTRIES)";; *) rows=;; esac; \
 		$(BIN)/esbench report $$set $$rows --out $$set/report > /dev/null || exit 1; done
 	@test ! -d results/tuning || $(BIN)/python -m esbench.tuning.record results/tuning
 # Larger than all the rest, not shown where a repository is read, or in report.md already.

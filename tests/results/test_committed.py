@@ -11,8 +11,7 @@ RESULTS = Path(__file__).parents[2] / "results"
 SETS = sorted(path.name for path in RESULTS.iterdir() if next(path.rglob("run.jsonl"), None))
 # Rows that a set is reported with and that lie elsewhere: those of the board's entries.
 ENTRIES = [RESULTS.parent / "leaderboards" / "lite-v1" / name for name in ("eggroll", "open_es", "ppo")]
-TUNED = sorted(path.name for path in RESULTS.glob("tuned/lite/*"))
-ELSEWHERE = {"fixed": ENTRIES, "tuned": [entry / "runs" / task for task in TUNED for entry in ENTRIES]}
+ELSEWHERE = {"fixed": ENTRIES, "tuned": [RESULTS / "fixed", *ENTRIES]}
 # Of the text tables; the others are in report.md already, or in LaTeX.
 KEPT = ("report.md", "table.md", "table.csv", "tables/*.csv")
 
