@@ -19,6 +19,8 @@ SETS := $(sort $(patsubst %/,%,$(dir $(wildcard $(foreach tier,smoke lite standa
 # Most rows of results/fixed are in the baselines' entries of the leaderboard, and are not kept twice; those of
 # results/tuned are reported beside all of them.
 ENTRIES := $(addprefix leaderboards/lite-v1/,eggroll open_es ppo)
+# Beside the rows without normalisation stand those with it, of the entry's.
+NORMALIZED := $(foreach task,$(notdir $(wildcard results/normalization/lite/*)),leaderboards/lite-v1/eggroll/runs/$(task))
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -41,11 +43,12 @@ bench: $(STAMP) ## EGGROLL, OpenES and PPO on three tasks, three seeds each: a t
 results: $(STAMP) ## results/ anew from its raw rows: tables, figures and JSON Schema, the same bytes every time
 	$(BIN)/python -m esbench.results.schema results/schema
 	@for set in $(SETS); do echo "$$set/report"; \
-		case $$set in results/fixed) rows="$(ENTRIES)";; results/tuned) rows="results/fixed $(ENTRIES)";; *) rows=;; esac; \
+		case $$set in results/fixed) rows="$(ENTRIES)";; results/tuned) rows="results/fixed $(ENTRIES)";; \
+			results/normalization) rows="$(NORMALIZED)";; *) rows=;; esac; \
 		$(BIN)/esbench report $$set $$rows --out $$set/report > /dev/null || exit 1; done
 	@test ! -d results/tuning || $(BIN)/python -m esbench.tuning.record results/tuning
 # Larger than all the rest, not shown where a repository is read, or in report.md already.
-	@rm -rf results/*/report/report.html results/*/report/ioh results/*/report/tables/*.md; \
+	@rm -rf results/*/report/report.html results/*/report/ioh results/*/report/tables/*.md results/*/report/tables/runs.csv; \
 		find results/*/report results/tuning \( -name '*.svg' -o -name '*.tex' \) -delete
 	@$(BIN)/python -m esbench.report.include README.md results/README.md
 
