@@ -37,7 +37,7 @@ def new_strategy(name: str, directory: Path) -> tuple[Path, Path, str]:
 
 
 def _names_of(template: Path) -> set[str]:
-    """The modules that a template imports from, and the names that it reads or defines at its top."""
+    """The modules that a template imports from, and the names that it reads and the classes that it defines."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(template.read_text(encoding="utf-8"))):
         match node:

@@ -26,8 +26,8 @@ def all_tasks(*fast):
     return [name if name in fast else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 
 
-# Compiled at different widths, contact physics drifts apart by rounding: within 40 steps a velocity by 0.0125.
-TOLERANCE = {"brax": 2e-2}
+# Compiled at different widths, contact physics drifts apart by rounding: Humanoid's velocities by 0.0125 in 40 steps.
+TOLERANCE = {"Ant-v0": 2e-3, "InvertedDoublePendulum-v0": 2e-3, "Humanoid-v0": 2e-2}
 
 # What check_env warns about, and why it stays as it is.
 ACCEPTED = {
@@ -65,7 +65,7 @@ def test_single_and_vector_agree_with_the_functional_environment(name):
     seeds, steps, cap = [7, 8, 9], 40, task(name).spec.max_episode_steps
     environment = esbench.make(name)
     reset, step = jax.jit(environment.reset), jax.jit(environment.step)
-    error = TOLERANCE.get(task(name).spec.suite, 1e-5)
+    error = TOLERANCE.get(name, 1e-5)
     many, ones = vector(name, len(seeds)), [single(name).unwrapped for _ in seeds]
 
     many_obs, _ = many.reset(seed=seeds[0])
