@@ -9,14 +9,16 @@ import optax
 from flax import struct
 from pydantic import Field, ValidationInfo, field_validator
 
-from esbench.algorithms.interface import StepMetrics
+from esbench.algorithms.interface import StepCost, StepMetrics
 from esbench.errors import InputError
 from esbench.keys import stream
 from esbench.policies.networks import MLP, Params, PolicySettings
 from esbench.policies.normalization import Moments
 from esbench.problem import DeployedPolicy, Problem
+from esbench.rollout.problem import EpisodicProblem
 from esbench.settings import settings
 from esbench.tasks.environment import Environment, State
+from esbench.tasks.spec import TaskSpec
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -61,7 +63,11 @@ class PPO:
         return value
 
     def bind(self, problem: Problem) -> "PPOLearner":
-        """The learner for a memoryless policy; InputError for one with memory."""
+        """The learner for a memoryless policy; InputError for one with memory, and for a problem without episodes."""
+        if not isinstance(problem, EpisodicProblem):
+            raise InputError(
+                f"PPO needs an environment, and {type(problem).__name__} is none: expected an evolution strategy"
+            )
         if jax.tree.leaves(problem.policy.initial_carry()):
             raise InputError(f"PPO trains memoryless policies only, and {type(problem.policy).__name__} carries memory")
         torso = {
@@ -69,6 +75,13 @@ class PPO:
             for name in ("n_layers", "layer_size", "activation")
         }
         return PPOLearner(self, problem, MLP(**torso, outputs=1))
+
+    def step_cost(self, spec: TaskSpec) -> StepCost | None:
+        """Of an update: a whole rollout; None on a task without environment steps."""
+        if spec.evaluation_cost is None:
+            return None
+        steps = self.num_envs * self.num_steps
+        return StepCost(steps, steps, {"num_envs": self.num_envs, "num_steps": self.num_steps})
 
 
 class PPOState(struct.PyTreeNode):
@@ -149,7 +162,7 @@ class PPOLearner:
     """PPO on one problem."""
 
     algorithm: PPO
-    problem: Problem
+    problem: EpisodicProblem
     critic: MLP
 
     def init(self, key: jax.Array) -> PPOState:

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from esbench.errors import InputError
 from esbench.keys import stream
-from esbench.policies.networks import PolicySettings
+from esbench.policies.registry import network_from
 from esbench.problem import DeployedPolicy
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks import hosted, registry
@@ -87,7 +87,7 @@ def _film(
     env: gymnasium.Env, policy_settings: dict[str, Any], deployed: DeployedPolicy, seed: int
 ) -> tuple[list[Image.Image], Played]:
     space: Any = env.action_space
-    policy: Any = PolicySettings(**policy_settings).for_actions(space)
+    policy: Any = network_from(policy_settings).bind(env.observation_space, space)
     key = stream(jax.random.key(seed), "action")
 
     @jax.jit

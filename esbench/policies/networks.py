@@ -80,6 +80,9 @@ class PolicySettings:
     layer_size: Annotated[int, Field(ge=1)] = 256
     activation: Literal["pqn", "tanh", "relu"] = "pqn"
 
+    def bind(self, observation_space, action_space) -> MLPPolicy:
+        return self.for_actions(action_space)
+
     def for_actions(self, space: gymnasium.spaces.Discrete | gymnasium.spaces.Box) -> MLPPolicy:
         """The policy for a Discrete space or a one-dimensional Box."""
         continuous = isinstance(space, gymnasium.spaces.Box)

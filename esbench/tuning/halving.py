@@ -215,8 +215,8 @@ class Search:
         return Result(
             **result,
             **_spent(run.job.path),
-            score=float(normalised(score.return_mean, self.task.spec)) if self.scored else None,
-            return_mean=score.return_mean,
+            score=float(normalised(score.value, self.task.spec)) if self.scored else None,
+            return_mean=score.value,
             score_steps=score.useful_steps,
         )
 

@@ -98,7 +98,7 @@ def _shown(values: dict, best: bool, mark: str) -> list[Shown]:
 
 
 def _notes(tiers: Sequence[Tier]) -> list[str]:
-    episodes = sorted({run.score_row.episodes for tier in tiers for cell in tier.cells.values() for run in cell.runs})
+    episodes = sorted({run.score_row.samples for tier in tiers for cell in tier.cells.values() for run in cell.runs})
     return [
         f"Return: mean over seeds of the deployed policy's mean return over {' or '.join(map(str, episodes))} fresh "
         "episodes, in the mode it acts in; 95% Student-t interval over seeds.",
