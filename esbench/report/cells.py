@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 
 import numpy as np
 
@@ -99,7 +100,7 @@ class Cell:
 
     def mean_of(self, field: str) -> float:
         """The mean over seeds of a number of the score rows."""
-        return float(np.mean([getattr(run.score_row, field) for run in self.runs]))
+        return fmean(getattr(run.score_row, field) for run in self.runs)
 
 
 @dataclass(frozen=True)
