@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from esbench.errors import InputError
+from esbench.jax_switches import pinned
 from esbench.results.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class TrainedPolicy:
         self._mode = jax.jit(lambda observation: self._distribution(observation).mode())
         self._sample = jax.jit(lambda observation, key: self._distribution(observation).sample(key))
 
+    @pinned()
     def __call__(self, observation: Any, key: "jax.Array | None" = None) -> "jax.Array":
         """The most likely action for `observation`, float32 (n,); a sampled one where a PRNG key is given.
 
