@@ -332,9 +332,11 @@ _PLACES = (Path(__file__).resolve().parent, Path(sysconfig.get_path("stdlib")).r
 def _as_imported(name: str, file: Path) -> bytes:
     """A file's content when its module was first seen, or was reloaded: an edit does not change what is imported."""
     spec = getattr(sys.modules.get(name), "__spec__", None)
-    if file not in _first_seen or _first_seen[file][0] is not spec:
-        _first_seen[file] = spec, file.read_bytes()
-    return _first_seen[file][1]
+    before, text = _first_seen.get(file, (None, None))
+    if text is None or (before is not None and before is not spec):
+        text = file.read_bytes()
+    _first_seen[file] = spec, text
+    return text
 
 
 def _own_text(value: Any) -> Texts:
