@@ -1,16 +1,16 @@
 """Training in memory: what a notebook calls. Nothing is written anywhere.
 
-    result = esbench.train("CartPole-v1", EGGROLL(pop_size=512), steps=500_000, seeds=range(5))
-    result.to_frame()                    # the learning curves, one row an evaluation
-    policy = result.policies[0]          # what seed 0 trained
+result = esbench.train("CartPole-v1", EGGROLL(pop_size=512), steps=500_000, seeds=range(5))
+result.to_frame()                    # the learning curves, one row an evaluation
+policy = result.policies[0]          # what seed 0 trained
 
-    learner = esbench.learner("CartPole-v1", EGGROLL(pop_size=512))
-    states = jax.vmap(learner.init)(jax.numpy.arange(3))     # three seeds
-    states, metrics = jax.jit(jax.vmap(learner.step))(states)
+learner = esbench.learner("CartPole-v1", EGGROLL(pop_size=512))
+states = jax.vmap(learner.init)(jax.numpy.arange(3))     # three seeds
+states, metrics = jax.jit(jax.vmap(learner.step))(states)
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from esbench.experiment.progress import Progress, Silent
 from esbench.experiment.progress import progress as reporter_of
 from esbench.experiment.training import Clocks, Counts, Training, manifest
 from esbench.keys import evaluation_key
+from esbench.policies.check import check_policy
 from esbench.problem import DeployedPolicy, Problem
 from esbench.results.budget import share_of
 from esbench.results.load import columns, results_of
@@ -111,7 +112,7 @@ class TrainResult:
         for run in self.runs:
             if run.deployed is not None:
                 acts = isinstance(self.problem, EpisodicProblem)
-                found[run.manifest.seed] = TrainedPolicy(run.deployed, self.problem.policy) if acts else run.deployed
+                found[run.manifest.seed] = _acting(self.problem, run.deployed) if acts else run.deployed
         return found
 
     def plot(self) -> "Figure":
@@ -178,7 +179,8 @@ def train(
         for number, seed in enumerate(chosen):
             run = TrainedRun(manifest(prepared, seed))
             result.runs.append(run)
-            _train(prepared, seed, run, start and start.runs[number], callback, reporter)
+            before = None if start is None else start.runs[number]
+            _train(prepared, seed, run, before, callback, reporter)
     except KeyboardInterrupt:
         interrupted = True
         reporter.message("interrupted: the result has what was reached")
@@ -220,6 +222,10 @@ def _train(
         reporter.stop()
 
 
+def _acting(problem: EpisodicProblem, deployed: DeployedPolicy) -> TrainedPolicy:
+    return TrainedPolicy(deployed, problem.policy, problem.environment.observation_space)
+
+
 def _seeds(seeds: int | Iterable[int]) -> list[int]:
     given = list(seeds) if isinstance(seeds, Iterable) and not isinstance(seeds, str) else [seeds]
     if not given:
@@ -236,8 +242,8 @@ def _check_start(start: Any, config: RunConfig) -> None:
             raise InputError(f"start: {found[0]}: expected the settings it was trained with")
         if run.counts.useful_steps >= config.budget:
             raise InputError(
-                f"start has {run.counts.useful_steps:,} {config.task.spec.cost_word}: expected more than that of steps, "
-                f"not {config.budget:,}"
+                f"start has {run.counts.useful_steps:,} {config.task.spec.cost_word} already: expected a larger steps "
+                f"than {config.budget:,}"
             )
 
 
@@ -308,7 +314,7 @@ def learner(
     settings: Mapping[str, Any] | None = None,
     precision: str = "float32",
 ) -> BoundLearner:
-    """`algorithm` on `task` as pure functions: `init`, `step`, `deployed`, `evaluate`. The options are those of `train`.
+    """`algorithm` on `task` as pure functions: `init`, `step`, `deployed`, `evaluate`. Options are those of `train`.
 
     Raises InputError for what cannot be.
     """
@@ -328,8 +334,11 @@ def evaluate(task: Any, policy: Any, *, episodes: int = EPISODES, seed: int = 0)
     episodes, seed = whole("episodes", episodes, least=1), whole("seed", seed, most=MAX_SEED)
     trained = policy if isinstance(policy, TrainedPolicy) else load_policy(policy)
     environment = registry.environment_of(found)
-    trained.check(environment.observation_space, environment.action_space)
-    problem = EpisodicProblem(environment, trained.network, resolve_sizes({}))
+    check_policy(trained.policy, environment.observation_space, environment.action_space)
+    if trained.observation_space.shape != environment.observation_space.shape:
+        one, other = trained.observation_space.shape, environment.observation_space.shape
+        raise InputError(f"the policy reads observations of shape {one}: {found.spec.id} has {other}")
+    problem = EpisodicProblem(environment, trained.policy, resolve_sizes({}))
     program = jax.jit(lambda deployed, key: problem.evaluate(deployed, key, episodes))
     scores = program(trained.deployed, evaluation_key(found.spec.id, seed, 0))
     return {name: np.asarray(values) for name, values in scores.items()}
