@@ -139,7 +139,7 @@ def _flax_in_force() -> dict[str, Any]:
 
 
 def _as_wanted(value: Any, wanted: Any) -> bool:
-    return value is None or _text(value) == _text(wanted)
+    return value == wanted or value is None or _text(value) == _text(wanted)
 
 
 def _text(value: Any) -> str:

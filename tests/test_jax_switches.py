@@ -1,6 +1,5 @@
 """Whatever is switched on outside, numbers are the same, or it is refused, or recorded."""
 
-import json
 import os
 import subprocess
 import sys
@@ -191,11 +190,9 @@ def test_doctor_names_every_switch_that_could_matter(switch, monkeypatch, capsys
 def test_the_defaults_are_those_of_this_jax():
     """Of a process without any switch: a new version of JAX with another default is seen here."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("JAX", "XLA", "FLAX", "NPY"))}
-    code = "from esbench import jax_switches as s; import json; print(json.dumps([s.in_force(), [*s._PINNED, *s._RECORDED]]))"
+    code = "from esbench import jax_switches; print(jax_switches.in_force())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=clean, check=True)
-    found, names = json.loads(done.stdout)
-    assert found == {}
-    assert set(names) <= set(jax.config.values)
+    assert done.stdout == "{}\n"
 
 
 @pytest.mark.slow

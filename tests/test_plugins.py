@@ -2,9 +2,11 @@
 
 import copy
 import importlib
+import json
 import os
 import pickle
 import sys
+import time
 import typing
 
 import pytest
@@ -87,7 +89,7 @@ def test_modules_that_a_script_would_not_take_from_its_folder_are_pythons_and_es
     """What is there already, as a file of the very name, or as a folder without one."""
     text = "import time, esbench, json\nclass Mine: modules = time, esbench, json"
     file = write(mine=text, time="raise ImportError", esbench__of____init__="raise ImportError", json__of__a="")
-    assert load_object(f"{file}:Mine").modules == (importlib.import_module("time"), esbench, importlib.import_module("json"))
+    assert load_object(f"{file}:Mine").modules == (time, esbench, json)
 
 
 def test_files_of_one_folder_share_what_they_import(write):

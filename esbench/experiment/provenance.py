@@ -20,6 +20,7 @@ import esbench
 from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.algorithms.interface import Algorithm
 from esbench.plugins import sources
+from esbench.policies.registry import NamedNetwork
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.records import Device
 from esbench.tasks.registry import Task
@@ -142,8 +143,8 @@ def plugins(algorithm: Algorithm, task: Task, network: Any = None) -> str | None
 
 
 def _parts(value: Any) -> list[Any]:
-    """What a value is made of, where that can be code of the user's: a task's `make`, or the class that Gymnasium has
-    for it; a partial's function and arguments; what a function encloses."""
+    """What a value is made of, where that can be code of the user's: what makes a task or a network, or the
+    class that Gymnasium has for it; a partial's function and arguments; what a function encloses."""
     found, pending = [], [value]
     while pending:
         part = pending.pop(0)
@@ -155,6 +156,8 @@ def _parts(value: Any) -> list[Any]:
                 pending.append(part.make)
                 if part.spec.suite == HOSTED_SUITE:
                     pending.append(_hosted_class(part.spec.source_id))
+            case NamedNetwork():
+                pending.append(part.make)
             case functools.partial():
                 pending += [part.func, *part.args, *part.keywords.values()]
             case types.FunctionType():
