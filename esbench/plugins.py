@@ -47,8 +47,11 @@ def load_object(name: str) -> Any:
     if not path.is_file():
         raise InputError(f"no file {path_text!r} (from {name!r}): expected path/to/file.py:NAME")
     with _lock:
-        edition = _edition(path)
-        module = edition.load(path, path_text)
+        try:
+            edition = _edition(path)
+            module = edition.load(path, path_text)
+        except OSError as error:
+            raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
         if not hasattr(module, attribute):
             public = [n for n, v in vars(module).items() if not n.startswith("_") and _written_in(module.__name__, v)]
             raise unknown(f"name in {path_text}", attribute, public)

@@ -299,3 +299,17 @@ def test_what_is_installed_is_recorded_by_the_file_that_defines_it_and_esbenchs_
     file = write("site-packages/theirs", theirs="from helper import VALUE\nclass Theirs: ...", helper="VALUE = 1")
     theirs = load_object(f"{file}:Theirs")
     assert names(sources(theirs)) == ["theirs.py", "helper.py"]
+
+
+def test_a_helper_that_cannot_be_read_is_one_line(write, monkeypatch):
+    file = write(mine="import helper\nclass Mine: ...", helper="")
+    read = type(file).read_bytes
+
+    def refused(path):
+        if path.name == "helper.py":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(type(file), "read_bytes", refused)
+    with pytest.raises(InputError, match=r"helper.py cannot be read: Permission denied$"):
+        load_object(f"{file}:Mine")
