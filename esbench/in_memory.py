@@ -164,10 +164,10 @@ def train(
     run; StrategyError where an algorithm breaks its contract.
     """
     config = resolve(task, algorithm, tier, steps, preset, settings, name, precision, policy=policy)
-    chosen = _seeds(seeds) if start is None else [run.manifest.seed for run in start.runs]
-    reporter: Progress = reporter_of(sys.stderr) if progress else Silent()
     if start is not None:
         _check_start(start, config)
+    chosen = _seeds(seeds) if start is None else [run.manifest.seed for run in start.runs]
+    reporter: Progress = reporter_of(sys.stderr) if progress else Silent()
     problem = make_problem(config)
     learner = bind(config, problem)
     for warning in config.warnings():
