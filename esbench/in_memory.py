@@ -26,6 +26,7 @@ from esbench.experiment.prepare import Prepared, bind, make_problem, prepare
 from esbench.experiment.progress import Progress, Silent
 from esbench.experiment.progress import progress as reporter_of
 from esbench.experiment.training import Clocks, Counts, Training, manifest
+from esbench.jax_switches import pinned
 from esbench.keys import evaluation_key
 from esbench.policies.check import check_policy
 from esbench.problem import DeployedPolicy, Problem
@@ -134,6 +135,7 @@ class TrainResult:
         return last[["task", "algorithm", "seed", "useful_steps", "value", "train_seconds"]].to_html(index=False)
 
 
+@pinned()
 def train(
     task: Any,
     algorithm: Any,
@@ -258,6 +260,7 @@ class BoundLearner:
     problem: Problem
     learner: Learner
 
+    @pinned()
     def init(self, key: Any, **numbers: Any) -> State:
         """The first state. key: a typed PRNG key (), or a seed, int32 (); a run of `esbench` has its seed. numbers:
         settings that only change numbers (sigma, a learning rate), float32 () and maybe traced, in the place of the
@@ -274,15 +277,18 @@ class BoundLearner:
         with self._precision():
             return learner.init(key)
 
+    @pinned()
     def step(self, state: State) -> tuple[State, StepMetrics]:
         """One generation or one update: the next state, and what it cost and showed."""
         with self._precision():
             return self.learner.step(state)
 
+    @pinned()
     def deployed(self, state: State) -> DeployedPolicy:
         """What is scored."""
         return self.learner.deployed(state)
 
+    @pinned()
     def evaluate(self, deployed: DeployedPolicy, key: jax.Array, size: int = EPISODES) -> dict[str, jax.Array]:
         """Scores of `size` fresh samples by name, each (size,); of an environment `return`, `length`,
         `return_greedy`, `return_sample`."""
@@ -304,6 +310,7 @@ class BoundLearner:
         return replace(self.config, algorithm=jax.tree.unflatten(structure, values))
 
 
+@pinned()
 def learner(
     task: Any,
     algorithm: Any,
@@ -323,6 +330,7 @@ def learner(
     return BoundLearner(config, problem, bind(config, problem))
 
 
+@pinned()
 def evaluate(task: Any, policy: Any, *, episodes: int = EPISODES, seed: int = 0) -> dict[str, np.ndarray]:
     """Scores of a trained policy on fresh episodes of `task`, by name, each (episodes,): `return` and `length` as the
     policy acts when it is scored, `return_greedy` and `return_sample` in each action mode.

@@ -12,6 +12,7 @@ from esbench.algorithms.registry import algorithm_name, settings_of
 from esbench.errors import InputError, unknown
 from esbench.experiment.assembly import assemble
 from esbench.experiment.presets import find_preset
+from esbench.jax_switches import pinned, recorded
 from esbench.plugins import names_a_file
 from esbench.policies import registry as policies
 from esbench.results.fingerprints import config_hash
@@ -92,6 +93,7 @@ class RunConfig:
             "budget": self.budget,
             "sizes": dataclasses.asdict(sizes),
             "precision": self.precision,
+            "switches": recorded(),
         }
 
     def hash(self, sizes: Sizes) -> str:
@@ -112,6 +114,7 @@ class RunConfig:
         return lines
 
 
+@pinned()
 def resolve(
     task: Any,
     algorithm: Any,

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from esbench.errors import InputError
+from esbench.jax_switches import pinned
 from esbench.keys import stream
 from esbench.policies.registry import network_from
 from esbench.problem import DeployedPolicy
@@ -36,6 +37,7 @@ class Played:
     stride: int
 
 
+@pinned()
 def play(run: Path, out: Path, seed: int = 0, task: str | None = None) -> Played:
     """Writes one episode of the run in directory `run` to `out`, a .gif or an .mp4, the return drawn into each frame.
 

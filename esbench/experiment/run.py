@@ -20,6 +20,7 @@ from esbench.experiment.config import RunConfig, resolve
 from esbench.experiment.prepare import Prepared, bind, make_problem, prepare
 from esbench.experiment.progress import Progress, progress
 from esbench.experiment.training import Clocks, Counts, Training, manifest
+from esbench.jax_switches import pinned
 from esbench.results.checkpoints import Position
 from esbench.results.lock import RunInUseError, is_locked, locked
 from esbench.results.records import Row
@@ -89,6 +90,7 @@ def run(
     return run_config(config, seed, max_seconds, resume=resume, checkpoint_seconds=checkpoint_seconds, log=log)
 
 
+@pinned()
 def run_config(
     config: RunConfig,
     seed: int,
@@ -149,11 +151,14 @@ def _unfinished(config: RunConfig, seed: int) -> RunDirectory:
     return directory
 
 
+@pinned()
 def announce_and_prepare(config: RunConfig, reporter: Progress, verbose: bool = False) -> Prepared:
     """The programs of a configuration, with a word to the reader before the wait; InputError comes before the word."""
     compilation_cache.enable()
     problem = make_problem(config)
     learner = bind(config, problem)
+    if (unrecorded := provenance.commit_problem()) is not None:
+        reporter.message(f"warning: {unrecorded}")
     for warning in config.warnings():
         reporter.message(f"warning: {config.label}: {warning}")
     describe = getattr(learner, "describe", None)
@@ -164,6 +169,7 @@ def announce_and_prepare(config: RunConfig, reporter: Progress, verbose: bool = 
     return prepare(config, problem, learner)
 
 
+@pinned()
 def run_seed(
     prepared: Prepared,
     seed: int,
@@ -207,7 +213,7 @@ class _Process:
     ):
         config = prepared.config
         self._prepared, self._seed, self._directory, self._reporter = prepared, seed, directory, reporter
-        self._code = provenance.code(config.algorithm, config.task)
+        self._code = provenance.code(config.algorithm, config.task, config.network)
         self._training = Training(prepared, seed, directory, reporter)
         saves = checkpointing.can_be_saved(self._training.state)
         if not saves:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 from esbench.errors import InputError, unknown
+from esbench.jax_switches import pinned
 from esbench.plugins import load_object, names_a_file
 from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, RL, Budgets, Measure, TaskSpec
@@ -112,6 +113,7 @@ def environment_of(task: Task) -> "Environment":
     return made(task)
 
 
+@pinned()
 def made(task: Task, **settings: Any) -> Any:
     """The environment or the problem of a task; of a user's own checked, as `environment_of`. settings: a problem's."""
     from esbench.tasks.environment import check_environment
@@ -184,6 +186,7 @@ def _from_gymnasium(name: str) -> Task:
     return Task(spec, lambda: TimeLimit(hosted.Hosted(lambda: hosted.flat(name)), spec.cap))
 
 
+@pinned()
 def _derive(name: str, value: Any) -> Task:
     """The task of an object, or of a class or function, from the user's file or cell, with a default spec."""
     from esbench.problem import is_problem
@@ -252,7 +255,8 @@ def _load_plugins() -> dict[str, str]:
     broken: dict[str, str] = {}
     for point in entry_points(group=GROUP):
         try:
-            plugin = point.load()
+            with pinned():
+                plugin = point.load()
             if not isinstance(plugin, Task):
                 raise TypeError(f"expected a Task, not {type(plugin).__name__}")
             register(plugin)
