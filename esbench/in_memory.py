@@ -10,8 +10,9 @@ states, metrics = jax.jit(jax.vmap(learner.step))(states)
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +136,7 @@ class TrainResult:
         return last[["task", "algorithm", "seed", "useful_steps", "value", "train_seconds"]].to_html(index=False)
 
 
+@pinned()
 @pinned()
 def train(
     task: Any,
@@ -269,12 +271,10 @@ class BoundLearner:
         `jax.vmap(learner.init)(jnp.arange(3))` are three seeds, `jax.vmap(lambda s: learner.init(0, sigma=s))(sigmas)`
         several sigmas.
         """
-        if not jax.dtypes.issubdtype(jax.numpy.asarray(key).dtype, jax.dtypes.prng_key):
-            key = jax.random.key(key)
-        learner = self.learner
-        if numbers:
-            learner = bind(self._changed(numbers), self.problem)
         with self._precision():
+            if not jax.dtypes.issubdtype(jax.numpy.asarray(key).dtype, jax.dtypes.prng_key):
+                key = jax.random.key(key)
+            learner = bind(self._changed(numbers), self.problem) if numbers else self.learner
             return learner.init(key)
 
     @pinned()
@@ -295,12 +295,13 @@ class BoundLearner:
         with self._precision():
             return self.problem.evaluate(deployed, key, size)
 
-    def _precision(self):
-        return jax.default_matmul_precision(self.config.precision)
+    @contextmanager
+    def _precision(self) -> Generator[None]:
+        """What a run computes under: nothing that the process has switched on changes a number."""
+        with pinned(), jax.default_matmul_precision(self.config.precision):
+            yield
 
     def _changed(self, numbers: Mapping[str, Any]) -> RunConfig:
-        from dataclasses import replace
-
         leaves, structure = jax.tree_util.tree_flatten_with_path(self.config.algorithm)
         names = [getattr(path[-1], "name", "") if path else "" for path, _ in leaves]
         for name in numbers:
@@ -310,6 +311,7 @@ class BoundLearner:
         return replace(self.config, algorithm=jax.tree.unflatten(structure, values))
 
 
+@pinned()
 @pinned()
 def learner(
     task: Any,
@@ -330,6 +332,7 @@ def learner(
     return BoundLearner(config, problem, bind(config, problem))
 
 
+@pinned()
 @pinned()
 def evaluate(task: Any, policy: Any, *, episodes: int = EPISODES, seed: int = 0) -> dict[str, np.ndarray]:
     """Scores of a trained policy on fresh episodes of `task`, by name, each (episodes,): `return` and `length` as the
