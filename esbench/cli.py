@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from esbench.errors import InputError, StorageError, StrategyError, unknown
 
 if TYPE_CHECKING:
+    from esbench.experiment.config import RunConfig
     from esbench.experiment.jobs import Job
     from esbench.experiment.run import RunResult
     from esbench.leaderboard.check import Checked
@@ -45,6 +46,7 @@ examples:
 tiers: smoke (seconds, proves that it runs), lite (about a minute of training on two CPU cores),
 standard (5e7 steps), paper (5e8 steps).
 """
+_POLICY = "the policy's network: mlp, gru, cnn or path/to/file.py:NAME (default: mlp)"
 _PRESET = "smoke, lite, fixed, tuned, paper, defaults or FILE.toml (default: the tier's)"
 _SET = """settings of the algorithm (esbench algorithms), of the policy (layer_size, n_layers, activation) and of
 the machine (lanes, narrow, block)"""
@@ -220,6 +222,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     def add_settings(sub: _Parser) -> None:
         sub.add_argument("--tier", default="lite", help="smoke, lite, standard or paper (default: lite)")
         sub.add_argument("--steps", type=_whole, metavar="N", help="budget in environment steps (default: the tier's)")
+        sub.add_argument("--policy", metavar="P", help=_POLICY)
         sub.add_argument("--preset", metavar="P", help=_PRESET)
         sub.add_argument("--set", action="extend", nargs="+", default=[], metavar="NAME=VALUE", help=_SET)
         sub.add_argument("--devices", type=_whole, metavar="N", help=_DEVICES)
@@ -404,8 +407,8 @@ def _tasks(arguments: argparse.Namespace) -> int:
                         (
                             spec.id,
                             spec.suite,
-                            spec.action_kind,
-                            f"{spec.max_episode_steps:,}",
+                            spec.action_kind or spec.track,
+                            "-" if spec.max_episode_steps is None else f"{spec.cap:,}",
                             f"{spec.budgets.lite:,}",
                             spec.description,
                         )
@@ -496,6 +499,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         "precision": arguments.precision,
         "devices": arguments.devices,
         "out": arguments.out,
+        "policy": arguments.policy,
     }
 
 
@@ -528,17 +532,15 @@ def _run(arguments: argparse.Namespace) -> int:
     if interrupt.requested():
         print("interrupted: what was finished is on disk", file=sys.stderr)
     if devices.is_first():
-        print(_outcome(config.label, arguments.seed, result))
+        print(_outcome(config, arguments.seed, result))
     return 0 if result.finished else interrupt.STATUS
 
 
-def _outcome(label: str, seed: int, result: "RunResult") -> str:
-    if result.score is None:
-        last = result.rows[-1]
-        said = f"unfinished (go on with --resume), return {last.return_mean:.6g} at {last.useful_steps:,} steps"
-    else:
-        said = f"return {result.score.return_mean:.6g} at {result.score.useful_steps:,} steps"
-    return f"{label} seed {seed}: {said}, {result.path}"
+def _outcome(config: "RunConfig", seed: int, result: "RunResult") -> str:
+    row = result.score or result.rows[-1]
+    said = "" if result.finished else "unfinished (go on with --resume), "
+    said += f"{row.measure} {row.value:.6g} at {row.useful_steps:,} {config.task.spec.cost_word}"
+    return f"{config.label} seed {seed}: {said}, {result.path}"
 
 
 def _sweep(arguments: argparse.Namespace) -> int:

@@ -32,9 +32,11 @@ class StorageError(RuntimeError):
         )
 
 
-def unknown(kind: str, value: str, names: Iterable[str]) -> InputError:
+def unknown(kind: str, value: object, names: Iterable[str]) -> InputError:
     """The error for a name that is not one of `names`, with the nearest valid one."""
     names = sorted(names)
+    if not isinstance(value, str):
+        return InputError(f"{kind} {value!r}: expected a name, one of {', '.join(names)}")
     lowered = {name.lower(): name for name in names}
     near = difflib.get_close_matches(value.lower(), lowered, n=1, cutoff=0.4)
     hint = f"did you mean {lowered[near[0]]!r}?" if near else f"expected one of {', '.join(names)}"

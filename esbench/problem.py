@@ -1,49 +1,76 @@
-"""What an algorithm is given: an environment and a policy, without the task's name."""
+"""The seam between a task and everything that trains on it.
 
-from dataclasses import dataclass, field
-from typing import Literal
+Episodes of an environment are one kind of problem (`rollout/`), the loss of a classifier or of a language model is
+another. Algorithms, the runner, rows and reports know only what stands here.
+"""
 
-import gymnasium
+from typing import Annotated, Any, Literal, Protocol
+
 import jax
-import jax.numpy as jnp
 from flax import struct
+from pydantic import Field
 
-from esbench.policies.networks import Params, Policy
+from esbench.policies.networks import Params
 from esbench.policies.normalization import Moments
-from esbench.sizes import Sizes
-from esbench.tasks.environment import Environment, State, Transition
+from esbench.population.objective import Objective
+from esbench.settings import settings
 
 ActionMode = Literal["sample", "greedy"]
 
 
 class DeployedPolicy(struct.PyTreeNode):
-    """What is scored: parameters, frozen observation statistics (None: observations as they are), action mode."""
+    """What is scored: parameters, frozen statistics of what they are applied to (None: inputs as they are), and
+    whether it answers with the most likely action or with a sample."""
 
     params: Params
-    statistics: Moments | None
-    action_mode: ActionMode = struct.field(pytree_node=False)
+    statistics: Moments | None = None
+    action_mode: ActionMode = struct.field(pytree_node=False, default="greedy")
 
 
-@dataclass(frozen=True)
-class Problem:
-    """An environment and the policy that is to be trained on it, with the sizes to run them at."""
+@settings
+class Evolution:
+    """How a strategy meets a problem; the same settings for every strategy.
 
-    environment: Environment
-    policy: Policy
-    sizes: Sizes = field(default_factory=Sizes)
+    n_parallel_evaluations: episodes (or other samples) a member's fitness is the mean of. deterministic_policy: whether
+    actions are the distribution's mode, in training and when scored, instead of samples. normalize_observations: by
+    the moments of all earlier generations' observations.
+    """
 
-    @property
-    def blank_observation(self) -> jax.Array:
-        """An observation of zeros, float32 (n,), for whatever needs only its shape."""
-        return jnp.zeros(self.environment.observation_space.shape, jnp.float32)
+    n_parallel_evaluations: Annotated[int, Field(ge=1)] = 1
+    deterministic_policy: bool = False
+    normalize_observations: bool = False
+
+
+class Problem(Protocol):
+    """What an algorithm is given: fresh parameters, an objective for a population, an evaluation of what is deployed.
+
+    Methods are pure and traced. Where a task is a Problem of the user's own, its class may have the settings of a
+    dataclass, and states `measure` (a `tasks.spec.Measure`) and `cost` (the unit of budgets, such as "examples").
+    """
 
     def init_params(self, key: jax.Array) -> Params:
-        """Fresh parameters of the policy."""
-        return self.policy.init(key, self.policy.initial_carry(), self.blank_observation)
+        """Fresh parameters, any pytree of arrays."""
+        ...
 
-    def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Transition]:
-        """One step of the environment; actions outside a Box are clipped to it, as a Gaussian policy needs."""
-        space = self.environment.action_space
-        if isinstance(space, gymnasium.spaces.Box):
-            action = jnp.clip(action, space.low, space.high)
-        return self.environment.step(key, state, action)
+    def objective(self, evolution: Evolution) -> Objective:
+        """What a population is scored on. InputError where the problem has no use for one of the settings."""
+        ...
+
+    def evaluate(self, deployed: DeployedPolicy, key: jax.Array, size: int) -> dict[str, jax.Array]:
+        """Scores of `size` independent samples by name, each float (size,); one is the task's measure."""
+        ...
+
+
+def require_defaults(evolution: Evolution, *names: str) -> None:
+    """For a problem to which the settings `names` mean nothing: InputError where one of them is not its default."""
+    from esbench.errors import InputError
+
+    for name in names:
+        value, default = getattr(evolution, name), getattr(Evolution(), name)
+        if value != default:
+            raise InputError(f"{name} = {value}: this problem has no use for it; expected {default}")
+
+
+def is_problem(value: Any) -> bool:
+    """Whether `value` has the methods of a Problem."""
+    return all(callable(getattr(value, name, None)) for name in ("init_params", "objective", "evaluate"))

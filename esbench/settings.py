@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import operator
 import typing
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
@@ -76,3 +77,19 @@ def build(cls: type[Settings], values: dict[str, Any]) -> Settings:
         # What a class checks across its settings has no name of its own.
         message = f"{name} = {first['input']!r}: {first['msg']}" if name else str(first["ctx"]["error"])
         raise InputError(message) from error
+
+
+def whole(what: str, value: Any, least: int = 0, most: int | None = None) -> int:
+    """`value`, of Python or NumPy, as an int; InputError, naming `what` it is of, for one that is no whole number (a
+    bool and 3.0 are none) or out of range."""
+    expected = f"{least} or more" if most is None else f"{least} to {most}"
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    # A NumPy bool is no index; Python's is one.
+    if number is None or isinstance(value, bool):
+        raise InputError(f"{what} {value!r}: expected a whole number, {expected}")
+    if number < least or (most is not None and number > most):
+        raise InputError(f"{what} {number}: expected {expected}")
+    return number

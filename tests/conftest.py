@@ -35,7 +35,7 @@ def make_manifest():
         "name": "eggroll",
         "preset": "lite",
         "settings": {"pop_size": 64, "sigma": 0.1},
-        "policy": {"n_layers": 3},
+        "policy": {"name": "mlp", "n_layers": 3},
         "parameters": 133_890,
         "tier": "lite",
         "seed": 0,
@@ -56,7 +56,7 @@ def make_manifest():
 
 @pytest.fixture(scope="session")
 def make_row():
-    """A valid row with the given fields replaced."""
+    """A valid row of returns, with the given columns (as `load_results` names them) or fields replaced."""
     default = {
         "generation": 0,
         "useful_steps": 0,
@@ -75,7 +75,24 @@ def make_row():
         "final": False,
         "training": {},
     }
-    return lambda **changes: Row(**{**default, **changes})
+
+    def make(**changes):
+        values = {**default, **changes}
+        named = {
+            "return": values.pop("return_mean"),
+            "return_greedy": values.pop("return_mean_greedy"),
+            "return_sample": values.pop("return_mean_sample"),
+        }
+        return Row(
+            measure="return",
+            scores={**named, **values.pop("scores", {})},
+            std=values.pop("return_std"),
+            samples=values.pop("episodes"),
+            distinct_samples=values.pop("distinct_episodes"),
+            **values,
+        )
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def test_strategy_of_the_readme_learns(tmp_path):
         task="CartPole-v1", algorithm=f"{file}:Signed", settings={"pop_size": 64}, steps=60_000, out=tmp_path / "runs"
     )
     assert result.score is not None
-    assert result.score.return_mean > 2 * result.rows[0].return_mean
+    assert result.score.value > 2 * result.rows[0].value
 
 
 def test_python_of_the_readme_runs(tmp_path, monkeypatch):

@@ -18,11 +18,11 @@ import numpy as np
 from baselines.studies.speed import RESULTS, device_name
 from esbench.algorithms.eggroll import EGGROLL
 from esbench.algorithms.evolution import EvolutionLoop
-from esbench.policies.networks import PolicySettings
+from esbench.policies.mlp import MLP
 from esbench.population.gaussian import Gaussian
-from esbench.problem import Problem
+from esbench.population.members import MemberStore
 from esbench.rollout.objective import EpisodicReturn
-from esbench.rollout.policy_rows import MemberStore
+from esbench.rollout.problem import EpisodicProblem
 from esbench.sizes import Sizes
 from esbench.speed.timing import Program, Steps, Timing, compiled, interleave
 from esbench.tasks.registry import task
@@ -45,8 +45,8 @@ CASES = (Case("CartPole-v1", 2048, to_the_cap=True), Case("Snake-v1", 2048), Cas
 def fresh(name: str, population: int) -> tuple[EvolutionLoop, Any]:
     """The loop of EGGROLL on a task, as in training, and its fresh state."""
     environment = task(name).make()
-    policy: Any = PolicySettings().for_actions(environment.action_space)
-    problem = Problem(environment, policy, Sizes())
+    policy: Any = MLP().bind(environment.observation_space, environment.action_space)
+    problem = EpisodicProblem(environment, policy, Sizes())
     objective = EpisodicReturn(problem, episodes=1, greedy=False, normalize_observations=False)
     strategy: Any = EGGROLL(pop_size=population)
     loop = EvolutionLoop(strategy, objective)
@@ -84,7 +84,7 @@ def one_lane_a_member(loop: EvolutionLoop, state: Any, cap: int | None) -> Progr
 
         def step(carry):
             t, environment_state, obs, total, length, running = carry
-            _, distribution = store.apply(problem.policy, own, (), obs)
+            _, distribution = store.apply(problem.policy.apply, own, (), obs)
             step_keys = jax.vmap(lambda key: jax.random.fold_in(key, t))(keys)
             action = jax.vmap(lambda d, key: d.sample(key))(distribution, step_keys)
             environment_state, after = jax.vmap(problem.step)(step_keys, environment_state, action)

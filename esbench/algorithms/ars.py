@@ -63,3 +63,6 @@ class ARS:
 
     def deployed(self, state: ARSState) -> Params:
         return state.mean
+
+    def metrics(self, state: ARSState) -> dict[str, jax.Array]:
+        return {"sigma": state.sigma, "learning_rate": state.learning_rate}

@@ -62,6 +62,18 @@ class Checked:
         self._check_same("deployed", "parameters", deployed, self.params)
         return deployed
 
+    def metrics(self, state: State) -> dict[str, jax.Array]:
+        """What the strategy says of its state, scalars by name; nothing where it has no `metrics`."""
+        if not hasattr(self.strategy, "metrics"):
+            return {}
+        metrics = self._call("metrics", state)
+        if not isinstance(metrics, dict):
+            raise self._error("metrics", f"returned {_kind(metrics)}: expected a dictionary of scalars by name")
+        for name, value in metrics.items():
+            if jnp.shape(value) != ():
+                raise self._error("metrics", f"returned {name!r} of shape {jnp.shape(value)}: expected a scalar")
+        return metrics
+
     def nonfinite(self, population: Population, state: State) -> dict[str, jax.Array]:
         """What ends the run, bool () by message: numbers of the population, or of what is deployed, not finite."""
         return {
@@ -107,20 +119,22 @@ class Checked:
         except (InputError, StrategyError):
             raise
         except Exception as error:
-            # The last line of the strategy's own file on the way to the error.
-            lines = [
-                frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == self._file
-            ]
+            # The last line of the strategy's own file, or notebook cell, on the way to the error.
+            file = self._file(method)
+            lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
             raise self._error(method, f"raised {_text(error)}", lines[-1] if lines else None) from error
 
     def _error(self, method: str, what: str, line: int | None = None) -> StrategyError:
         name = type(self.strategy).__name__
-        where = f"{_short(self._file)}:{line}" if line else _short(self._file)
+        file = _short(self._file(method))
+        where = f"{file}:{line}" if line else file
         return StrategyError(f"{where}: {name}.{method} {what}")
 
-    @property
-    def _file(self) -> str:
-        return inspect.getfile(type(self.strategy))
+    def _file(self, method: str) -> str:
+        """Where a method was compiled from: its file, or the name that a notebook gives to a cell."""
+        function = inspect.unwrap(getattr(type(self.strategy), method, None) or type(self.strategy))
+        code = getattr(function, "__code__", None)
+        return type(self.strategy).__module__ if code is None else code.co_filename
 
 
 def _described(tree: Any) -> tuple[dict[str, str], Any]:
@@ -154,6 +168,8 @@ def _text(error: Exception) -> str:
 
 
 def _short(file: str) -> str:
-    """`file` as seen from the working directory, where it is below that."""
+    """`file` as seen from the working directory, where it is below that; a cell of a notebook is no file."""
+    if not Path(file).exists():
+        return file if file.startswith("<") and "ipython" not in file else "notebook cell"
     path, here = Path(file).resolve(), Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

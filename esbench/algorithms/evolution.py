@@ -1,61 +1,50 @@
 """The loop that every evolution strategy runs in: ask, evaluate, tell."""
 
 import functools
-from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
-from pydantic import Field
 
 from esbench.algorithms.contract import Checked
-from esbench.algorithms.interface import StepMetrics, Strategy
+from esbench.algorithms.interface import StepCost, StepMetrics, Strategy
 from esbench.algorithms.shaping import finite, within_groups
 from esbench.keys import stream
 from esbench.population.gaussian import Gaussian
 from esbench.population.interface import Population
 from esbench.population.low_rank import Layout
 from esbench.population.objective import Objective
-from esbench.problem import DeployedPolicy, Problem
-from esbench.rollout.objective import EpisodicReturn
-from esbench.settings import settings
-
-
-@settings
-class Evolution:
-    """How a strategy meets a task; the same settings for every strategy.
-
-    n_parallel_evaluations: episodes a member's fitness is the mean of. deterministic_policy: whether actions are the
-    distribution's mode, in training and when scored, instead of samples. normalize_observations: by the moments of
-    all earlier generations' observations.
-    """
-
-    n_parallel_evaluations: Annotated[int, Field(ge=1)] = 1
-    deterministic_policy: bool = False
-    normalize_observations: bool = False
+from esbench.problem import DeployedPolicy, Evolution, Problem
+from esbench.tasks.spec import TaskSpec
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class EvolutionAlgorithm:
-    """A strategy and how it meets a task, as the runner drives it."""
+    """A strategy and how it meets a problem, as the runner drives it."""
 
     strategy: Strategy
-    evolution: Evolution
+    evolution: Evolution = field(default_factory=Evolution)
 
     def bind(self, problem: Problem) -> "EvolutionLoop":
-        evolution = self.evolution
         check = getattr(self.strategy, "check", None)
         if callable(check):
             check(jax.eval_shape(problem.init_params, jax.random.key(0)))
-        objective = EpisodicReturn(
-            problem,
-            episodes=evolution.n_parallel_evaluations,
-            greedy=evolution.deterministic_policy,
-            normalize_observations=evolution.normalize_observations,
-        )
-        return EvolutionLoop(self.strategy, objective)
+        return EvolutionLoop(self.strategy, problem.objective(self.evolution))
+
+    def step_cost(self, spec: TaskSpec) -> StepCost | None:
+        """Of a generation: so many evaluations of every member, each within the task's bounds."""
+        if spec.evaluation_cost is None:
+            return None
+        factors = {
+            "pop_size": self.strategy.pop_size,
+            "n_parallel_evaluations": self.evolution.n_parallel_evaluations,
+        }
+        evaluations = self.strategy.pop_size * self.evolution.n_parallel_evaluations
+        fewest, most = (evaluations * cost for cost in spec.evaluation_cost)
+        return StepCost(fewest, most, factors)
 
 
 class EvolutionState(struct.PyTreeNode):
@@ -93,7 +82,9 @@ class EvolutionLoop:
         fitness, nonfinite = finite(evaluation.fitness)
         known = jnp.where(nonfinite < len(fitness), fitness, jnp.nan)  # a row has no value where no member has one
         told = fitness if evaluation.group is None else within_groups(fitness, evaluation.group)
-        strategy = self.checked.tell(stream(key, "tell"), strategy, population, told)
+        # Under vmap (several runs in one program) an update's sums would be batched, and have other last bits.
+        tell = jax.custom_batching.sequential_vmap(self.checked.tell)
+        strategy = tell(stream(key, "tell"), strategy, population, told)
         metrics = StepMetrics(
             useful_steps=evaluation.useful_steps,
             computed_steps=evaluation.computed_steps,
@@ -102,7 +93,7 @@ class EvolutionLoop:
                 "fitness_mean": known.mean(),
                 "fitness_max": known.max(),
                 "nonfinite_members": nonfinite,
-                **{name: getattr(strategy, name) for name in ("sigma", "learning_rate") if hasattr(strategy, name)},
+                **self.checked.metrics(strategy),
             },
             faults=self.checked.nonfinite(population, strategy),
         )

@@ -1,5 +1,6 @@
 """The contracts between the runner, an algorithm and a strategy."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jax
@@ -8,8 +9,25 @@ from flax import struct
 from esbench.policies.networks import Params
 from esbench.population.interface import Population
 from esbench.problem import DeployedPolicy, Problem
+from esbench.tasks.spec import TaskSpec
 
 State = Any
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """What one step of a learner takes, in the unit of the task's budgets (environment steps, tokens ...).
+
+    fewest, most: bounds; equal where the cost is fixed. factors: the settings it is the product of, by name, for
+    messages.
+    """
+
+    fewest: int
+    most: int
+    factors: dict[str, int]
+
+    def __str__(self) -> str:
+        return " x ".join(f"{name} {value}" for name, value in self.factors.items())
 
 
 class StepMetrics(struct.PyTreeNode):
@@ -42,7 +60,11 @@ class Learner(Protocol):
 
 
 class Algorithm(Protocol):
-    """Frozen settings that become a learner when they meet a problem."""
+    """Frozen settings that become a learner when they meet a problem.
+
+    One that knows what a step of its takes on a task also has `step_cost(spec: TaskSpec) -> StepCost | None`; it is
+    asked before anything is made or compiled.
+    """
 
     def bind(self, problem: Problem) -> Learner: ...
 
@@ -51,8 +73,11 @@ class Strategy(Protocol):
     """An evolution strategy: proposes populations, is told their fitness (to be maximised), names what to deploy.
 
     pop_size: members of a generation, both halves of antithetic pairs counted. The state's shapes and types stay the
-    same from generation to generation. A strategy that cannot work with every policy also has `check(params)`, given
-    shapes only, which raises InputError before anything is computed.
+    same from generation to generation.
+
+    A strategy may also have `metrics(state) -> dict[str, Array]`, scalars that stand in every row beside the loop's
+    own; and, where it cannot work with every policy, `check(params)`, given shapes only, which raises InputError before
+    anything is computed.
     """
 
     pop_size: int
@@ -61,3 +86,9 @@ class Strategy(Protocol):
     def ask(self, key: jax.Array, state: State) -> tuple[Population, State]: ...
     def tell(self, key: jax.Array, state: State, population: Population, fitness: jax.Array) -> State: ...
     def deployed(self, state: State) -> Params: ...
+
+
+def step_cost(algorithm: Algorithm, spec: TaskSpec) -> StepCost | None:
+    """What one step of `algorithm` takes on a task; None where it does not say."""
+    state = getattr(algorithm, "step_cost", None)
+    return state(spec) if callable(state) else None

@@ -86,6 +86,9 @@ class OpenES:
     def deployed(self, state: GradientState) -> Params:
         return state.mean
 
+    def metrics(self, state: GradientState) -> dict[str, jax.Array]:
+        return {"sigma": state.sigma, "learning_rate": state.learning_rate}
+
     def _optax(self) -> optax.GradientTransformation:
         make = getattr(optax, self.optimizer)
         # Decay is applied in `tell`, the same way for every optimizer, and its strength can be traced there.

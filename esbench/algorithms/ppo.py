@@ -10,15 +10,17 @@ import optax
 from flax import struct
 from pydantic import Field, ValidationInfo, field_validator
 
-from esbench.algorithms.interface import StepMetrics
+from esbench.algorithms.interface import StepCost, StepMetrics
 from esbench.errors import InputError
 from esbench.keys import stream
 from esbench.policies.mlp import MLP, Perceptron
 from esbench.policies.networks import Params
 from esbench.policies.normalization import Moments
 from esbench.problem import DeployedPolicy, Problem
+from esbench.rollout.problem import EpisodicProblem
 from esbench.settings import settings
 from esbench.tasks.environment import Environment, State
+from esbench.tasks.spec import TaskSpec
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -64,7 +66,11 @@ class PPO:
 
     def bind(self, problem: Problem) -> "PPOLearner":
         """The learner for a memoryless policy whose distributions have a density and an entropy; InputError for
-        another."""
+        another, and for a problem without episodes."""
+        if not isinstance(problem, EpisodicProblem):
+            raise InputError(
+                f"PPO needs an environment, and {type(problem).__name__} is none: expected an evolution strategy"
+            )
         policy, name = problem.policy, type(problem.policy).__name__
         if jax.tree.leaves(policy.initial_carry()):
             raise InputError(f"PPO trains memoryless policies only, and {name} carries memory")
@@ -80,6 +86,13 @@ class PPO:
         # A policy that does not say what its critic is gets the suite's own network.
         critic = getattr(policy, "critic", None)
         return PPOLearner(self, problem, critic() if critic else Perceptron(**asdict(MLP()), outputs=1))
+
+    def step_cost(self, spec: TaskSpec) -> StepCost | None:
+        """Of an update: a whole rollout; None on a task without environment steps."""
+        if spec.evaluation_cost is None:
+            return None
+        steps = self.num_envs * self.num_steps
+        return StepCost(steps, steps, {"num_envs": self.num_envs, "num_steps": self.num_steps})
 
 
 class PPOState(struct.PyTreeNode):
@@ -160,7 +173,7 @@ class PPOLearner:
     """PPO on one problem."""
 
     algorithm: PPO
-    problem: Problem
+    problem: EpisodicProblem
     critic: nn.Module
 
     def init(self, key: jax.Array) -> PPOState:

@@ -1,4 +1,4 @@
-"""Algorithms by name: the built-in ones, installed plug-ins, and files of the user's own."""
+"""Algorithms by name or as objects: the built-in ones, installed plug-ins, and the user's own."""
 
 import dataclasses
 import importlib
@@ -7,10 +7,11 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from esbench.algorithms.built_in import BUILT_IN, EVOSAX
-from esbench.algorithms.evolution import Evolution, EvolutionAlgorithm
+from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.algorithms.interface import Algorithm
 from esbench.errors import InputError, unknown
 from esbench.plugins import load_object, names_a_file
+from esbench.problem import Evolution
 from esbench.settings import build, field_names
 
 GROUP = "esbench.algorithms"
@@ -21,11 +22,45 @@ def algorithm_names() -> list[str]:
     return [*BUILT_IN, *sorted(point.name for point in entry_points(group=GROUP) if point.name not in BUILT_IN)]
 
 
-def algorithm_class(name: str) -> type[Any]:
-    """The dataclass behind a built-in name, `evosax:NAME`, an entry point or `path/to/file.py:ClassName`.
+def algorithm_name(algorithm: Any) -> str:
+    """What an algorithm goes by: the name it was given by; of a class or an object the built-in's, or the class's."""
+    if isinstance(algorithm, str):
+        return algorithm
+    cls = _class_of(algorithm)
+    place = f"{cls.__module__}:{cls.__qualname__}"
+    return next((name for name, at in BUILT_IN.items() if at == place), cls.__name__)
+
+
+def algorithm_class(algorithm: Any) -> type[Any]:
+    """The dataclass behind a built-in name, `evosax:NAME`, an entry point or `path/to/file.py:ClassName`; a class or an
+    object's own.
 
     It is an Algorithm (it has `bind`) or a Strategy (`init`, `ask`, `tell`, `deployed`); InputError otherwise.
     """
+    name = algorithm_name(algorithm)
+    cls = _named(name) if isinstance(algorithm, str) else _class_of(algorithm)
+    if not (inspect.isclass(cls) and dataclasses.is_dataclass(cls)):
+        given = f"{algorithm!r}" if isinstance(algorithm, str | int | float | dict | list | None) else f"of {name}"
+        raise InputError(
+            f"algorithm {given} is not a dataclass: expected a class under @esbench.settings.settings or @dataclass "
+            "with bind, or with init, ask, tell and deployed"
+        )
+    if not _is_algorithm(cls):
+        missing = [method for method in ("init", "ask", "tell", "deployed") if not callable(getattr(cls, method, None))]
+        if missing or "pop_size" not in field_names(cls):
+            lacks = ", ".join([*missing, *(["the setting pop_size"] if "pop_size" not in field_names(cls) else [])])
+            raise InputError(f"algorithm {name!r} is neither an algorithm (bind) nor a strategy: it lacks {lacks}")
+    return cls
+
+
+def _class_of(algorithm: Any) -> type[Any]:
+    if isinstance(algorithm, EvolutionAlgorithm):
+        algorithm = algorithm.strategy
+    return algorithm if inspect.isclass(algorithm) else type(algorithm)
+
+
+def _named(name: str) -> Any:
+    """What stands behind an algorithm's name."""
     if names_a_file(name):
         cls = load_object(name)
     elif name.startswith(EVOSAX):
@@ -40,41 +75,49 @@ def algorithm_class(name: str) -> type[Any]:
         if name not in points:
             raise unknown("algorithm", name, algorithm_names())
         cls = points[name].load()
-    if not (inspect.isclass(cls) and dataclasses.is_dataclass(cls)):
-        raise InputError(
-            f"algorithm {name!r} is not a dataclass: expected a class under @esbench.settings.settings with bind, "
-            "or with init, ask, tell and deployed"
-        )
-    if not _is_algorithm(cls):
-        missing = [method for method in ("init", "ask", "tell", "deployed") if not callable(getattr(cls, method, None))]
-        if missing or "pop_size" not in field_names(cls):
-            lacks = ", ".join([*missing, *(["the setting pop_size"] if "pop_size" not in field_names(cls) else [])])
-            raise InputError(f"algorithm {name!r} is neither an algorithm (bind) nor a strategy: it lacks {lacks}")
     return cls
 
 
-def setting_names(name: str) -> list[str]:
-    """The settings that `build_algorithm(name, ...)` takes; a strategy has those of its loop as well."""
-    cls = algorithm_class(name)
+def setting_names(algorithm: Any) -> list[str]:
+    """The settings that `build_algorithm(algorithm, ...)` takes; a strategy has those of its loop as well."""
+    cls = algorithm_class(algorithm)
     return field_names(cls) if _is_algorithm(cls) else field_names(cls) + field_names(Evolution)
 
 
-def build_algorithm(name: str, values: dict[str, Any]) -> Algorithm:
-    """The algorithm with these settings, the others at their defaults.
+def build_algorithm(algorithm: Any, values: dict[str, Any]) -> Algorithm:
+    """The algorithm with these settings, the others at their defaults; those of an object are its own.
 
+    algorithm: a name, a class or an object, a Strategy or an Algorithm.
     Raises InputError naming the setting: unknown (with the nearest name), of the wrong type, out of range.
     """
-    cls = algorithm_class(name)
-    names = setting_names(name)
+    cls = algorithm_class(algorithm)
+    names = setting_names(algorithm)
     for setting in values:
         if setting not in names:
-            raise unknown(f"setting of {name}", setting, names)
-    if _is_algorithm(cls):
-        return build(cls, values)
+            raise unknown(f"setting of {algorithm_name(algorithm)}", setting, names)
+    if isinstance(algorithm, EvolutionAlgorithm):
+        strategy, loop = algorithm.strategy, algorithm.evolution
+    else:
+        strategy, loop = algorithm, Evolution
     own = field_names(cls)
-    strategy = build(cls, {key: value for key, value in values.items() if key in own})
-    loop = build(Evolution, {key: value for key, value in values.items() if key not in own})
-    return EvolutionAlgorithm(strategy, loop)
+    of_strategy = {key: value for key, value in values.items() if key in own}
+    if isinstance(strategy, str) or inspect.isclass(strategy):
+        built = build(cls, of_strategy)
+    else:
+        built = _changed(strategy, of_strategy)
+    if _is_algorithm(cls):
+        return built
+    of_loop = {key: value for key, value in values.items() if key not in own}
+    return EvolutionAlgorithm(built, build(loop, of_loop) if inspect.isclass(loop) else _changed(loop, of_loop))
+
+
+def _changed(settings: Any, values: dict[str, Any]) -> Any:
+    """`settings` with some values replaced, checked as they are when it is built; the very object where there are
+    none."""
+    if not values:
+        return settings
+    now = {name: getattr(settings, name) for name in field_names(type(settings))}
+    return build(type(settings), {**now, **values})
 
 
 def settings_of(algorithm: Algorithm) -> dict[str, Any]:

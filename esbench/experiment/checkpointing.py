@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -154,6 +154,7 @@ def other_settings(manifest: Manifest, config: RunConfig) -> list[str]:
         "algorithm": manifest.algorithm,
         "settings": manifest.settings,
         "policy": manifest.policy,
+        "problem": manifest.problem,
         "tier": manifest.tier,
         "budget": manifest.budget,
         "precision": manifest.precision,
@@ -163,7 +164,8 @@ def other_settings(manifest: Manifest, config: RunConfig) -> list[str]:
         "task": {"id": spec.id, "source_id": spec.source_id, "max_episode_steps": spec.max_episode_steps},
         "algorithm": config.algorithm_name,
         "settings": config.settings,
-        "policy": asdict(config.policy),
+        "policy": config.policy,
+        "problem": config.problem,
         "tier": config.tier,
         "budget": config.budget,
         "precision": config.precision,

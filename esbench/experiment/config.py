@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from esbench.algorithms.interface import Algorithm
-from esbench.algorithms.registry import settings_of
-from esbench.algorithms.step_sizes import generation_episodes, generation_steps
+from esbench.algorithms.interface import Algorithm, StepCost, step_cost
+from esbench.algorithms.registry import algorithm_name, settings_of
 from esbench.errors import InputError, unknown
 from esbench.experiment.assembly import assemble
 from esbench.experiment.presets import find_preset
 from esbench.plugins import names_a_file
-from esbench.policies.networks import PolicySettings
+from esbench.policies import registry as policies
 from esbench.results.fingerprints import config_hash
 from esbench.results.records import Tuning
 from esbench.results.run_directory import run_path
+from esbench.settings import whole
 from esbench.sizes import Sizes
 from esbench.tasks import registry
 from esbench.tasks.registry import Task
@@ -32,15 +32,17 @@ MAX_SEED = 2**32 - 1
 class RunConfig:
     """One algorithm on one task, apart from the seed.
 
-    sizes: those that were given, by name; the others are the machine's. budget: useful environment steps of training.
-    preset: the name it was given by, or the file. tuning: what the preset says of its cost. name: the directory of its
-    runs. precision: of matrix products, as JAX names it. out: the results root.
+    network: settings of the policy's network, None for a task that brings its own. problem: settings of a task that is
+    no environment. sizes: those that were given, by name; the others are the machine's. budget: of training, in the
+    task's unit. preset: the name it was given by, or the file. tuning: what the preset says of its cost. name: the
+    directory of its runs. precision: of matrix products, as JAX names it. out: the results root.
     """
 
     task: Task
     algorithm_name: str
     algorithm: Algorithm
-    policy: PolicySettings
+    network: Any
+    problem: dict[str, Any]
     sizes: dict[str, int]
     tier: str
     budget: int
@@ -55,8 +57,8 @@ class RunConfig:
         return f"{self.task.spec.id} {self.name}"
 
     @property
-    def episodes(self) -> int:
-        """Fresh episodes of an evaluation, in each mode."""
+    def samples(self) -> int:
+        """Fresh samples of an evaluation: episodes in each action mode."""
         return self.task.spec.episodes(self.tier)
 
     @property
@@ -64,44 +66,55 @@ class RunConfig:
         """All settings of the algorithm, defaults included, as JSON values."""
         return settings_of(self.algorithm)
 
+    @property
+    def policy(self) -> dict[str, Any]:
+        """The network's name and settings as JSON values; empty for a task that brings its own."""
+        return {} if self.network is None else policies.describe(self.network)
+
+    @property
+    def step_cost(self) -> StepCost | None:
+        """What one step of training takes; None where it is not known before it is taken."""
+        return step_cost(self.algorithm, self.task.spec)
+
     def path(self, seed: int) -> Path:
-        """The directory of the run with `seed`; InputError where the seed is out of range."""
-        if not 0 <= seed <= MAX_SEED:
-            raise InputError(f"seed {seed}: expected 0 to {MAX_SEED}")
-        return run_path(self.out, self.tier, self.task.spec.id, self.name, seed)
+        """The directory of the run with `seed`; InputError where the seed is no whole number or out of range."""
+        return run_path(self.out, self.tier, self.task.spec.id, self.name, whole("seed", seed, most=MAX_SEED))
+
+    def determining(self, sizes: Sizes) -> dict[str, Any]:
+        """All that determines the rows of a seed on given versions and a given device, by the manifest's names."""
+        return {
+            "task": self.task.spec.to_json(),
+            "algorithm": self.algorithm_name,
+            "settings": self.settings,
+            "policy": self.policy,
+            "problem": self.problem,
+            "tier": self.tier,
+            "budget": self.budget,
+            "sizes": dataclasses.asdict(sizes),
+            "precision": self.precision,
+        }
 
     def hash(self, sizes: Sizes) -> str:
-        """sha256 over all that determines the rows of a seed on given versions and a given device."""
-        return config_hash(
-            task=self.task.spec.to_json(),
-            algorithm=self.algorithm_name,
-            settings=self.settings,
-            policy=dataclasses.asdict(self.policy),
-            tier=self.tier,
-            budget=self.budget,
-            sizes=dataclasses.asdict(sizes),
-            precision=self.precision,
-        )
+        """sha256 over what determines the rows."""
+        return config_hash(self.determining(sizes))
 
     def warnings(self) -> list[str]:
         """What is worth knowing before the run, one line each."""
-        episodes = generation_episodes(self.settings)
-        worst = episodes * self.task.spec.max_episode_steps if episodes else 0
+        spec, cost = self.task.spec, self.step_cost
         lines = []
-        if self.task.spec.suite == HOSTED_SUITE:
+        if spec.suite == HOSTED_SUITE:
             lines.append("stepped in Python on the host, one environment after the other: slower than a compiled task")
-        if worst <= self.budget:
-            return lines
-        return [
-            *lines,
-            f"a generation of {episodes:,} episodes takes up to {worst:,} steps where all last "
-            f"{self.task.spec.max_episode_steps:,}: more than the budget of {self.budget:,}",
-        ]
+        if cost is not None and cost.fewest < cost.most and cost.most > self.budget:
+            lines.append(
+                f"a generation of {cost.fewest:,} {spec.measure.sample}s takes up to {cost.most:,} {spec.cost_word} "
+                f"where all last {cost.most // cost.fewest:,}: more than the budget of {self.budget:,}"
+            )
+        return lines
 
 
 def resolve(
-    task: str,
-    algorithm: str,
+    task: Any,
+    algorithm: Any,
     tier: str = "lite",
     steps: int | None = None,
     preset: str | None = None,
@@ -110,11 +123,14 @@ def resolve(
     precision: str = "float32",
     devices: int | None = None,
     out: str | Path = "runs",
+    policy: Any = None,
 ) -> RunConfig:
     """The configuration these options of `esbench run` describe.
 
-    steps: the budget, where it is not the tier's. preset: a name, "defaults" for the algorithm's own settings, or a
-    FILE.toml; the tier's where None. settings: values by name that replace the preset's, as text or as numbers.
+    task, algorithm, policy: names as on the command line, or objects: what `tasks.registry.task`,
+    `algorithms.registry.build_algorithm` and `policies.registry.build_network` take. steps: the budget, where it is not
+    the tier's. preset: a name, "defaults" for the algorithm's own settings, or a FILE.toml; the tier's where None.
+    settings: values by name that replace the preset's, as text or as numbers.
     devices: how many share a population's work. name: the directory of the runs, where it is not the algorithm's.
     Raises InputError, one line, for everything that cannot be.
     """
@@ -122,21 +138,22 @@ def resolve(
         raise unknown("tier", tier, TIERS)
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
+    if settings is not None and not isinstance(settings, Mapping):
+        raise InputError(f"settings {settings!r}: expected a dictionary of values by name")
     found = registry.task(task)
     base = find_preset(algorithm, preset, tier, found.spec.id)
     on = {} if devices is None else {"devices": devices}
-    assembled = assemble(algorithm, {**base.values, **(settings or {}), **on})
+    assembled = assemble(algorithm, {**base.values, **(settings or {}), **on}, policy, found)
     budget = getattr(found.spec.budgets, tier) if steps is None else steps
-    if budget < 1:
-        raise InputError(f"budget of {budget} steps: expected at least 1")
     config = RunConfig(
         task=found,
-        algorithm_name=algorithm,
+        algorithm_name=algorithm_name(algorithm),
         algorithm=assembled.algorithm,
-        policy=assembled.policy,
+        network=assembled.network,
+        problem=assembled.problem,
         sizes=assembled.sizes,
         tier=tier,
-        budget=budget,
+        budget=whole("steps", budget, least=1),
         preset=base.name,
         tuning=base.tuning,
         name=default_name(algorithm) if name is None else name,
@@ -148,19 +165,18 @@ def resolve(
     return config
 
 
-def default_name(algorithm: str) -> str:
+def default_name(algorithm: Any) -> str:
     """The directory name of an algorithm's runs: its own name, made safe; of `path.py:ClassName`, the class's."""
-    return algorithm.rpartition(":")[2] if names_a_file(algorithm) else re.sub(r"[^\w.-]+", "-", algorithm)
+    name = algorithm_name(algorithm)
+    return name.rpartition(":")[2] if names_a_file(name) else re.sub(r"[^\w.-]+", "-", name)
 
 
 def _check_budget(config: RunConfig) -> None:
-    settings = config.settings
-    smallest = generation_steps(settings)
-    if smallest is None or smallest <= config.budget:
+    cost = config.step_cost
+    if cost is None or cost.fewest <= config.budget:
         return
-    factors = ("num_envs", "num_steps") if "num_envs" in settings else ("pop_size", "n_parallel_evaluations")
-    given = " x ".join(f"{name} {settings[name]}" for name in factors if name in settings)
+    word, factor = config.task.spec.cost_word, next(iter(cost.factors))
     raise InputError(
-        f"a budget of {config.budget} steps cannot hold one generation ({given} = {smallest} steps): "
-        f"expected --steps {smallest} or more, or a smaller {factors[0]}"
+        f"a budget of {config.budget} {word} cannot hold one generation ({cost} = {cost.fewest} {word}): "
+        f"expected --steps {cost.fewest} or more, or a smaller {factor}"
     )

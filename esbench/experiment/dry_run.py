@@ -5,39 +5,49 @@ from dataclasses import asdict
 
 import jax
 
-from esbench.algorithms.step_sizes import generation_steps
+from esbench import sizes
 from esbench.experiment.config import RunConfig
 from esbench.experiment.prepare import make_problem
+from esbench.problem import Problem
+from esbench.rollout.problem import EpisodicProblem
 
 
 def plan(config: RunConfig, seed: int) -> list[tuple[str, str]]:
     """(name, text) of everything that is resolved before a run starts."""
     problem = make_problem(config)
-    sizes = problem.sizes
+    resolved = sizes.resolve(config.sizes)
     key = jax.random.key(0)
+    spec, cost = config.task.spec, config.step_cost
     parameters = jax.eval_shape(problem.init_params, key)
-    episode = jax.eval_shape(problem.environment.reset, key)
-    smallest = generation_steps(config.settings)
-    cap = config.task.spec.max_episode_steps
     lines = [
-        ("task", f"{config.task.spec.id} ({config.task.spec.requires or config.task.spec.suite})"),
+        ("task", f"{spec.id} ({spec.requires or spec.suite})"),
         ("algorithm", config.algorithm_name),
         ("tier", f"{config.tier}, preset {config.preset}"),
-        ("budget", f"{config.budget:,} steps"),
+        ("budget", f"{config.budget:,} {spec.cost_word}"),
         *((f"  {name}", str(value)) for name, value in config.settings.items()),
-        *((f"  {name}", str(value)) for name, value in asdict(config.policy).items()),
-        ("sizes", ", ".join(f"{name} {value}" for name, value in asdict(sizes).items())),
+        *((f"  {name}", str(value)) for name, value in config.problem.items()),
+        *(("policy" if name == "name" else f"  {name}", str(value)) for name, value in config.policy.items()),
+        ("sizes", ", ".join(f"{name} {value}" for name, value in asdict(resolved).items())),
         ("parameters", f"{sum(leaf.size for leaf in jax.tree.leaves(parameters)):,}"),
-        ("lanes", f"{sizes.lanes * _bytes(episode) / 2**20:.3g} MiB for {sizes.lanes} episodes' states"),
+        *_lanes(problem, resolved),
         ("precision", config.precision),
         ("directory", str(config.path(seed))),
         *(("warning", text) for text in config.warnings()),
     ]
-    if smallest is not None:
-        exact = "num_envs" in config.settings
-        size = f"{smallest:,} steps" if exact else f"{smallest:,} episodes, at most {smallest * cap:,} steps"
-        lines.insert(4, ("generation", size))
+    if cost is not None:
+        word = spec.cost_word
+        exact, bounds = f"{cost.fewest:,} {word}", f"{cost.fewest:,} episodes, at most {cost.most:,} {word}"
+        lines.insert(4, ("generation", exact if cost.fewest == cost.most else bounds))
     return lines
+
+
+def _lanes(problem: Problem, resolved: sizes.Sizes) -> list[tuple[str, str]]:
+    """What the episodes side by side take; nothing for a problem without episodes."""
+    if not isinstance(problem, EpisodicProblem):
+        return []
+    episode = jax.eval_shape(problem.environment.reset, jax.random.key(0))
+    memory = resolved.lanes * _bytes(episode) / 2**20
+    return [("lanes", f"{memory:.3g} MiB for {resolved.lanes} episodes' states")]
 
 
 def _bytes(tree) -> int:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -41,7 +41,8 @@ class Job:
         elsewhere = ("settings", "preset", "steps", "name", "out")
         named = {name: value for name, value in self.options.items() if name not in elsewhere}
         settings = {name: value for name, value in self.config.settings.items() if not isinstance(value, float)}
-        return json.dumps([named, settings, asdict(self.config.policy), self.config.sizes], sort_keys=True)
+        own = [self.config.policy, self.config.problem, self.config.sizes]
+        return json.dumps([named, settings, *own], sort_keys=True)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from esbench.errors import InputError
 from esbench.keys import stream
-from esbench.policies.networks import PolicySettings
+from esbench.policies.registry import network_from
 from esbench.problem import DeployedPolicy
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks import hosted, registry
@@ -87,7 +87,9 @@ def _film(
     env: gymnasium.Env, policy_settings: dict[str, Any], deployed: DeployedPolicy, seed: int
 ) -> tuple[list[Image.Image], Played]:
     space: Any = env.action_space
-    policy: Any = PolicySettings(**policy_settings).for_actions(space)
+    observations: Any = env.observation_space
+    # The run is the reader's own: its network may be a file's, as its task may.
+    policy: Any = network_from(policy_settings, policy_settings.get("name")).bind(observations, space)
     key = stream(jax.random.key(seed), "action")
 
     @jax.jit

@@ -2,8 +2,9 @@
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,11 +14,15 @@ import numpy as np
 
 from esbench import sizes
 from esbench.algorithms.interface import Learner, StepMetrics
+from esbench.errors import InputError, StrategyError
 from esbench.experiment import compilation_cache, devices
 from esbench.experiment.config import RunConfig
-from esbench.problem import ActionMode, DeployedPolicy, Problem
-from esbench.rollout.evaluation import evaluate
+from esbench.policies.check import check_policy
+from esbench.problem import ActionMode, DeployedPolicy, Problem, is_problem
+from esbench.rollout.problem import EpisodicProblem
 from esbench.tasks import registry
+from esbench.tasks.registry import Task
+from esbench.tasks.spec import RL
 
 State = Any
 
@@ -26,8 +31,8 @@ State = Any
 class Prepared:
     """A configuration and its programs, compiled ahead of time.
 
-    init: run key -> state. step: state -> state, metrics. evaluate: state, key -> the deployed policy, returns float32
-    (2, episodes) and lengths int32 (2, episodes), greedy first.
+    init: run key -> state. step: state -> state, metrics. evaluate: state, key -> the deployed policy, and scores of
+    independent samples by name, each (samples,).
     parameters: of the policy. training: names of the step's own metrics. compile_seconds: tracing and compilation of
     the three programs. cache: whether they were found in the persistent cache.
     problem, state, start: what `reuse` needs; the shapes of a state, and `init` with the algorithm's numbers as its
@@ -41,7 +46,7 @@ class Prepared:
     state: State
     init: Callable[[jax.Array], State]
     step: Callable[[State], tuple[State, StepMetrics]]
-    evaluate: Callable[[State, jax.Array], tuple[DeployedPolicy, jax.Array, jax.Array]]
+    evaluate: Callable[[State, jax.Array], tuple[DeployedPolicy, dict[str, jax.Array]]]
     action_mode: ActionMode
     parameters: int
     training: tuple[str, ...]
@@ -69,42 +74,91 @@ class Prepared:
 
 
 def make_problem(config: RunConfig) -> Problem:
-    """The environment and the policy of a configuration.
+    """The problem of a configuration: the task's environment and the policy for it, or the task's own.
 
-    InputError where the task's suite is not installed, or the devices are not there.
+    InputError where the task's suite is not installed, the devices are not there, or task and network do not fit.
     """
     resolved = sizes.resolve(config.sizes)
     devices.claim(resolved.devices)
-    environment = registry.environment_of(config.task)
-    policy = config.policy.for_actions(environment.action_space)
-    return Problem(environment, policy, resolved)  # ty: ignore[invalid-argument-type] Flax types init and apply loosely
+    made = registry.made(config.task, **config.problem)
+    if config.network is None:
+        if not is_problem(made):
+            raise InputError(f"{config.task.spec.id} is of the track {config.task.spec.track}: expected a Problem")
+        return made
+    if is_problem(made):
+        raise InputError(f"{config.task.spec.id} is a Problem: expected a spec of another track than rl")
+    policy = config.network.bind(made.observation_space, made.action_space)
+    check_policy(policy, made.observation_space, made.action_space)
+    return EpisodicProblem(made, policy, resolved)
+
+
+@contextmanager
+def _blaming(task: Task) -> Generator[None]:
+    """Inside, what the code of a user's problem raises becomes one line, an InputError."""
+    try:
+        yield
+    except (InputError, StrategyError):
+        raise
+    except Exception as error:
+        if task.spec.track == RL:
+            raise
+        # JAX's own messages go on for paragraphs.
+        text = str(error).partition("\n")[0]
+        raise InputError(f"{task.spec.source_id}: {type(error).__name__}: {text}") from error
+
+
+def bind(config: RunConfig, problem: Problem) -> Learner:
+    """The learner of a configuration; InputError where algorithm and problem do not fit."""
+    with _blaming(config.task):
+        return config.algorithm.bind(problem)
+
+
+def _check_scores(task: Task, samples: int, scores: dict[str, jax.ShapeDtypeStruct]) -> None:
+    """InputError where an evaluation lacks the task's measure, or gives something else than a number a sample."""
+    measure = task.spec.measure.name
+    if not isinstance(scores, dict) or measure not in scores:
+        found = ", ".join(scores) if isinstance(scores, dict) else type(scores).__name__
+        raise InputError(f"{task.spec.id}: its evaluation gives {found}: expected its measure {measure!r} by name")
+    for name, values in scores.items():
+        if values.shape != (samples,):
+            raise InputError(
+                f"{task.spec.id}: its evaluation gives {name!r} of shape {values.shape}: expected ({samples},), a "
+                f"number for each {task.spec.measure.sample}"
+            )
 
 
 def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
-    """Compiles what the runs of `config` need; nothing is written, the compilation cache apart."""
+    """Compiles what the runs of `config` need; nothing is written, the compilation cache apart.
+
+    InputError, before anything is compiled, where the problem's evaluation is not what the task says.
+    """
     key = jax.random.key(0)
+    resolved = sizes.resolve(config.sizes)
 
     def score(state, key):
         deployed = learner.deployed(state)
-        return deployed, *evaluate(problem, deployed, key, config.episodes)
+        return deployed, problem.evaluate(deployed, key, config.samples)
 
     numbers = _numbers(config.algorithm)
-    everywhere = devices.replicated(problem.sizes.devices)
+    everywhere = devices.replicated(resolved.devices)
     jit = functools.partial(jax.jit, in_shardings=everywhere, out_shardings=everywhere)
     with (
         compilation_cache.watch() as use,
         jax.default_matmul_precision(config.precision),
-        devices.ambient(problem.sizes.devices),
+        devices.ambient(resolved.devices),
     ):
         start = time.perf_counter()
-        if numbers is None:
-            init = jit(learner.init).trace(key)
-        else:
-            init = jit(lambda algorithm, key: algorithm.bind(problem).init(key)).trace(numbers, key)
-        state = init.out_info
-        # The state is not donated: while a step runs, the one before is there to be saved.
-        step = jit(learner.step).trace(state)
-        scoring = jit(score).trace(state, key)
+        with _blaming(config.task):
+            if numbers is None:
+                init = jit(learner.init).trace(key)
+            else:
+                init = jit(lambda algorithm, key: algorithm.bind(problem).init(key)).trace(numbers, key)
+            state = init.out_info
+            # The state is not donated: while a step runs, the one before is there to be saved.
+            step = jit(learner.step).trace(state)
+            scoring = jit(score).trace(state, key)
+        deployed, scores = scoring.out_info
+        _check_scores(config.task, config.samples, scores)
         programs = [traced.lower() for traced in (init, step, scoring)]
         # XLA compiles outside Python's lock, each program mostly on one core: side by side they take less time.
         with ThreadPoolExecutor(len(programs)) as pool:
@@ -112,11 +166,10 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
         compile_seconds = time.perf_counter() - start
 
     _, metrics = step.out_info
-    deployed, _, _ = scoring.out_info
     return Prepared(
         config=config,
         problem=problem,
-        sizes=problem.sizes,
+        sizes=resolved,
         start=None if numbers is None else compiled_init,
         state=state,
         init=compiled_init if numbers is None else functools.partial(compiled_init, numbers),
@@ -134,9 +187,8 @@ def reuse(prepared: Prepared, config: RunConfig) -> Prepared | None:
     """The programs of `prepared` for a configuration of the same task and sizes that differs in its numbers, budget
     or name only: nothing is compiled. None where its programs are others."""
     before = prepared.config
-    if any(getattr(before, name) != getattr(config, name) for name in ("algorithm_name", "policy", "precision")):
-        return None
-    if before.episodes != config.episodes:
+    same = ("algorithm_name", "network", "problem", "precision", "samples")
+    if any(getattr(before, name) != getattr(config, name) for name in same):
         return None
     if before.settings == config.settings:
         return replace(prepared, config=config)

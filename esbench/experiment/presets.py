@@ -1,6 +1,6 @@
 """Presets: named settings per algorithm and task, read from strict TOML files."""
 
-import dataclasses
+import inspect
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,9 +11,10 @@ import gymnasium
 from pydantic import ValidationError
 
 import esbench
-from esbench.algorithms.registry import settings_of
+from esbench.algorithms.registry import algorithm_name, settings_of
 from esbench.errors import InputError, unknown
 from esbench.experiment.assembly import assemble
+from esbench.policies.registry import describe
 from esbench.results.records import Tuning
 from esbench.tasks.registry import task_specs
 from esbench.tasks.spec import hosted_id
@@ -59,12 +60,20 @@ class Found:
     tuning: Tuning | None = None
 
 
-def find_preset(algorithm: str, preset: str | None, tier: str, task: str) -> Found:
+def find_preset(algorithm: Any, preset: str | None, tier: str, task: str) -> Found:
     """The settings of `algorithm` for `task`.
 
     preset: a name in the algorithm's file, a path ending in `.toml`, "defaults" for the algorithm's own, or None for
-    the tier's. An algorithm without a file has only its own defaults.
+    the tier's. An algorithm without a file has only its own defaults. A class has its own defaults where no preset is
+    named, and an object has its own settings: it takes no preset.
     """
+    if preset is not None and not isinstance(preset, str):
+        raise InputError(f"preset {preset!r}: expected a name, or a path that ends in .toml")
+    if not isinstance(algorithm, str):
+        if preset not in (None, OWN_DEFAULTS) and not inspect.isclass(algorithm):
+            raise InputError(f"preset {preset!r}: an object has settings of its own: expected the algorithm's name")
+        preset = preset or OWN_DEFAULTS
+        algorithm = algorithm_name(algorithm)
     if preset is not None and preset.endswith(".toml"):
         own = read_preset(Path(preset), algorithm, task)
         return Found(preset, own.values(task), own.tuning(task))
@@ -177,7 +186,7 @@ def check_values(where: str, table: dict[str, Any], values: dict[str, Any], algo
         built = assemble(algorithm, values)
     except InputError as error:
         raise InputError(f"{where} {error}") from error
-    settings = {**built.sizes, **dataclasses.asdict(built.policy), **settings_of(built.algorithm)}
+    settings = {**built.sizes, **describe(built.network), **settings_of(built.algorithm)}
     for name, value in table.items():
         setting = settings[name]
         # The one conversion: a whole number where a float is expected.

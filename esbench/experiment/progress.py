@@ -10,26 +10,31 @@ class Progress(Protocol):
     """Told by the runner what happens. Nothing it does is part of a run's results."""
 
     def message(self, text: str) -> None: ...
-    def start(self, label: str, budget: int) -> None: ...
+    def start(self, label: str, budget: int, cost: str = "steps") -> None:
+        """cost: the unit of the budget, in a word."""
+        ...
+
     def step(self, useful_steps: int) -> None: ...
     def row(self, row: Row) -> None: ...
     def stop(self) -> None: ...
 
 
 def progress(stream: TextIO | None = None) -> Progress:
-    """For `stream`, standard error where none is given."""
+    """For `stream`, standard error where none is given: a bar on a terminal, one line in a notebook, else lines."""
     stream = stream or sys.stderr
+    if "ipykernel" in sys.modules:
+        return OneLine(stream)
     return Bar(stream) if stream.isatty() else Lines(stream)
 
 
-def pace(row: Row, budget: int) -> str:
-    """Return, speed and time left, as one text."""
-    text = f"return {row.return_mean:.4g}"
+def pace(row: Row, budget: int, cost: str = "steps") -> str:
+    """The measure, speed and time left, as one text."""
+    text = f"{row.measure} {row.value:.4g}"
     if not row.useful_steps:
         return text
     seconds = row.train_seconds + row.evaluate_seconds + row.log_seconds
     left = max(0, budget - row.useful_steps) / row.useful_steps * seconds
-    return f"{text}, {row.useful_steps / row.train_seconds:,.0f} steps/s, {duration(left)} left"
+    return f"{text}, {row.useful_steps / row.train_seconds:,.0f} {cost}/s, {duration(left)} left"
 
 
 def duration(seconds: float) -> str:
@@ -44,19 +49,52 @@ class Lines:
 
     def __init__(self, stream: TextIO):
         self._stream = stream
-        self._label, self._budget = "", 0
+        self._label, self._budget, self._cost = "", 0, "steps"
 
     def message(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
 
-    def start(self, label: str, budget: int) -> None:
-        self._label, self._budget = label, budget
+    def start(self, label: str, budget: int, cost: str = "steps") -> None:
+        self._label, self._budget, self._cost = label, budget, cost
 
     def step(self, useful_steps: int) -> None:
         pass
 
     def row(self, row: Row) -> None:
-        self.message(f"{self._label}: {row.useful_steps:,} of {self._budget:,} steps, {pace(row, self._budget)}")
+        self.message(self._text(row))
+
+    def _text(self, row: Row) -> str:
+        done = f"{row.useful_steps:,} of {self._budget:,} {self._cost}"
+        return f"{self._label}: {done}, {pace(row, self._budget, self._cost)}"
+
+    def stop(self) -> None:
+        pass
+
+
+class OneLine(Lines):
+    """A line a run, written over by the next row: a notebook shows all that is printed."""
+
+    def row(self, row: Row) -> None:
+        print(f"\r{self._text(row):<100}", end="", file=self._stream, flush=True)
+
+    def stop(self) -> None:
+        print(file=self._stream, flush=True)
+
+
+class Silent:
+    """Says nothing."""
+
+    def message(self, text: str) -> None:
+        pass
+
+    def start(self, label: str, budget: int, cost: str = "steps") -> None:
+        pass
+
+    def step(self, useful_steps: int) -> None:
+        pass
+
+    def row(self, row: Row) -> None:
+        pass
 
     def stop(self) -> None:
         pass
@@ -77,13 +115,13 @@ class Bar:
             TextColumn("{task.fields[pace]}"),
         )
         self._bar = Progress(*columns, console=self._console)
-        self._budget = 0
+        self._budget, self._cost = 0, "steps"
 
     def message(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False)
 
-    def start(self, label: str, budget: int) -> None:
-        self._budget = budget
+    def start(self, label: str, budget: int, cost: str = "steps") -> None:
+        self._budget, self._cost = budget, cost
         self._task = self._bar.add_task(label, total=budget, pace="")
         self._bar.start()
 
@@ -91,7 +129,7 @@ class Bar:
         self._bar.update(self._task, completed=useful_steps)
 
     def row(self, row: Row) -> None:
-        self._bar.update(self._task, pace=pace(row, self._budget))
+        self._bar.update(self._task, pace=pace(row, self._budget, self._cost))
 
     def stop(self) -> None:
         self._bar.stop()

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from esbench.errors import InputError, unknown
+from esbench.results.load import CLOCKS, COUNTS, scores
 from esbench.results.records import Row
 from esbench.results.run_directory import RunDirectory
+from esbench.tasks.spec import TaskSpec
 
 
 class Sink(Protocol):
@@ -16,11 +18,12 @@ class Sink(Protocol):
     def close(self) -> None: ...
 
 
-def scalars(row: Row) -> dict[str, float]:
-    """The numbers of a row, by the names of its fields; training metrics as `training/<name>`, absent ones left out."""
-    values = row.model_dump(exclude={"kind", "final", "training"})
+def scalars(row: Row, spec: TaskSpec) -> dict[str, float]:
+    """The numbers of a row, by the names of `load_results`; training metrics as `training/<name>`, absent ones left
+    out."""
+    values = row.model_dump(include={*COUNTS, *CLOCKS})
     training = {f"training/{name}": value for name, value in row.training.items() if value is not None}
-    return values | training
+    return values | scores(row, spec) | training
 
 
 class TensorBoard:
@@ -29,11 +32,12 @@ class TensorBoard:
     def __init__(self, directory: RunDirectory):
         from tensorboardX import SummaryWriter
 
+        self._spec = TaskSpec.from_json(directory.manifest.task)
         self._writer = SummaryWriter(str(directory.path / "tensorboard"))
         self._writer.add_text("manifest", directory.manifest.model_dump_json(indent=2))
 
     def row(self, row: Row) -> None:
-        for name, value in scalars(row).items():
+        for name, value in scalars(row, self._spec).items():
             self._writer.add_scalar(name, value, row.useful_steps)
 
     def close(self) -> None:
@@ -48,6 +52,7 @@ class WeightsAndBiases:
         import wandb
 
         manifest = directory.manifest
+        self._spec = TaskSpec.from_json(manifest.task)
         self._run = wandb.init(
             project="esbench",
             dir=str(directory.path),
@@ -58,7 +63,7 @@ class WeightsAndBiases:
         )
 
     def row(self, row: Row) -> None:
-        self._run.log(scalars(row), step=row.useful_steps)
+        self._run.log(scalars(row, self._spec), step=row.useful_steps)
 
     def close(self) -> None:
         self._run.finish()

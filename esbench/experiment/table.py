@@ -37,7 +37,8 @@ class Table:
 
     def row(self, slot: int, row: Row) -> None:
         job = self._running[slot]
-        self._steps[slot], self._pace[slot] = row.useful_steps, pace(row, job.config.budget)
+        self._steps[slot] = row.useful_steps
+        self._pace[slot] = pace(row, job.config.budget, job.config.task.spec.cost_word)
         self._said_row(job, row, self._pace[slot])
 
     def ended(self, slot: int) -> None:
@@ -50,7 +51,8 @@ class Table:
         pass
 
     def _said_row(self, job: Job, row: Row, pace: str) -> None:
-        self.message(f"{job.label}: {row.useful_steps:,} of {job.config.budget:,} steps, {pace}")
+        done = f"{row.useful_steps:,} of {job.config.budget:,} {job.config.task.spec.cost_word}"
+        self.message(f"{job.label}: {done}, {pace}")
 
 
 class LiveTable(Table):

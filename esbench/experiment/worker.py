@@ -93,7 +93,7 @@ class _Events:
     def message(self, text: str) -> None:
         self.send("message", text=text)
 
-    def start(self, label: str, budget: int) -> None:
+    def start(self, label: str, budget: int, cost: str = "steps") -> None:
         self.send("start")
 
     def step(self, useful_steps: int) -> None:
@@ -134,7 +134,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         main()
     except (KeyboardInterrupt, BrokenPipeError):

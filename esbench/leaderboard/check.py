@@ -46,12 +46,11 @@ from esbench.results.fingerprints import plugins_digest
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, DamagedRunError, RunDirectory
 
 _RUN_FILE = re.compile(rf"{RUNS}/([^/]+)/seed-(0|[1-9]\d*)/({re.escape(ROWS_FILE)}|{re.escape(POLICY_FILE)})")
-_SERIES = ("return_std", "return_mean_greedy", "return_mean_sample")
-"""The returns of a row, side by side as it is written."""
+_MODES = ("return_greedy", "return_sample")
+"""The returns of a row, side by side as it is written; older versions write return_mean_greedy."""
 _TICK = re.compile(rb'"train_seconds": (\d{1,20}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?)[,}]')
-_RETURNS = re.compile(
-    b", ".join(b'"%s": (-?\\d{1,20}(?:\\.\\d{1,30})?(?:e[+-]?\\d{1,3})?)' % name.encode() for name in _SERIES)
-)
+_NUMBER = rb"(-?\d{1,20}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?)"
+_RETURNS = re.compile(rb'"return_(?:mean_)?greedy": %s, "return_(?:mean_)?sample": %s' % (_NUMBER, _NUMBER))
 _LARGEST = 2**53
 """Of a counter: all above cannot be told apart as floats."""
 _FARTHEST = 1e15
@@ -297,7 +296,7 @@ def _ticks(run: RunDirectory) -> set[float]:
 
 
 def _returns(run: RunDirectory) -> list[tuple[float, ...]]:
-    return [tuple(getattr(row, name) for name in _SERIES) for row in run.rows]
+    return [tuple(row.scores.get(name, row.value) for name in _MODES) for row in run.rows]
 
 
 def borrowed(found: Evidence) -> Iterator[str]:

@@ -10,8 +10,9 @@ import jax
 import numpy as np
 
 from esbench.errors import InputError
-from esbench.problem import DeployedPolicy, Problem
+from esbench.problem import DeployedPolicy
 from esbench.results.policy_file import ACTION_MODE, PARAMETERS, STATISTICS, deployed_policy
+from esbench.rollout.problem import EpisodicProblem
 
 # What `zipfile` raises on bytes that are no archive; NotImplementedError is a RuntimeError.
 _ZIP_ERRORS = (
@@ -29,7 +30,7 @@ _MEMBER_BYTES = 1024
 _MODES = {np.array(mode).tobytes(): mode for mode in ("sample", "greedy")}
 
 
-def read_policy(content: bytes, where: str, problem: Problem, action_mode: str) -> DeployedPolicy:
+def read_policy(content: bytes, where: str, problem: EpisodicProblem, action_mode: str) -> DeployedPolicy:
     """The policy in an archive as `save_policy` writes it, for the network and the observations of `problem`.
 
     No pickles, and nothing is parsed: every array must begin with the very bytes that NumPy writes for its shape and
@@ -65,7 +66,7 @@ def read_policy(content: bytes, where: str, problem: Problem, action_mode: str) 
     return deployed_policy(arrays, where)
 
 
-def _expected(problem: Problem) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
+def _expected(problem: EpisodicProblem) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
     """Shape and type of every array that an archive may hold, by name; nothing is computed."""
     size = problem.environment.observation_space.shape
     single = np.dtype(np.float32)

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from esbench.leaderboard.scores import entry_cells
 from esbench.leaderboard.states import RANKED, state_of
 from esbench.report.analysis import Aggregate, aggregates, compare_all, episode_spread
 from esbench.report.cells import Cell, Run, Tier
+from esbench.report.digits import agreed
 from esbench.report.statistics.comparison import paired, rank_ranges
 from esbench.report.statistics.intervals import LEVEL, Estimate, mean_estimate
 
@@ -147,10 +149,10 @@ def _until(run: Run, seconds: float) -> Run:
 
 
 def _places(tier: Tier, task: str) -> Sequence[TaskPlace]:
-    """The entries that have a task, by falling score. Seeds are the same for all, so differences are paired; the
-    intervals hold together over all pairs (Bonferroni)."""
+    """The entries that have a task, by falling score, equal ones by name. Seeds are the same for all, so differences
+    are paired; the intervals hold together over all pairs (Bonferroni)."""
     cells = {slug: cell for slug in tier.algorithms if (cell := tier.cell(task, slug)) is not None}
-    scores = {slug: float(cell.scores.mean()) for slug, cell in cells.items()}
+    scores = {slug: fmean(cell.scores) for slug, cell in cells.items()}
     pairs = list(itertools.combinations(cells, 2))
     level = 1 - (1 - LEVEL) / max(len(pairs), 1)
     separated = {
@@ -162,5 +164,5 @@ def _places(tier: Tier, task: str) -> Sequence[TaskPlace]:
     ranks = rank_ranges(scores, separated)
     return [
         TaskPlace(task, slug, ranks[slug], mean_estimate(cell.scores), cell)
-        for slug, cell in sorted(cells.items(), key=lambda item: -scores[item[0]])
+        for slug, cell in sorted(cells.items(), key=lambda item: -agreed(scores[item[0]]))
     ]

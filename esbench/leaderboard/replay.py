@@ -124,10 +124,10 @@ def _replay_task(
         largest = max(largest, min(apart, 1e300))
         if apart > TOLERANCE and not there:
             problems.append(
-                f"seed {seed}: the reported return is {row.return_mean:.6g} (std {row.return_std:.6g}), its policy has "
+                f"seed {seed}: the reported return is {row.value:.6g} (std {row.std:.6g}), its policy has "
                 f"{returns[mode].mean():.6g} (std {returns[mode].std():.6g}) on the same episodes"
             )
-        reported.append(row.return_mean)
+        reported.append(row.value)
         fresh.append(others[mode].mean())
         variances.append(np.concatenate([returns[mode], others[mode]]).var(ddof=1))
         scale = max(scale, float(np.abs(returns).mean()))

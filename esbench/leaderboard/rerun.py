@@ -198,7 +198,7 @@ class _Task:
             same_machine=not elsewhere,
             equal=equal,
             seeds=tuple(seeds),
-            reported=tuple(float(normalised(score_row(run).return_mean, spec)) for run in reported.values()),
+            reported=tuple(float(normalised(score_row(run).value, spec)) for run in reported.values()),
             fresh=tuple(fresh),
             twin=on_twin,
         )
@@ -268,6 +268,7 @@ class _Task:
             "algorithm": entry.algorithm,
             "tier": board.tier,
             "steps": board.tasks[self._name].budget,
+            "policy": self._manifest.policy["name"],
             "settings": {**self._manifest.sizes, **self._manifest.policy, **self._manifest.settings, "devices": 1},
             "name": entry.slug,
             "precision": board.protocol.precision,
@@ -301,7 +302,7 @@ class _Task:
                 raise StrategyError(f"{self._name} seed {seed}: its policy has returns that are not finite")
             if difference(row, returns, mode) > TOLERANCE:
                 problems.append(
-                    f"seed {seed}: the entry's code reports a return of {row.return_mean:.6g}, its policy has "
+                    f"seed {seed}: the entry's code reports a return of {row.value:.6g}, its policy has "
                     f"{returns[mode].mean():.6g} on the same episodes"
                 )
             scores.append(float(normalised(returns[mode].mean(), self._task.spec)))

@@ -20,7 +20,7 @@ from esbench.experiment.config import resolve
 from esbench.experiment.progress import Lines
 from esbench.experiment.run import announce_and_prepare, run_seed
 from esbench.leaderboard.twin import twin
-from esbench.policies.networks import PolicySettings
+from esbench.policies import registry as policies
 from esbench.results.records import Row
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE
 from esbench.settings import field_names
@@ -45,7 +45,7 @@ def work(job: dict[str, Any]) -> None:
     """job: `config`, options of `resolve`; `seeds`; `twin`, the seed of the task's twin, or None for the task."""
     options: dict[str, Any] = job["config"]
     # A manifest also has what cannot be set, such as what evosax deploys.
-    known = {*setting_names(options["algorithm"]), *field_names(PolicySettings), *field_names(Sizes)}
+    known = {*setting_names(options["algorithm"]), *policies.setting_names(options["policy"]), *field_names(Sizes)}
     settings = {name: value for name, value in options["settings"].items() if name in known}
     options |= {"settings": settings, "out": "runs"}
     config = resolve(**options)

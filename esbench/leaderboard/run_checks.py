@@ -7,15 +7,17 @@ import statistics
 from collections.abc import Callable, Iterator
 
 from esbench.algorithms.built_in import EVOSAX
-from esbench.algorithms.step_sizes import generation_steps
 from esbench.leaderboard.board import EVERYWHERE, Board
+from esbench.problem import Evolution
 from esbench.results.budget import is_within, share_of
 from esbench.results.fingerprints import config_hash_of
 from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import RunDirectory
+from esbench.settings import field_names
 
 COUNTERS = ("generation", "useful_steps", "computed_steps", "sequential_steps")
-RETURNS = ("return_mean", "return_std", "return_mean_greedy", "return_mean_sample")
+RETURNS = ("value", "std")
+MODES = ("return_greedy", "return_sample")
 CLOCKS = ("compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds")
 
 OPERATIONS = {"cpu": 1e13, "gpu": 2e15, "tpu": 2e15}
@@ -42,7 +44,7 @@ def protocol(board: Board, run: RunDirectory) -> Iterator[str]:
             yield f"{name} {value!r}: the board's is {expected!r}"
     if (mode := _action_mode(manifest)) not in (None, manifest.action_mode):
         yield f"action mode {manifest.action_mode!r}: by its settings it is {mode!r}"
-    episodes = sorted({row.episodes for row in run.rows} - {task.episodes})
+    episodes = sorted({row.samples for row in run.rows} - {task.episodes})
     if episodes:
         yield f"evaluations of {', '.join(map(str, episodes))} episodes: the board's are of {task.episodes}"
 
@@ -105,14 +107,14 @@ def shares(board: Board, run: RunDirectory) -> Iterator[str]:
     last = run.rows[-1]
     if last.useful_steps < budget:
         yield f"it ends at {last.useful_steps:,} of {budget:,} steps"
-    beyond, bounds = last.useful_steps - budget, _step_bounds(run.manifest, task.task.max_episode_steps)
+    beyond, bounds = last.useful_steps - budget, _step_bounds(run.manifest, task.task.cap)
     if bounds is not None and beyond >= bounds[1]:
         yield f"budget overrun: {beyond:,} steps past the budget, more than one step of training takes ({bounds[1]:,})"
 
 
 def work(board: Board, run: RunDirectory) -> Iterator[str]:
     """So many generations, or updates, take no fewer and no more useful steps than the rows have."""
-    bounds = _step_bounds(run.manifest, board.tasks[run.manifest.task["id"]].task.max_episode_steps)
+    bounds = _step_bounds(run.manifest, board.tasks[run.manifest.task["id"]].task.cap)
     if bounds is None:
         return
     for number, row in enumerate(run.rows, start=1):
@@ -125,16 +127,17 @@ def work(board: Board, run: RunDirectory) -> Iterator[str]:
 
 
 def _step_bounds(manifest: Manifest, cap: int) -> tuple[int, int] | None:
-    """The fewest and the most useful steps that one step of training takes; None for an algorithm that is neither in
-    the evolution loop nor PPO, since its settings can mean anything."""
-    strategy = {"pop_size", "n_parallel_evaluations", "deterministic_policy"} <= manifest.settings.keys()
+    """The fewest and the most useful steps that one step of training takes, by the settings; None for an algorithm that
+    is neither in the evolution loop nor PPO, since its settings can mean anything. No code of an entry is loaded."""
+    strategy = {"pop_size", *field_names(Evolution)} <= manifest.settings.keys()
+    factors = ("pop_size", "n_parallel_evaluations") if strategy else ("num_envs", "num_steps")
     if not (strategy or manifest.algorithm == "ppo"):
         return None
     try:
-        fewest = generation_steps(manifest.settings)
-    except (TypeError, ValueError):  # a stranger's settings can be anything
+        fewest = math.prod(int(manifest.settings[name]) for name in factors)
+    except (TypeError, ValueError, KeyError):  # a stranger's settings can be anything
         return None
-    return None if fewest is None else (fewest, fewest * cap if strategy else fewest)
+    return fewest, fewest * cap if strategy else fewest
 
 
 def final_row(board: Board, run: RunDirectory) -> Iterator[str]:
@@ -154,14 +157,17 @@ def final_row(board: Board, run: RunDirectory) -> Iterator[str]:
 
 def returns(board: Board, run: RunDirectory) -> Iterator[str]:
     """The return of a row is that of its mode, and its spread one that its episodes can have."""
-    mode = f"return_mean_{run.manifest.action_mode}"
+    mode = f"return_{run.manifest.action_mode}"
     for number, row in enumerate(run.rows, start=1):
-        if row.return_mean != getattr(row, mode):
-            yield f"row {number}: return_mean {row.return_mean} is not its {mode} {getattr(row, mode)}"
-        if not 1 <= row.distinct_episodes <= row.episodes:
-            yield f"row {number}: {row.distinct_episodes} distinct of {row.episodes} episodes"
-        if row.return_std < 0 or (row.distinct_episodes == 1 and row.return_std > 1e-6 * (1 + abs(row.return_mean))):
-            yield f"row {number}: return_std {row.return_std} of {row.distinct_episodes} distinct episodes"
+        if row.measure != "return" or not {*MODES} <= row.scores.keys():
+            yield f"row {number}: it is not of returns in both action modes"
+            continue
+        if row.value != row.scores[mode]:
+            yield f"row {number}: return {row.value} is not its {mode} {row.scores[mode]}"
+        if not 1 <= row.distinct_samples <= row.samples:
+            yield f"row {number}: {row.distinct_samples} distinct of {row.samples} episodes"
+        if row.std < 0 or (row.distinct_samples == 1 and row.std > 1e-6 * (1 + abs(row.value))):
+            yield f"row {number}: std {row.std} of {row.distinct_samples} distinct episodes"
 
 
 def pace(board: Board, run: RunDirectory) -> Iterator[str]:

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Collection, Mapping
+from statistics import fmean
 
 import numpy as np
 
 from esbench.leaderboard.board import Board
 from esbench.leaderboard.entry import Scores, TaskScore
 from esbench.report.cells import Cell, Run, read_run
+from esbench.report.digits import agreed
 from esbench.report.statistics.aggregate import stratified_mean
 from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import RunDirectory
@@ -44,13 +46,13 @@ def entry_scores(board: Board, tasks: Collection[str], runs: Runs) -> Scores:
         seconds = [run.train_seconds[-1] for run in cell.runs if np.isfinite(run.train_seconds[-1])]
         scores[name] = TaskScore(
             n=len(cell.runs),
-            return_mean=float(cell.returns.mean()),
-            score_mean=float(cell.scores.mean()),
-            train_seconds=float(np.mean(seconds)) if seconds else None,
+            return_mean=fmean(cell.returns),
+            score_mean=agreed(fmean(cell.scores)),
+            train_seconds=fmean(seconds) if seconds else None,
         )
     clipped = [np.clip(cell.scores, 0.0, 1.0) for cell in cells.values()]
     mean = float(stratified_mean(clipped, [np.ones((1, len(values))) for values in clipped])[0])
-    return Scores(tasks=scores, aggregate=mean if len(cells) == len(board.tasks) else None)
+    return Scores(tasks=scores, aggregate=agreed(mean) if len(cells) == len(board.tasks) else None)
 
 
 def _failed(seed: int, spec: TaskSpec, manifest: Manifest) -> Run:
@@ -62,12 +64,11 @@ def _failed(seed: int, spec: TaskSpec, manifest: Manifest) -> Run:
         useful_steps=0,
         computed_steps=0,
         sequential_steps=0,
-        return_mean=value,
-        return_std=0.0,
-        return_mean_greedy=value,
-        return_mean_sample=value,
-        episodes=0,
-        distinct_episodes=0,
+        measure=spec.measure.name,
+        scores={spec.measure.name: value},
+        std=0.0,
+        samples=0,
+        distinct_samples=0,
         compile_seconds=0.0,
         train_seconds=0.0,
         evaluate_seconds=0.0,

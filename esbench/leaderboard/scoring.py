@@ -11,10 +11,11 @@ from esbench.errors import InputError
 from esbench.experiment import provenance
 from esbench.leaderboard.board import Board
 from esbench.leaderboard.verification import Machine
-from esbench.policies.networks import PolicySettings
-from esbench.problem import DeployedPolicy, Problem
+from esbench.policies.registry import network_from
+from esbench.problem import DeployedPolicy
 from esbench.results.records import Manifest, Row
 from esbench.rollout.evaluation import evaluate
+from esbench.rollout.problem import EpisodicProblem
 from esbench.settings import build
 from esbench.sizes import Sizes
 from esbench.tasks import registry
@@ -65,21 +66,23 @@ class Scorer:
         self._environment = registry.environment_of(task)
         self._programs: dict[Any, Any] = {}
 
-    def problem(self, manifest: Manifest) -> Problem:
+    def problem(self, manifest: Manifest) -> EpisodicProblem:
         """The task with the network and the sizes that a manifest states; InputError for what cannot be.
 
         Devices are one: what an episode gives does not depend on how many share the work.
         """
-        settings = build(PolicySettings, manifest.policy)
+        network = network_from(manifest.policy)
         sizes = replace(build(Sizes, manifest.sizes), devices=1)
-        if settings.n_layers > MAX_LAYERS or settings.layer_size > MAX_WIDTH:
-            raise InputError(f"a network of {settings.n_layers} layers of {settings.layer_size}: too large to replay")
+        if numbers := [n for n in manifest.policy.values() if isinstance(n, int) and n > MAX_WIDTH]:
+            raise InputError(f"a network with a setting of {max(numbers)}: too large to replay")
+        if manifest.policy.get("n_layers", 0) > MAX_LAYERS:
+            raise InputError(f"a network of {manifest.policy['n_layers']} layers: too large to replay")
         if max(sizes.lanes, sizes.narrow, sizes.refill, sizes.block) > MAX_WIDTH:
             raise InputError(f"sizes {manifest.sizes}: expected at most {MAX_WIDTH}")
-        policy = settings.for_actions(self._environment.action_space)
-        return Problem(self._environment, policy, sizes)  # ty: ignore[invalid-argument-type] Flax types loosely
+        policy = network.bind(self._environment.observation_space, self._environment.action_space)
+        return EpisodicProblem(self._environment, policy, sizes)
 
-    def returns(self, problem: Problem, deployed: DeployedPolicy, key: jax.Array) -> np.ndarray:
+    def returns(self, problem: EpisodicProblem, deployed: DeployedPolicy, key: jax.Array) -> np.ndarray:
         """The returns of fresh episodes, float64 (2, episodes): row 0 acts greedily, row 1 samples."""
         program = (problem.policy, problem.sizes)
         if program not in self._programs:
@@ -98,7 +101,7 @@ def difference(row: Row, returns: np.ndarray, mode: int) -> float:
     episode's return."""
     scored = returns[mode]
     own = [scored.mean(), scored.std(), returns[0].mean(), returns[1].mean()]
-    reported = [row.return_mean, row.return_std, row.return_mean_greedy, row.return_mean_sample]
+    reported = [row.value, row.std, row.scores["return_greedy"], row.scores["return_sample"]]
     largest = float(np.abs(np.subtract(own, reported)).max())
     scale = float(np.abs(returns).mean())
     return 0.0 if largest == 0 else largest / scale if scale else float("inf")

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from esbench.tasks.environment import Environment, State, Transition
-from esbench.tasks.registry import Task
+from esbench.tasks.registry import Task, environment_of
 
 
 class Permuted:
@@ -59,7 +59,7 @@ def twin(task: Task, seed: int) -> Task:
     spec = dataclasses.replace(task.spec, id=name, description=f"The twin of {task.spec.id}: permuted indices.")
 
     def make() -> Environment:
-        environment = task.make()
+        environment = environment_of(task)
         return Permuted(environment, *permutations(environment, seed))
 
     return Task(spec, make)

@@ -60,6 +60,3 @@ class MLP:
 
     def bind(self, observation_space: gymnasium.spaces.Box, action_space: ActionSpace) -> MLPPolicy:
         return MLPPolicy(self.n_layers, self.layer_size, self.activation, *outputs(action_space))
-
-    def for_actions(self, space: ActionSpace) -> MLPPolicy:
-        return self.bind(gymnasium.spaces.Box(-1, 1), space)

@@ -66,11 +66,3 @@ def action_distribution(module: nn.Module, output: jax.Array, continuous: bool) 
     if not continuous:
         return Categorical(output)
     return DiagonalGaussian(output, module.param("log_std", nn.initializers.zeros, output.shape))
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("PolicySettings", "MLPPolicy"):
-        from esbench.policies import mlp
-
-        return {"PolicySettings": mlp.MLP, "MLPPolicy": mlp.MLPPolicy}[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

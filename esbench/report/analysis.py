@@ -4,10 +4,12 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 
 from esbench.report.cells import Cell, Tier
+from esbench.report.digits import agreed
 from esbench.report.statistics.aggregate import aggregate, probability_of_improvement
 from esbench.report.statistics.comparison import (
     SIGNIFICANCE,
@@ -204,13 +206,13 @@ def aggregates(tier: Tier, comparisons: dict[tuple[str, str], Comparison]) -> li
                 for pair in pairs.values()
                 if name in (pair.first, pair.second)
             ]
-            estimates[name]["improvement"] = Estimate(float(np.mean(chances)))
+            estimates[name]["improvement"] = Estimate(fmean(chances))
     means = {name: estimates[name]["mean"].value for name in names}
     # Bonferroni: the ranges hold together, over all pairs, at the stated level.
     level = 1 - (1 - LEVEL) / max(len(pairs), 1)
     separated = {pair: _difference(tier, *pair, level) for pair in pairs}
     ranks = rank_ranges(means, separated)
-    order = sorted(names, key=lambda name: -means[name])
+    order = sorted(names, key=lambda name: -agreed(means[name]))
     return [
         Aggregate(
             name,

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 
 import numpy as np
 
@@ -64,7 +65,7 @@ class Cell:
         """The standard error of every seed's return over the episodes of its evaluation, (n,); 0 of a board's stand-in
         for a failed run, which had none."""
         rows = [run.score_row for run in self.runs]
-        return np.array([row.return_std / math.sqrt(row.episodes) if row.episodes else 0.0 for row in rows])
+        return np.array([row.std / math.sqrt(row.samples) if row.samples else 0.0 for row in rows])
 
     @property
     def mean_return(self) -> Estimate:
@@ -99,7 +100,7 @@ class Cell:
 
     def mean_of(self, field: str) -> float:
         """The mean over seeds of a number of the score rows."""
-        return float(np.mean([getattr(run.score_row, field) for run in self.runs]))
+        return fmean(getattr(run.score_row, field) for run in self.runs)
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ def read_run(run: RunDirectory, spec: TaskSpec, budget: int) -> Run:
                 f"task: its own is {run.manifest.budget:,}; report them apart"
             )
     rows = run.rows[: last + 1]
-    returns = np.array([row.return_mean for row in rows], np.float64)
+    returns = np.array([row.value for row in rows], np.float64)
     return Run(
         seed=run.manifest.seed,
         manifest=run.manifest,

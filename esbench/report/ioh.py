@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 
 from esbench.report.cells import Cell, Tier
+from esbench.report.digits import agreed, written
 from esbench.tasks.catalogue import CATALOGUE
 
 _VERSION = "0.3.5"
@@ -45,7 +46,7 @@ def _index(tier: Tier, number: int, task: str, algorithm: str, cell: Cell, data:
         best = int(run.returns.argmax())
         steps = _evaluations(run.useful_steps)
         # Its Python reader wants the best point too; a policy's parameters are in the run's directory.
-        solution = {"evals": steps[best], "y": float(run.returns[best]), "x": []}
+        solution = {"evals": steps[best], "y": agreed(run.returns[best]), "x": []}
         runs.append({"instance": run.seed, "evals": steps[-1], "best": solution})
     return {
         "version": _VERSION,
@@ -64,7 +65,7 @@ def _data(cell: Cell) -> str:
     lines = []
     for run in cell.runs:
         lines.append("evaluations raw_y")
-        lines += [f"{s} {y:.10g}" for s, y in zip(_evaluations(run.useful_steps), run.returns, strict=True)]
+        lines += [f"{s} {written(y)}" for s, y in zip(_evaluations(run.useful_steps), run.returns, strict=True)]
     return "".join(line + "\n" for line in lines)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import jinja2
 
 from esbench.report.cells import Tier
+from esbench.report.digits import agreed, written
 from esbench.report.table import Table
 
 # Of which column of a table each filter reads.
@@ -52,7 +53,7 @@ def _strips(tiers: Sequence[Tier]) -> dict[tuple[str, str, str], list[tuple[int,
             for name, cell in cells.items():
                 low, span = min(every), (max(every) - min(every)) or 1.0
                 strips[tier.name, task, name] = [
-                    (run.seed, f"{value:.4g}", float((value - low) / span))
+                    (run.seed, written(value, ".4g"), agreed((value - low) / span))
                     for run, value in zip(cell.runs, cell.returns, strict=True)
                 ]
     return strips

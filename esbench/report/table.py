@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from esbench.report.digits import agreed, csv, written
 from esbench.report.statistics.intervals import Estimate
 
 MISSING = "missing"
@@ -20,12 +21,17 @@ class Shown:
     bold: bool = False
     mark: str = ""
 
+    @property
+    def sort_key(self) -> float | str | None:
+        """The key as a page has it."""
+        return self.key if self.key is None or isinstance(self.key, str) else agreed(self.key)
+
 
 @dataclass(frozen=True)
 class Table:
     """name: of its files. columns: headings, the first `words` of which stand above words, the others above numbers.
 
-    rows: what is shown. frame: the numbers of the same rows, with all their digits. notes: whole sentences.
+    rows: what is shown. frame: the numbers of the same rows, not rounded. notes: whole sentences.
     """
 
     name: str
@@ -37,8 +43,8 @@ class Table:
     notes: Sequence[str]
 
     def to_csv(self) -> str:
-        """The numbers, missing ones empty. Ten digits: the last ones of sums differ between processors."""
-        return self.frame.to_csv(index=False, lineterminator="\n", float_format="%.10g")
+        """The numbers, missing ones empty."""
+        return csv(self.frame)
 
 
 def words(*texts: str) -> list[Shown]:
@@ -51,7 +57,7 @@ def missing(columns: int) -> list[Shown]:
 
 
 def number(value: float, form: str) -> Shown:
-    return Shown("-") if math.isnan(value) else Shown(format(value, form), value)
+    return Shown("-") if math.isnan(value) else Shown(written(value, form), value)
 
 
 def span(values: Sequence[int]) -> str:
@@ -61,7 +67,7 @@ def span(values: Sequence[int]) -> str:
 
 def decimals(value: float) -> int:
     """Decimals that leave about four significant digits of a return."""
-    size = abs(value)
+    size = abs(agreed(value))
     return 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 3
 
 
@@ -70,13 +76,17 @@ def estimate(value: Estimate, places: int | None = None, bold: bool = False, mar
     if math.isnan(value.value):
         return [Shown("-"), Shown("-")]
     places = decimals(value.value) if places is None else places
-    interval = f"[{value.low:.{places}f}, {value.high:.{places}f}]" if value.has_interval else "none"
-    return [Shown(f"{value.value:.{places}f}", value.value, bold, mark), Shown(interval, value.low)]
+    interval = _interval(value, places) if value.has_interval else "none"
+    return [Shown(written(value.value, f".{places}f"), value.value, bold, mark), Shown(interval, value.low)]
 
 
 def with_interval(value: Estimate, places: int = 3, bold: bool = False, mark: str = "") -> Shown:
     """The value and its interval in one cell."""
     if math.isnan(value.value):
         return Shown("-")
-    interval = f" [{value.low:.{places}f}, {value.high:.{places}f}]" if value.has_interval else ""
-    return Shown(f"{value.value:.{places}f}{interval}", value.value, bold, mark)
+    interval = f" {_interval(value, places)}" if value.has_interval else ""
+    return Shown(written(value.value, f".{places}f") + interval, value.value, bold, mark)
+
+
+def _interval(value: Estimate, places: int) -> str:
+    return f"[{written(value.low, f'.{places}f')}, {written(value.high, f'.{places}f')}]"

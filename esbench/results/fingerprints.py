@@ -7,46 +7,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from esbench.results.records import Manifest
+from esbench.tasks.spec import determining
+
+_HASHED = ("algorithm", "settings", "policy", "problem", "tier", "budget", "sizes", "precision")
 
 
-def config_hash(
-    *,
-    task: Mapping[str, Any],
-    algorithm: str,
-    settings: Mapping[str, Any],
-    policy: Mapping[str, Any],
-    tier: str,
-    budget: int,
-    sizes: Mapping[str, int],
-    precision: str,
-) -> str:
-    """sha256 over all that determines the rows of a seed on given versions and a given device, by the manifest's
-    names; the order of names within a table does not matter."""
-    determining = {
-        "task": task,
-        "algorithm": algorithm,
-        "settings": settings,
-        "policy": policy,
-        "tier": tier,
-        "budget": budget,
-        "sizes": sizes,
-        "precision": precision,
-    }
-    return hashlib.sha256(json.dumps(determining, sort_keys=True).encode()).hexdigest()
+def config_hash(manifest: Mapping[str, Any]) -> str:
+    """sha256 over all that determines the rows of a seed on given versions and a given device, from a manifest's fields
+    by name; the order of names within a table does not matter. Of the task only what rows depend on: words and anchors
+    may be improved."""
+    hashed = {"task": determining(manifest["task"]), **{name: manifest[name] for name in _HASHED}}
+    return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
 
 
 def config_hash_of(manifest: Manifest) -> str:
     """What `config_hash` of an unchanged manifest is."""
-    return config_hash(
-        task=manifest.task,
-        algorithm=manifest.algorithm,
-        settings=manifest.settings,
-        policy=manifest.policy,
-        tier=manifest.tier,
-        budget=manifest.budget,
-        sizes=manifest.sizes,
-        precision=manifest.precision,
-    )
+    return config_hash(manifest.model_dump())
 
 
 def plugins_digest(contents: Iterable[bytes]) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-SCHEMA = 2
+SCHEMA = 3
 _THEN = ", then "
 
 
@@ -46,9 +46,12 @@ class Tuning(Record):
 class Manifest(Record):
     """The first line of `run.jsonl`: everything that determines the rows, and where they were computed.
 
-    task: TaskSpec.to_json(). settings, policy: all settings, defaults included. sizes: the resolved sizes.
+    task: TaskSpec.to_json(). algorithm: the name or file it was given by, or the name of its class. settings: all of
+    the algorithm's, defaults included. policy: the network's `name` and its settings; empty for a problem that brings
+    its own. problem: the settings of a problem that is no environment. spaces: what the network reads and gives
+    (`policies.spaces`), None where it is unknown. sizes: the resolved sizes.
     action_mode: how the deployed policy acts when it is scored, fixed before training.
-    config_hash: sha256 over task, algorithm, settings, policy, tier, budget, sizes, precision (not the seed).
+    config_hash: sha256 over all that determines the rows of a seed (`results.fingerprints`).
     tuning: None where it was not recorded, as for settings chosen by hand. plugins: sha256 of the files that define a
     task or an algorithm of the user's own, None without any.
     """
@@ -77,15 +80,19 @@ class Manifest(Record):
     started: str
     tuning: Tuning | None = None
     plugins: str | None = None
+    problem: dict[str, Any] = {}
+    spaces: dict[str, Any] | None = None
 
 
 class Row(Record):
     """One evaluation of a run. Counts and clocks are totals since the start; clocks are in seconds.
 
-    return_mean and return_std are of `episodes` fresh episodes in the manifest's action mode; return_mean_greedy and
-    return_mean_sample of the same episodes' keys in each mode. distinct_episodes: how many different
-    (return, length) pairs were among them. training: the last step's own metrics, None at step 0 and where a value
-    is not finite. final marks the row that is the run's score.
+    measure: the name of the task's measure. scores: means over fresh samples, by name: the measure's, and those of
+    whatever else the evaluation gave. Of environments: `return` and `length` of episodes in the manifest's action mode,
+    `return_greedy` and `return_sample` of the same episodes' keys in each mode. std: of the measure over the samples.
+    samples: how many there were; distinct_samples: how many of them differed in what was scored.
+    training: the last step's own metrics, None at step 0 and where a value is not finite. final marks the row that is
+    the run's score.
     """
 
     kind: Literal["row"] = "row"
@@ -93,15 +100,19 @@ class Row(Record):
     useful_steps: int
     computed_steps: int
     sequential_steps: int
-    return_mean: float
-    return_std: float
-    return_mean_greedy: float
-    return_mean_sample: float
-    episodes: int
-    distinct_episodes: int
+    measure: str
+    scores: dict[str, float]
+    std: float
+    samples: int
+    distinct_samples: int
     compile_seconds: float
     train_seconds: float
     evaluate_seconds: float
     log_seconds: float
     final: bool
     training: dict[str, float | None]
+
+    @property
+    def value(self) -> float:
+        """The mean of the measure."""
+        return self.scores[self.measure]

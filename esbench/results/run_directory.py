@@ -4,11 +4,12 @@ import itertools
 import json
 import os
 import re
+import shutil
 import warnings
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -16,8 +17,8 @@ from esbench.errors import InputError, StorageError
 from esbench.results.checkpoints import Checkpoints
 from esbench.results.lock import RunInUseError, is_locked
 from esbench.results.policy_file import load_policy, save_policy
-from esbench.results.records import Manifest, Row
-from esbench.results.versions import current
+from esbench.results.records import SCHEMA, Manifest, Row
+from esbench.results.versions import current_manifest, current_row, version_of
 
 if TYPE_CHECKING:  # a reader of rows needs no JAX
     from esbench.problem import DeployedPolicy
@@ -112,6 +113,16 @@ class RunDirectory:
         if not os.access(nearest, os.W_OK | os.X_OK):
             raise InputError(f"cannot write a run to {path}: {nearest} is not writable")
 
+    @staticmethod
+    def remove(path: str | os.PathLike[str]) -> None:
+        """Deletes the run in `path`, where there is one; InputError where a process is at it."""
+        path = Path(path)
+        if not (path / ROWS_FILE).exists():
+            return
+        if is_locked(path):
+            raise RunInUseError.of(path)
+        shutil.rmtree(path)
+
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "RunDirectory":
         """The run in `path`, finished or not.
@@ -133,8 +144,11 @@ class RunDirectory:
             raise DamagedRunError(f"{file}, line 1: the manifest is missing; delete {path} to run again")
         if rest:
             warnings.warn(f"{file}, line {len(lines) + 1}: cut off, left out", stacklevel=2)
-        manifest = _read(Manifest, lines[0], file, 1)
-        rows = [_read(Row, line, file, number) for number, line in enumerate(lines[1:], start=2)]
+        manifest, version = _read_manifest(lines[0], f"{file}, line 1")
+        rows = [
+            _validated(Row, current_row, _json(line, where := f"{file}, line {number}"), where, version)
+            for number, line in enumerate(lines[1:], start=2)
+        ]
         finals = [number for number, row in enumerate(rows, start=2) if row.final]
         if len(finals) > 1:
             raise DamagedRunError(f"{file}, line {finals[1]}: a second final row (the first is line {finals[0]})")
@@ -233,20 +247,38 @@ def _storing(what: str) -> Generator[None, None, None]:
         raise StorageError.of(what, error) from error
 
 
-def _read(kind: type[_Record], line: bytes, file: Path, number: int) -> _Record:
-    where = f"{file}, line {number}"
-    try:
-        values = json.loads(line)
-    except ValueError as error:
-        raise DamagedRunError(f"{where}: not JSON ({error})") from error
-    if kind is Manifest and isinstance(values, dict) and values.get("kind") == "manifest":
+def _read_manifest(line: bytes, where: str) -> tuple[Manifest, int]:
+    """A file's manifest, and the version it was written in."""
+    values = _json(line, where)
+    version = SCHEMA
+    if isinstance(values, dict) and values.get("kind") == "manifest":
         try:
-            values = current(values)
+            version = version_of(values)
         except ValueError as error:
             raise DamagedRunError(f"{where}: {error}") from error
+    lift = current_manifest if version < SCHEMA else lambda values: values
+    return _validated(Manifest, lift, values, where), version
+
+
+def _json(line: bytes, where: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError as error:
+        raise DamagedRunError(f"{where}: not JSON ({error})") from error
+
+
+def _validated(kind: type[_Record], lift: Callable[..., Any], values: Any, where: str, *version: int) -> _Record:
+    """A record of `kind`, from values that `lift` brings to the current version; DamagedRunError where they are not."""
+    what = f"{where}: not a {kind.__name__.lower()}"
+    try:
+        values = lift(values, *version) if isinstance(values, dict) else values
+    except KeyError as error:
+        raise DamagedRunError(f"{what}: {error.args[0]}: Field required") from error
+    except TypeError as error:
+        raise DamagedRunError(f"{what}: {error}") from error
     try:
         return kind.model_validate(values, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
-        raise DamagedRunError(f"{where}: not a {kind.__name__.lower()}: {name}: {first['msg']}") from error
+        raise DamagedRunError(f"{what}: {name}: {first['msg']}") from error

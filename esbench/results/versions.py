@@ -1,11 +1,17 @@
-"""Reading what older versions of esbench wrote: one function a version lifts a manifest to the next."""
+"""Reading what older versions of esbench wrote: one function a version lifts a manifest to the next, another a row."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 
+from esbench.results.fingerprints import config_hash
 from esbench.results.records import SCHEMA
 
 Values = dict[str, Any]
+Lift = Callable[[Values], Values]
+
+_HASHED_BEFORE_3 = ("task", "algorithm", "settings", "policy", "tier", "budget", "sizes", "precision")
 
 
 def _from_1(manifest: Values) -> Values:
@@ -13,11 +19,41 @@ def _from_1(manifest: Values) -> Values:
     return {**manifest, "tuning": None}
 
 
-_STEPS: dict[int, Callable[[Values], Values]] = {1: _from_1}
+def _from_2(manifest: Values) -> Values:
+    """Version 2 had one kind of network, and environments only; its hash was over the whole spec of the task.
+
+    A right hash becomes the right one of version 3; a wrong one stays, and is wrong there too.
+    """
+    lifted = {**manifest, "policy": {"name": "mlp", **manifest["policy"]}, "problem": {}, "spaces": None}
+    hashed = json.dumps({name: manifest[name] for name in _HASHED_BEFORE_3}, sort_keys=True)
+    if hashlib.sha256(hashed.encode()).hexdigest() == manifest["config_hash"]:
+        lifted["config_hash"] = config_hash(lifted)
+    return lifted
 
 
-def current(manifest: Values) -> Values:
-    """The manifest as the current version writes it. ValueError, in words for the user, where that is not known."""
+def _row_from_2(row: Values) -> Values:
+    """The rows of versions 1 and 2 were all of returns."""
+    named = {
+        "return": "return_mean",
+        "return_greedy": "return_mean_greedy",
+        "return_sample": "return_mean_sample",
+    }
+    moved = {*named.values(), "return_std", "episodes", "distinct_episodes"}
+    return {
+        **{name: value for name, value in row.items() if name not in moved},
+        "measure": "return",
+        "scores": {name: row[old] for name, old in named.items()},
+        "std": row["return_std"],
+        "samples": row["episodes"],
+        "distinct_samples": row["distinct_episodes"],
+    }
+
+
+_STEPS: dict[int, tuple[Lift, Lift]] = {1: (_from_1, dict), 2: (_from_2, _row_from_2)}
+
+
+def version_of(manifest: Values) -> int:
+    """The version that a manifest was written in. ValueError, in words for the user, where it is not known."""
     version = manifest.get("schema_version")
     known = range(min(_STEPS), SCHEMA + 1)
     if type(version) is not int or version not in known:
@@ -26,7 +62,18 @@ def current(manifest: Values) -> Values:
             if version is not None
             else "no schema_version"
         )
-    while version < SCHEMA:
-        manifest = {**_STEPS[version](manifest), "schema_version": version + 1}
-        version += 1
+    return version
+
+
+def current_manifest(manifest: Values) -> Values:
+    """The manifest as the current version writes it. ValueError as `version_of`; KeyError for one that lacks a part."""
+    for version in range(version_of(manifest), SCHEMA):
+        manifest = {**_STEPS[version][0](manifest), "schema_version": version + 1}
     return manifest
+
+
+def current_row(row: Values, version: int) -> Values:
+    """A row of a file in `version` as the current version writes it. KeyError for one that lacks a part."""
+    for step in range(version, SCHEMA):
+        row = _STEPS[step][1](row)
+    return row

@@ -18,8 +18,8 @@ from esbench.policies.networks import Carry
 from esbench.policies.normalization import Moments
 from esbench.population.devices import device_count, gathered
 from esbench.population.interface import Population
-from esbench.problem import Problem
-from esbench.rollout.policy_rows import MemberStore
+from esbench.population.members import MemberStore
+from esbench.rollout.setup import Setup
 from esbench.tasks.environment import State
 
 _MIN_LANES = 64
@@ -72,7 +72,7 @@ class _Progress(NamedTuple):
 
 
 def run_episodes(
-    problem: Problem,
+    problem: Setup,
     population: Population,
     key: jax.Array,
     *,
@@ -124,7 +124,7 @@ class _Done(NamedTuple):
 
 
 def _work(
-    problem: Problem,
+    problem: Setup,
     population: Population,
     key: jax.Array,
     queue: _Queue,
@@ -173,7 +173,7 @@ def _work(
         if observations is not None:
             observations = observations.merge(Moments.of(actor.obs[:width], lanes.running))
         seen = actor.obs if statistics is None else jax.vmap(statistics.normalize)(actor.obs)
-        carry, distribution = store.apply(policy, actor.member, actor.carry, seen)
+        carry, distribution = store.apply(policy.apply, actor.member, actor.carry, seen)
         distribution = jax.tree.map(lambda x: x[:width], distribution)
         action = jax.vmap(act)(lanes.action_key, lanes.length, lanes.greedy, distribution)
         environment_keys = jax.vmap(jax.random.fold_in)(lanes.environment_key, lanes.length)

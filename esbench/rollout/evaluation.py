@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 
 from esbench.population.repeated import Repeated
-from esbench.problem import DeployedPolicy, Problem
+from esbench.problem import DeployedPolicy
 from esbench.rollout.episodes import run_episodes
+from esbench.rollout.setup import Setup
 
 
-def evaluate(problem: Problem, deployed: DeployedPolicy, key: jax.Array, episodes: int) -> tuple[jax.Array, jax.Array]:
+def evaluate(problem: Setup, deployed: DeployedPolicy, key: jax.Array, episodes: int) -> tuple[jax.Array, jax.Array]:
     """Returns, float32 (2, episodes), and lengths, int32 (2, episodes): row 0 acts greedily, row 1 samples.
 
     Both modes are two members of one population, so that they share one compiled program and see the same episodes.

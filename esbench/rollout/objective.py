@@ -10,8 +10,9 @@ from esbench.policies.normalization import Moments
 from esbench.population.interface import Population
 from esbench.population.low_rank import Layout, layout
 from esbench.population.objective import Evaluation
-from esbench.problem import DeployedPolicy, Problem
+from esbench.problem import DeployedPolicy
 from esbench.rollout.episodes import run_episodes
+from esbench.rollout.setup import Setup
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class EpisodicReturn:
     """Mean undiscounted return over `episodes` episodes. The state is the moments of all observations so far, where
     observations are normalised: those of earlier generations, so that all members of one see the same."""
 
-    problem: Problem
+    problem: Setup
     episodes: int
     greedy: bool
     normalize_observations: bool

@@ -11,11 +11,12 @@ from esbench.algorithms.eggroll import EGGROLL
 from esbench.algorithms.evolution import EvolutionLoop
 from esbench.algorithms.open_es import OpenES
 from esbench.policies.distributions import Categorical, DiagonalGaussian, Distribution
-from esbench.policies.networks import Carry, Params, PolicySettings
+from esbench.policies.mlp import MLP
+from esbench.policies.networks import Carry, Params
 from esbench.population.repeated import Repeated
-from esbench.problem import Problem
+from esbench.problem import Evolution
 from esbench.rollout.episodes import run_episodes
-from esbench.rollout.objective import EpisodicReturn
+from esbench.rollout.problem import EpisodicProblem
 from esbench.sizes import Sizes
 from esbench.speed.timing import Program, Steps, compiled
 from esbench.tasks.environment import Environment
@@ -46,10 +47,10 @@ def programs(environment: Environment, sizes: Sizes, width: int, population: int
     shaping, update.
     """
     key = jax.random.key(0)
-    policy: Any = PolicySettings(layer_size=width).for_actions(environment.action_space)
-    problem = Problem(environment, policy, sizes)
+    policy: Any = MLP(layer_size=width).bind(environment.observation_space, environment.action_space)
+    problem = EpisodicProblem(environment, policy, sizes)
 
-    def episodes(name: str, problem: Problem) -> Program:
+    def episodes(name: str, problem: EpisodicProblem) -> Program:
         # One member with all the episodes: members of a repeated population would see the same ones.
         def run(params, key) -> tuple[Steps, Any]:
             result = run_episodes(problem, Repeated(params, size=1), key, episodes=population, greedy=jnp.bool_(False))
@@ -58,8 +59,7 @@ def programs(environment: Environment, sizes: Sizes, width: int, population: int
         return compiled(name, run, problem.init_params(key), key)
 
     def generation(name: str, strategy: OpenES) -> Program:
-        objective = EpisodicReturn(problem, episodes=1, greedy=False, normalize_observations=False)
-        loop = EvolutionLoop(strategy, objective)  # ty: ignore[invalid-argument-type] its tell takes only a Gaussian
+        loop = EvolutionLoop(strategy, problem.objective(Evolution()))  # ty: ignore[invalid-argument-type] its tell takes only a Gaussian
 
         def run(state) -> tuple[Steps, Any]:
             state, metrics = loop.step(state)
@@ -68,7 +68,7 @@ def programs(environment: Environment, sizes: Sizes, width: int, population: int
         return compiled(name, run, jax.jit(loop.init)(key))
 
     return [
-        episodes("environment", Problem(environment, RandomActions(environment.action_space), sizes)),
+        episodes("environment", EpisodicProblem(environment, RandomActions(environment.action_space), sizes)),
         episodes("inference", problem),
         generation("eggroll", EGGROLL(pop_size=population, rank=rank)),
         generation("open_es", OpenES(pop_size=population)),

@@ -5,12 +5,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from esbench.policies.networks import MLPPolicy
+from esbench.policies.mlp import MLPPolicy
 from esbench.population.gaussian import Gaussian
 from esbench.population.interface import Population
 from esbench.population.low_rank import layout
+from esbench.population.members import MemberStore
 from esbench.population.repeated import Repeated
-from esbench.rollout.policy_rows import MemberStore
 from esbench.speed.timing import Program, Steps, compiled
 
 LAYERS, OBSERVATION, ACTIONS = 3, 32, 8
@@ -51,7 +51,7 @@ def programs(width: int, population: int, rank: int) -> list[Program]:
 
         def steps(shared, own, observations) -> tuple[Steps, jax.Array]:
             def step(total, observation):
-                _, distribution = store._replace(shared=shared).apply(policy, own, (), observation)
+                _, distribution = store._replace(shared=shared).apply(policy.apply, own, (), observation)
                 return total + jax.vmap(lambda row: row.mode())(distribution), None
 
             total, _ = jax.lax.scan(step, jnp.zeros(members.size, jnp.int32), observations)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from esbench.tasks.spec import EPISODES, SMOKE_EPISODES, TaskSpec
+from esbench.tasks.spec import EPISODES, RL, SMOKE_EPISODES, TaskSpec
 
 
 @dataclass(frozen=True)
@@ -178,12 +178,18 @@ def lines(spec: TaskSpec) -> list[tuple[str, str]]:
     if card := CARDS.get(spec.id):
         found += [("observation", card.observation), ("action", f"{spec.action_kind}, {card.action}")]
         found += [("reward", card.reward), ("ends", card.ends)]
-    else:
+    elif spec.action_kind is not None:
         found += [("action", spec.action_kind)]
-    found += [("cap", f"truncated after {spec.max_episode_steps:,} steps"), ("budgets", tiers)]
+    if spec.max_episode_steps is not None:
+        found += [("cap", f"truncated after {spec.max_episode_steps:,} steps")]
+    else:
+        found += [("measure", f"{spec.measure.title} of a {spec.measure.sample}")]
+    found += [("budgets", f"{tiers} {spec.cost}" if spec.track != RL else tiers)]
     if spec.id in LITE:
         found.append(("lite budget", LITE[spec.id]))
-    found.append(("evaluation", f"{EPISODES} episodes; smoke {SMOKE_EPISODES}, lite {spec.lite_episodes}"))
+    found.append(
+        ("evaluation", f"{EPISODES} {spec.measure.sample}s; smoke {SMOKE_EPISODES}, lite {spec.lite_episodes}")
+    )
     for name in ("random", "heuristic", "reference"):
         anchor = getattr(spec, name)
         error = f" +- {anchor.standard_error:g}" if anchor and anchor.standard_error is not None else ""

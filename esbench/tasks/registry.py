@@ -1,4 +1,4 @@
-"""Tasks by name: the 16 of the catalogue, installed plug-ins, and files of the user's own.
+"""Tasks by name: the 16 of the catalogue, installed plug-ins, files of the user's own, and objects.
 
 Looking specs up imports neither jax nor any suite; making an environment does. Every task that is registered here is
 registered with Gymnasium too, as `esbench/<id>`.
@@ -21,9 +21,10 @@ import gymnasium
 from esbench.errors import InputError, unknown
 from esbench.plugins import load_object, names_a_file
 from esbench.tasks.catalogue import CATALOGUE
-from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, TaskSpec
+from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, RL, Budgets, Measure, TaskSpec
 
 if TYPE_CHECKING:
+    from esbench.problem import Problem
     from esbench.tasks.environment import Environment
 
 GROUP = "esbench.tasks"
@@ -31,20 +32,27 @@ GROUP = "esbench.tasks"
 
 @dataclass(frozen=True)
 class Task:
-    """A spec and the function that builds its environment, the spec's cap included. Plug-ins are values of this."""
+    """A spec and the function that builds its environment, the spec's cap included, or its Problem. Plug-ins are values
+    of this.
+
+    Where `make` is a dataclass that is a Problem, its fields are settings of the task: `--set NAME=VALUE`.
+    """
 
     spec: TaskSpec
-    make: Callable[[], "Environment"]
+    make: Callable[..., "Environment | Problem"]
 
 
 _REGISTRY: dict[str, Task] = {}
 
 
 def register(task: Task) -> Task:
-    """Adds a task under its id, with Gymnasium as `esbench/<id>`; the same id twice is an error (ValueError)."""
+    """Adds a task under its id, an environment with Gymnasium too, as `esbench/<id>`; the same id twice is an error
+    (ValueError)."""
     if task.spec.id in _REGISTRY:
         raise ValueError(f"task {task.spec.id!r} is registered already")
     _REGISTRY[task.spec.id] = task
+    if task.spec.track != RL:
+        return task
     gymnasium.register(
         id=f"esbench/{task.spec.id}",
         entry_point="esbench.tasks.face.single:TaskEnv",
@@ -58,14 +66,19 @@ def register(task: Task) -> Task:
     return task
 
 
-def task(name: str) -> Task:
-    """The task of an id, of the catalogue or of an installed plug-in, of `path/to/file.py:NAME`, or of `gymnasium:ID`.
+def task(name: Any) -> Task:
+    """The task of an id, of the catalogue or of an installed plug-in, of `path/to/file.py:NAME`, of `gymnasium:ID`, or
+    of an object.
 
-    NAME is a Task, or a class or function without arguments that gives an Environment: its id is then NAME-v0, its
-    suite "user", its cap the environment's attribute `max_episode_steps` or 1000, its budgets the defaults. ID is an
-    environment registered with Gymnasium: its id is then gymnasium-ID, its suite "gymnasium".
+    NAME, or the object, is a Task, or a class or function without arguments that gives an Environment or a Problem: its
+    id is then NAME-v0, its suite "user", its budgets the defaults. An environment's cap is its attribute
+    `max_episode_steps`, or 1000. A problem states its `measure` (a `Measure`) and its `cost`, the unit of budgets, and
+    may state its `track`. ID is an environment registered with Gymnasium: its id is then gymnasium-ID, its suite
+    "gymnasium".
     Raises InputError where there is no such task.
     """
+    if not isinstance(name, str):
+        return _of_object(_named(name), name)
     if names_a_file(name):
         return _from_file(name)
     if name.startswith(f"{HOSTED_SUITE}:"):
@@ -85,22 +98,31 @@ def task_specs() -> list[TaskSpec]:
     return [task.spec for task in _REGISTRY.values()]
 
 
-def make(name: str) -> "Environment":
-    """The environment of a task's name. Raises InputError where the name or the suite's library is missing."""
+def make(name: Any) -> "Environment":
+    """The environment of a task, by whatever `task` takes. Raises InputError where the name or the suite's library is
+    missing, and for a task that is no environment."""
     return environment_of(task(name))
 
 
 def environment_of(task: Task) -> "Environment":
     """The environment of a task; of one that is not registered, a user's own, checked: InputError, one line, where it
-    cannot be made or breaks the contract."""
+    cannot be made, breaks the contract or is no environment."""
+    if task.spec.track != RL:
+        raise InputError(f"{task.spec.id} is of the track {task.spec.track}: it is no environment")
+    return made(task)
+
+
+def made(task: Task, **settings: Any) -> Any:
+    """The environment or the problem of a task; of a user's own checked, as `environment_of`. settings: a problem's."""
     from esbench.tasks.environment import check_environment
 
-    if task.spec.id in _REGISTRY:
-        return task.make()
+    if task is _REGISTRY.get(task.spec.id):
+        return task.make(**settings)
     name = task.spec.source_id or task.spec.id
-    environment = _made(name, task.make)
-    _made(name, lambda: check_environment(environment))
-    return environment
+    value = _made(name, lambda: task.make(**settings))
+    if task.spec.track == RL:
+        _made(name, lambda: check_environment(value))
+    return value
 
 
 def _make(spec: TaskSpec) -> "Environment":
@@ -110,7 +132,7 @@ def _make(spec: TaskSpec) -> "Environment":
     try:
         with _quiet():
             suite = importlib.import_module(f"esbench.tasks.suites.{spec.suite}")
-            return TimeLimit(suite.make(spec), spec.max_episode_steps)
+            return TimeLimit(suite.make(spec), spec.cap)
     except ModuleNotFoundError as error:
         absent = error.name is not None and error.name.partition(".")[0] == spec.suite
         state = "is not installed" if absent else f"cannot be imported ({error})"
@@ -132,9 +154,12 @@ def _quiet() -> Generator[None]:
 
 
 def _from_file(name: str) -> Task:
-    value = load_object(name)
+    return _of_object(name, load_object(name))
+
+
+def _of_object(name: str, value: Any) -> Task:
     found = value if isinstance(value, Task) else _derive(name, value)
-    if found.spec.id in _REGISTRY:
+    if found is not _REGISTRY.get(found.spec.id, found):
         raise InputError(f"{name} has the id {found.spec.id}, which is taken: rename it")
     return found
 
@@ -156,23 +181,28 @@ def _from_gymnasium(name: str) -> Task:
     from esbench.tasks.environment import TimeLimit
 
     spec = hosted.describe(name)
-    return Task(spec, lambda: TimeLimit(hosted.Hosted(lambda: hosted.flat(name)), spec.max_episode_steps))
+    return Task(spec, lambda: TimeLimit(hosted.Hosted(lambda: hosted.flat(name)), spec.cap))
 
 
 def _derive(name: str, value: Any) -> Task:
-    """The task of a class or function from the user's file, with a default spec."""
+    """The task of an object, or of a class or function, from the user's file or cell, with a default spec."""
+    from esbench.problem import is_problem
     from esbench.tasks.environment import TimeLimit
 
-    expected = f"{name}: expected a Task, or a class or function without arguments that gives an Environment"
-    if not callable(value):
+    expected = f"{name}: expected a Task, an Environment or a Problem, or a class or function without arguments that "
+    expected += "gives one"
+    there = not inspect.isclass(value) and (is_problem(value) or not _absent(value))
+    make = (lambda: value) if there else value
+    if not callable(make):
         raise InputError(f"{expected}, not {type(value).__name__}")
     try:
-        inspect.signature(value).bind()
-    except TypeError as error:
+        inspect.signature(make).bind()
+    except (TypeError, ValueError) as error:
         raise InputError(f"{expected} ({error})") from error
-    environment = _made(name, value)
-    absent = [part for part in ("reset", "step", "observation_space", "action_space") if not hasattr(environment, part)]
-    if absent:
+    environment = _made(name, make)
+    if is_problem(environment):
+        return _derive_problem(name, environment, make)
+    if absent := _absent(environment):
         raise InputError(f"{expected}; {type(environment).__name__} has no {absent[0]}")
     spec = TaskSpec(
         id=f"{name.rpartition(':')[2].lstrip('_')}-v0",
@@ -182,7 +212,38 @@ def _derive(name: str, value: Any) -> Task:
         action_kind="continuous" if isinstance(environment.action_space, gymnasium.spaces.Box) else "discrete",
         description=(inspect.getdoc(value) or "").partition("\n")[0],
     )
-    return Task(spec, lambda: TimeLimit(value(), spec.max_episode_steps))
+    return Task(spec, lambda: TimeLimit(make(), spec.cap))
+
+
+def _absent(value: Any) -> list[str]:
+    """The parts of an Environment that `value` lacks."""
+    return [part for part in ("reset", "step", "observation_space", "action_space") if not hasattr(value, part)]
+
+
+def _derive_problem(name: str, problem: Any, make: Callable[..., Any]) -> Task:
+    """The task of a problem from the user's file or cell, with the spec that it states."""
+    measure = getattr(problem, "measure", None)
+    if not isinstance(measure, Measure):
+        raise InputError(
+            f"{name}: {type(problem).__name__} states no measure: expected measure = Measure(name, sample), "
+            f"not {measure!r}"
+        )
+    spec = TaskSpec(
+        id=f"{name.rpartition(':')[2].lstrip('_')}-v0",
+        suite="user",
+        source_id=name,
+        description=(inspect.getdoc(type(problem)) or "").partition("\n")[0],
+        track=getattr(problem, "track", "user"),
+        measure=measure,
+        cost=getattr(problem, "cost", "evaluations"),
+        budgets=getattr(problem, "budgets", Budgets()),
+    )
+    return Task(spec, make)
+
+
+def _named(value: Any) -> str:
+    """How a user's object is named: as it was defined."""
+    return getattr(value, "__name__", None) or type(value).__name__
 
 
 @functools.cache

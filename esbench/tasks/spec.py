@@ -41,22 +41,46 @@ class Anchor:
 
 
 @dataclass(frozen=True)
-class TaskSpec:
-    """One versioned task: an environment plus its protocol.
+class Measure:
+    """What is measured of what is deployed. name: of the scores in an evaluation. sample: what an evaluation has many
+    independent ones of. unit: of the measure, empty where it has none."""
 
-    The number after `-v` changes whenever rewards, observations or ends change. `max_episode_steps` is the cap at
-    which an episode is truncated. `requires` is the pinned requirement of the suite. Anchors are None until known.
-    `score_scale` is the scale on which scores are read between the anchors: "log2" where returns double.
-    `reward_threshold` is the return at which the task's authors call it solved, None where they state none.
-    `lite_episodes` are those of an evaluation in the lite tier: fewer where 128 would take longer than the training.
+    name: str
+    sample: str
+    higher_is_better: bool = True
+    unit: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name with its unit, as headings and axes have it."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
+
+RETURN = Measure("return", "episode")
+RL = "rl"
+"""The track of tasks that are environments."""
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One versioned task: a problem plus its protocol.
+
+    The number after `-v` changes whenever what is measured changes: rewards, observations or ends. `requires` is the
+    pinned requirement of the suite. Anchors are None until known. `score_scale` is the scale on which scores are read
+    between the anchors: "log2" where returns double. `reward_threshold` is the value at which the task's authors call
+    it solved, None where they state none. `lite_episodes` are the samples of an evaluation in the lite tier: fewer
+    where 128 would take longer than the training.
+    `track` is the kind of problem: those of unlike tracks are never shown together. `cost` is the unit of budgets.
+    Of environments: `max_episode_steps` is the cap at which an episode is truncated; of other problems it is None, as
+    `action_kind` is.
     """
 
     id: str
     suite: str
     source_id: str
-    max_episode_steps: int
-    action_kind: Literal["discrete", "continuous"]
-    description: str
+    max_episode_steps: int | None = None
+    action_kind: Literal["discrete", "continuous"] | None = None
+    description: str = ""
     requires: str = ""
     paper_id: str | None = None
     budgets: Budgets = field(default_factory=Budgets)
@@ -66,8 +90,13 @@ class TaskSpec:
     score_scale: ScoreScale = "linear"
     reward_threshold: float | None = None
     lite_episodes: int = EPISODES
+    track: str = RL
+    measure: Measure = RETURN
+    cost: str = "environment steps"
 
     def __post_init__(self):
+        if self.track == RL and (self.max_episode_steps is None or self.action_kind is None):
+            raise ValueError(f"{self.id} is of the track rl: expected max_episode_steps and action_kind")
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*-v\d+", self.id):
             raise ValueError(f"task id {self.id!r} is not of the form Name-v0")
         if self.score_scale not in get_args(ScoreScale):
@@ -77,8 +106,28 @@ class TaskSpec:
         ):
             raise ValueError(f"the anchors of {self.id} are below 1, where scores on a log2 scale begin")
 
+    @property
+    def cap(self) -> int:
+        """Of an environment: the steps after which an episode is truncated."""
+        assert self.max_episode_steps is not None
+        return self.max_episode_steps
+
+    @property
+    def cost_word(self) -> str:
+        """The unit of budgets in a word: "steps", "tokens"."""
+        return self.cost.split()[-1]
+
+    @property
+    def evaluation_cost(self) -> tuple[int, int] | None:
+        """The least and the most that one evaluation of a member takes, an episode here; None where it is unknown."""
+        return None if self.max_episode_steps is None else (1, self.max_episode_steps)
+
+    def determining(self) -> dict[str, Any]:
+        """What of the spec a run's rows depend on, as JSON: no words, anchors or other tiers' budgets."""
+        return determining(self.to_json())
+
     def episodes(self, tier: str) -> int:
-        """Of an evaluation in a tier, in each mode."""
+        """Samples of an evaluation in a tier: episodes in each action mode."""
         return {"smoke": SMOKE_EPISODES, "lite": self.lite_episodes}.get(tier, EPISODES)
 
     def to_json(self) -> dict[str, Any]:
@@ -88,10 +137,31 @@ class TaskSpec:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "TaskSpec":
         values: dict[str, Any] = {**data, "budgets": Budgets(**data["budgets"])}
+        if "measure" in values:  # specs of older versions are all of returns
+            values["measure"] = Measure(**values["measure"])
         for name in ("random", "heuristic", "reference"):
             if values.get(name) is not None:
                 values[name] = Anchor(**values[name])
         return cls(**values)
+
+
+def determining(spec: dict[str, Any]) -> dict[str, Any]:
+    """What of a spec's JSON a run's rows depend on; tracks and measures of older versions, which had one, filled in."""
+    filled = {"track": RL, "measure": dataclasses.asdict(RETURN), **spec}
+    return {name: filled.get(name) for name in _DETERMINING}
+
+
+_DETERMINING = (
+    "id",
+    "suite",
+    "source_id",
+    "requires",
+    "max_episode_steps",
+    "action_kind",
+    "lite_episodes",
+    "track",
+    "measure",
+)
 
 
 def hosted_id(name: str) -> str:

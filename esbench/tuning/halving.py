@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from esbench.errors import InputError
 from esbench.experiment.config import default_name, resolve
 from esbench.experiment.jobs import Job, check_settings, status
 from esbench.experiment.presets import OWN_DEFAULTS
+from esbench.report.digits import agreed
 from esbench.report.statistics.normalise import has_scores, normalised
 from esbench.results.error_file import last_error
 from esbench.results.run_directory import RunDirectory
@@ -152,7 +154,7 @@ class Search:
         for result in second:
             if result.trial in values:
                 values[result.trial].append(result.value)
-        return {trial: sum(of) / len(of) for trial, of in values.items()}
+        return {trial: fmean(of) for trial, of in values.items()}
 
     def chosen(self) -> int | None:
         """The trial with the best mean over the seeds at the full budget, the first of equal ones; None before the
@@ -215,8 +217,8 @@ class Search:
         return Result(
             **result,
             **_spent(run.job.path),
-            score=float(normalised(score.return_mean, self.task.spec)) if self.scored else None,
-            return_mean=score.return_mean,
+            score=agreed(float(normalised(score.value, self.task.spec))) if self.scored else None,
+            return_mean=score.value,
             score_steps=score.useful_steps,
         )
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from esbench.errors import StorageError
 from esbench.experiment.config import default_name
+from esbench.report.digits import csv, written
 from esbench.report.figures.style import render
 from esbench.results.records import Tuning
 from esbench.tuning.best_of_k import curves, draw
@@ -65,7 +66,7 @@ def redraw(out: Path) -> list[Path]:
 def _trials_table(results: Sequence[Result]) -> dict[str, bytes]:
     records = [{**asdict(result), "settings": json.dumps(result.settings)} for result in results]
     table = pd.DataFrame(records, columns=[field.name for field in fields(Result)]).astype({"score_steps": "Int64"})
-    return {"trials.csv": table.to_csv(index=False, lineterminator="\n").encode()}
+    return {"trials.csv": csv(table).encode()}
 
 
 def _best_of_k(first_rungs: Sequence[Sequence[Result]]) -> dict[str, bytes]:
@@ -73,8 +74,8 @@ def _best_of_k(first_rungs: Sequence[Sequence[Result]]) -> dict[str, bytes]:
     if not len(best):
         return {}
     figure = draw(best)
-    table = best.to_csv(index=False, lineterminator="\n", float_format="%.10g")
-    return {"best_of_k.csv": table.encode()} | {f"best_of_k.{kind}": render(figure, kind) for kind in ("png", "svg")}
+    table = csv(best).encode()
+    return {"best_of_k.csv": table} | {f"best_of_k.{kind}": render(figure, kind) for kind in ("png", "svg")}
 
 
 def _write(out: Path, files: dict[str, bytes]) -> list[Path]:
@@ -96,8 +97,8 @@ def chosen_preset(searches: Sequence[Search]) -> str:
         trial = search.chosen()
         assert trial is not None
         task = json.dumps(search.task.spec.id)
-        mean = search.full_budget()[trial]
-        text += ["", f"# trial {trial}: mean {'score' if search.scored else 'return'} {mean:.4g} over tuning seeds"]
+        mean = written(search.full_budget()[trial], ".4g")
+        text += ["", f"# trial {trial}: mean {'score' if search.scored else 'return'} {mean} over tuning seeds"]
         text += _table(f"tasks.{task}", search.trials[trial])
         text += ["", *_table(f"tuning.tasks.{task}", _cost(search.results()).model_dump())]
     return "\n".join(text) + "\n"
@@ -110,7 +111,7 @@ def fixed_preset(searches: Sequence[Search], trial: int) -> str:
     text = [
         f"# Chosen by `esbench tune`, one setting for all tasks: of {len(searches[0].trials)} trials the one with the",
         f"# best mean over tasks of scores clipped to [0, 1], at 1/{SHARE} of the {searches[0].tier} budget, tuning",
-        f"# seed {SEEDS[0]}: trial {trial}, {mean_score(told, trial):.4g} over {tasks}.",
+        f"# seed {SEEDS[0]}: trial {trial}, {written(mean_score(told, trial), '.4g')} over {tasks}.",
     ]
     text += _table("default", searches[0].trials[trial])
     firsts = [result for search in searches for result in search.results() if result.rung == 1]

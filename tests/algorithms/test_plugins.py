@@ -64,4 +64,4 @@ def test_each_solves_cartpole(algorithm, tmp_path):
         path, _, class_name = new_strategy("my_strategy", tmp_path)
         algorithm = f"{path}:{class_name}"
     rows = esbench.run("CartPole-v1", algorithm, steps=3_000_000, out=tmp_path / "runs").rows
-    assert max(row.return_mean for row in rows if row.useful_steps <= 3_000_000) >= 400
+    assert max(row.value for row in rows if row.useful_steps <= 3_000_000) >= 400

@@ -11,8 +11,8 @@ import pytest
 from esbench.algorithms.ppo import PPO, RESET_BLOCK, clip_by_network, generalized_advantages
 from esbench.errors import InputError
 from esbench.policies.distributions import Categorical
-from esbench.policies.networks import PolicySettings
-from esbench.problem import Problem
+from esbench.policies.mlp import MLP
+from esbench.rollout.problem import EpisodicProblem
 from esbench.settings import build
 from esbench.tasks.environment import TimeLimit
 from esbench.tasks.registry import make
@@ -32,8 +32,8 @@ KEY = jax.random.key(0)
 
 
 def learner(environment, **changes):
-    policy = PolicySettings(1, 16, "tanh").for_actions(environment.action_space)
-    return build(PPO, {**asdict(SMALL), **changes}).bind(Problem(environment, policy))
+    policy = MLP(1, 16, "tanh").bind(environment.observation_space, environment.action_space)
+    return build(PPO, {**asdict(SMALL), **changes}).bind(EpisodicProblem(environment, policy))
 
 
 def train(learner, updates):
@@ -273,7 +273,7 @@ def test_a_policy_with_memory_is_refused():
             return jnp.zeros(4)
 
     with pytest.raises(InputError, match="memoryless"):
-        SMALL.bind(Problem(probes.ConstantReward(), Recurrent()))
+        SMALL.bind(EpisodicProblem(probes.ConstantReward(), Recurrent()))
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_bad_settings_are_named(values, message):
 @pytest.mark.slow
 def test_learns_cartpole():
     environment = make("CartPole-v1")
-    problem = Problem(environment, PolicySettings().for_actions(environment.action_space))
+    problem = EpisodicProblem(environment, MLP().bind(environment.observation_space, environment.action_space))
     # 819 200 steps.
     _, metrics = train(PPO(learning_rate=1e-3, num_epochs=1).bind(problem), 100)
     assert metrics.training["episode_return"] > 450

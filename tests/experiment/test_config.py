@@ -34,7 +34,7 @@ CARTPOLE = {"task": "CartPole-v1", "algorithm": "eggroll"}
         ({"settings": {"optimizer": "adamm"}}, r"adamm.*'adam'"),
         ({"name": "a/b"}, r"name 'a/b' cannot name a directory"),
         ({"name": ".."}, r"name '..' cannot name a directory"),
-        ({"steps": 0}, r"budget of 0 steps: expected at least 1"),
+        ({"steps": 0}, r"steps 0: expected 1 or more"),
         ({"steps": 200}, r"budget of 200 steps cannot hold one generation \(pop_size 256 .* 256 steps\).*--steps 256"),
         ({"steps": 1000, "settings": {"n_parallel_evaluations": 4}}, r"cannot hold one generation .* 1024 steps"),
         ({"algorithm": "ppo", "steps": 1000}, r"num_envs 64 x num_steps 128 = 8192 steps"),
@@ -56,7 +56,7 @@ def test_settings_replace_the_presets_and_text_is_read_as_the_settings_type():
     config = resolve(**CARTPOLE, settings={"sigma": "0.25", "rank_transform": "false", "layer_size": "32"})
     assert config.settings["sigma"] == 0.25
     assert config.settings["rank_transform"] is False
-    assert config.policy.layer_size == 32
+    assert config.policy["layer_size"] == 32
     assert config.settings["pop_size"] == resolve(**CARTPOLE).settings["pop_size"]
 
 
@@ -79,13 +79,13 @@ def test_a_tier_has_its_budget_and_its_preset(tier, preset):
 
 
 def test_evaluations_are_smaller_in_smoke_and_where_the_lite_tiers_would_outlast_the_training():
-    assert {tier: resolve(**CARTPOLE, tier=tier).episodes for tier in TIERS} == {
+    assert {tier: resolve(**CARTPOLE, tier=tier).samples for tier in TIERS} == {
         "smoke": 16,
         "lite": 128,
         "standard": 128,
         "paper": 128,
     }
-    ant = {tier: resolve("Ant-v0", "eggroll", tier=tier).episodes for tier in TIERS}
+    ant = {tier: resolve("Ant-v0", "eggroll", tier=tier).samples for tier in TIERS}
     assert ant == {"smoke": 16, "lite": 32, "standard": 128, "paper": 128}
 
 

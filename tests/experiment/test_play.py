@@ -11,7 +11,7 @@ from PIL import Image
 from esbench.cli import main
 from esbench.experiment import play as module
 from esbench.experiment.play import play
-from esbench.policies.networks import PolicySettings
+from esbench.policies.registry import network_from
 from esbench.results.run_directory import RunDirectory
 
 
@@ -62,7 +62,7 @@ def test_the_deployed_policy_acts(run, tmp_path):
     assert deployed.action_mode == "greedy"
     assert deployed.statistics is not None
     env = gymnasium.make("esbench/Pendulum-v1")
-    policy = PolicySettings(**directory.manifest.policy).for_actions(env.action_space)
+    policy = network_from(directory.manifest.policy).bind(env.observation_space, env.action_space)
     act = jax.jit(lambda obs: policy.apply(deployed.params, (), deployed.statistics.normalize(obs))[1].mode())
     obs, _ = env.reset(seed=3)
     total, over = 0.0, False

@@ -65,11 +65,11 @@ def test_the_saved_policy_is_the_one_that_was_scored(echo, tmp_path):
     problem = make_problem(config)
     deployed = RunDirectory.open(result.path).load_policy()
     shares = 900 * 20 // 950
-    score = jax.jit(lambda deployed, key: evaluate(problem, deployed, key, config.episodes))
+    score = jax.jit(lambda deployed, key: evaluate(problem, deployed, key, config.samples))
     returns, _ = score(deployed, evaluation_key("Echo-v0", 3, shares))
-    assert returns.shape == (2, result.score.episodes)
-    assert float(returns[0].mean()) == result.score.return_mean_greedy
-    assert float(returns[1].mean()) == result.score.return_mean_sample == result.score.return_mean
+    assert returns.shape == (2, result.score.samples)
+    assert float(returns[0].mean()) == result.score.scores["return_greedy"]
+    assert float(returns[1].mean()) == result.score.scores["return_sample"] == result.score.value
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_seed_others(echo, tmp_path):
@@ -95,7 +95,7 @@ def test_the_manifest_says_what_was_run(echo, tmp_path):
     manifest = RunDirectory.open(result.path).manifest
     assert manifest.task["id"] == "Echo-v0"
     assert manifest.settings == {"pop_size": 10, "spread": 0.1, "slow": 0}
-    assert manifest.policy == {"n_layers": 1, "layer_size": 8, "activation": "pqn"}
+    assert manifest.policy == {"name": "mlp", "n_layers": 1, "layer_size": 8, "activation": "pqn"}
     assert manifest.parameters == (1 * 8 + 8) + (8 * 2 + 2)
     assert (manifest.tier, manifest.budget, manifest.preset) == ("smoke", 1000, "defaults")
     assert manifest.action_mode == "sample"

@@ -29,7 +29,7 @@ def scalars_of(folder):
 def test_tensorboard_has_every_row(echo, tmp_path):
     result = esbench.run(**echo, out=tmp_path, log="tensorboard")
     found = scalars_of(result.path / "tensorboard")
-    assert found["return_mean"] == [(row.useful_steps, pytest.approx(row.return_mean)) for row in result.rows]
+    assert found["return_mean"] == [(row.useful_steps, pytest.approx(row.value)) for row in result.rows]
     assert [step for step, _ in found["training/score"]] == [row.useful_steps for row in result.rows[1:]]
     assert "final" not in found
 

@@ -12,7 +12,7 @@ import numpy as np
 from flax import struct
 from pydantic import Field
 
-from esbench.algorithms.interface import StepMetrics
+from esbench.algorithms.interface import StepCost, StepMetrics
 from esbench.keys import stream
 from esbench.population.repeated import Repeated
 from esbench.problem import DeployedPolicy, Problem
@@ -88,6 +88,9 @@ class RandomSearch:
 
     def bind(self, problem: Problem) -> "SearchLearner":
         return SearchLearner(self, problem)
+
+    def step_cost(self, spec):
+        return StepCost(self.pop_size, self.pop_size * spec.cap, {"pop_size": self.pop_size})
 
 
 @dataclass(frozen=True)

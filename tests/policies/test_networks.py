@@ -17,7 +17,7 @@ from esbench.policies.gru import GRU
 from esbench.policies.mlp import MLP, Perceptron
 from esbench.population.gaussian import Gaussian
 from esbench.population.low_rank import LowRank, layout
-from esbench.problem import Problem
+from esbench.rollout.problem import EpisodicProblem
 from esbench.sizes import Sizes
 from esbench.tasks import registry
 
@@ -113,7 +113,7 @@ def densified(member):
 def test_every_kernel_is_perturbed_at_low_rank_and_said_to_be(name):
     policy = NETWORKS[name].bind(OBSERVATIONS, DISCRETE)
     environment = type("Seen", (), {"observation_space": OBSERVATIONS, "action_space": DISCRETE})
-    loop = build_algorithm("eggroll", {"pop_size": 8, "rank": 3}).bind(Problem(environment, policy, Sizes()))
+    loop = build_algorithm("eggroll", {"pop_size": 8, "rank": 3}).bind(EpisodicProblem(environment, policy, Sizes()))
     said = loop.describe()
     assert len(said) == len(jax.tree.leaves(shapes(policy)))
     for line in said:
@@ -154,7 +154,7 @@ def test_a_generation_on_a_task_of_the_suite(task, network):
     environment = registry.make(task)
     policy = network.bind(environment.observation_space, environment.action_space)
     check_policy(policy, environment.observation_space, environment.action_space)
-    problem = Problem(environment, policy, Sizes(lanes=64, narrow=8))
+    problem = EpisodicProblem(environment, policy, Sizes(lanes=64, narrow=8))
     loop = build_algorithm("eggroll", {"pop_size": 16}).bind(problem)
     after, metrics = jax.jit(loop.step)(jax.jit(loop.init)(jax.random.key(0)))
     assert int(metrics.useful_steps.sum()) >= 16

@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from esbench.policies.networks import PolicySettings
+from esbench.policies.mlp import MLP
 from esbench.population.stacked import Stacked
-from esbench.problem import Problem
 from esbench.rollout.episodes import run_episodes
+from esbench.rollout.problem import EpisodicProblem
 from esbench.sizes import Sizes
 from tests.environments import Walk
 
@@ -24,8 +24,8 @@ def test_members_are_the_rows():
 
 
 def test_every_member_sees_episodes_of_its_own():
-    policy = PolicySettings(n_layers=1, layer_size=8).for_actions(Walk.action_space)
-    problem = Problem(Walk(limit=20), policy, Sizes(lanes=8, narrow=0, block=4))
+    policy = MLP(n_layers=1, layer_size=8).bind(Walk.observation_space, Walk.action_space)
+    problem = EpisodicProblem(Walk(limit=20), policy, Sizes(lanes=8, narrow=0, block=4))
     params = problem.init_params(jax.random.key(0))
     alike = Stacked(jax.tree.map(lambda leaf: jnp.stack([leaf] * 6), params))
     result = run_episodes(problem, alike, jax.random.key(1), episodes=1, greedy=jnp.bool_(True))

@@ -250,6 +250,30 @@ def test_equal_returns_beat_an_anchor_as_far_as_their_episodes_allow(tmp_path, a
     assert [cell.bold for cell in overview[5:]] == [True, True]
 
 
+def test_equal_seeds_in_another_order_are_equal(tmp_path, add_run, make_row):
+    """Their sums differ in the last bits."""
+    for name, returns in {"eggroll": [170.7, 170.8, 170.9], "ppo": [170.9, 170.8, 170.7]}.items():
+        for seed, value in enumerate(returns):
+            add_run(tmp_path, make_row(useful_steps=1000, return_mean=value, final=True), name=name, seed=seed)
+    made = tables(tmp_path)
+    assert [row[3].bold for row in made["scores"].rows] == [True, True]
+    assert [cell.bold for cell in made["overview"].rows[0][5:]] == [True, True]
+    assert [row[6].bold for row in made["equal_seconds"].rows] == [True, True]
+    assert [row[1].text for row in made["aggregates"].rows] == ["eggroll", "ppo"]
+    assert made["tasks"].frame.loc[0, ["difference", "p"]].tolist() == pytest.approx([0.0, 1.0], abs=1e-12)
+
+
+def test_a_return_that_stands_still_has_no_trend(tmp_path, add_run, make_row, make_spec):
+    """Not even one of rounding."""
+    for seed in range(3):
+        rows = [
+            make_row(useful_steps=steps, return_mean=2.1, final=steps == 1000)
+            for steps in (0, 510 + seed, 700, 811, 1000)
+        ]
+        add_run(tmp_path, *rows, seed=seed, task=make_spec(id="Knapsack-v1").to_json())
+    assert shown(tables(tmp_path)["anchors"], "Knapsack-v1", "eggroll")[-1] == "no trend"
+
+
 def test_an_anchor_is_not_beaten_within_its_own_uncertainty():
     anchor = Anchor(10.0, "measured", standard_error=0.1)
     intervals = {"yes": (10.21, 10.3), "not shown": (10.1, 10.3), "level": (9.9, 10.1), "worse": (9.0, 9.79)}

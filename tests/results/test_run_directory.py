@@ -65,7 +65,7 @@ def test_numbers_survive_exactly(tmp_path_factory, make_manifest, make_row, valu
     run = RunDirectory.create(tmp_path_factory.mktemp("run") / "seed-0", make_manifest(settings={"sigma": value}))
     run.append(make_row(return_mean=value, useful_steps=steps, training={"x": value}))
     again = RunDirectory.open(run.path)
-    for number in (again.rows[0].return_mean, again.rows[0].training["x"], again.manifest.settings["sigma"]):
+    for number in (again.rows[0].value, again.rows[0].training["x"], again.manifest.settings["sigma"]):
         assert number.hex() == value.hex()
     assert again.rows[0].useful_steps == steps
 
@@ -197,13 +197,13 @@ def damage(lines, how):
         case "empty line":
             return [lines[0], b"", lines[2]]
         case "unknown key":
-            return [lines[0], lines[1].replace(b'"episodes"', b'"epochs"'), lines[2]]
+            return [lines[0], lines[1].replace(b'"samples"', b'"epochs"'), lines[2]]
         case "wrong type":
-            return [lines[0], lines[1].replace(b'"episodes": 128', b'"episodes": "many"'), lines[2]]
+            return [lines[0], lines[1].replace(b'"samples": 128', b'"samples": "many"'), lines[2]]
         case "a number in quotes":
-            return [lines[0], lines[1].replace(b'"episodes": 128', b'"episodes": "128"'), lines[2]]
+            return [lines[0], lines[1].replace(b'"samples": 128', b'"samples": "128"'), lines[2]]
         case "not a number":
-            return [lines[0], lines[1].replace(b'"return_mean": 20.0', b'"return_mean": NaN'), lines[2]]
+            return [lines[0], lines[1].replace(b'"return": 20.0', b'"return": NaN'), lines[2]]
 
 
 @pytest.mark.parametrize(
@@ -250,10 +250,10 @@ def test_a_file_without_its_manifest_is_an_error(run, rest):
 def test_another_version_of_the_format_is_named(run):
     file = run.path / "run.jsonl"
     text = file.read_text()
-    for version in ("3", "0", '"2"', "true"):
-        file.write_text(text.replace('"schema_version": 2', f'"schema_version": {version}'))
+    for version in ("4", "0", '"2"', "true"):
+        file.write_text(text.replace('"schema_version": 3', f'"schema_version": {version}'))
         with pytest.raises(
-            DamagedRunError, match=r"line 1: written in version .* of the format; this esbench reads 1 to 2"
+            DamagedRunError, match=r"line 1: written in version .* of the format; this esbench reads 1 to 3"
         ):
             RunDirectory.open(run.path)
 
@@ -274,7 +274,7 @@ def test_a_directory_without_a_run_is_an_error(tmp_path):
 def test_rows_are_plain_json_lines(run, make_row):
     run.append(make_row(return_mean=0.1, training={"loss": None}))
     manifest, row = (run.path / "run.jsonl").read_text().splitlines()
-    assert manifest.startswith('{"kind": "manifest", "schema_version": 2, "task": {"id": "CartPole-v1"')
-    assert '"return_mean": 0.1' in row
+    assert manifest.startswith('{"kind": "manifest", "schema_version": 3, "task": {"id": "CartPole-v1"')
+    assert '"scores": {"return": 0.1' in row
     assert row.endswith('"training": {"loss": null}}')
     assert set(Row.model_fields) == set(json.loads(row))

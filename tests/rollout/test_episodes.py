@@ -12,23 +12,23 @@ from esbench.keys import stream
 from esbench.policies.cnn import CNN
 from esbench.policies.distributions import Categorical
 from esbench.policies.gru import GRU
-from esbench.policies.networks import PolicySettings
+from esbench.policies.mlp import MLP
 from esbench.policies.normalization import Moments
 from esbench.population.gaussian import Gaussian
+from esbench.population.members import MIN_ROWS, MemberStore
 from esbench.population.repeated import Repeated
-from esbench.problem import Problem
 from esbench.rollout.episodes import run_episodes
-from esbench.rollout.policy_rows import MIN_ROWS, MemberStore
+from esbench.rollout.problem import EpisodicProblem
 from esbench.sizes import Sizes
 from tests.environments import Delay, Recall, Walk
 
 KEY = jax.random.key(7)
-SMALL = PolicySettings(n_layers=2, layer_size=32)
+SMALL = MLP(n_layers=2, layer_size=32)
 
 
 def problem(environment, network=SMALL, **sizes):
     policy = network.bind(environment.observation_space, environment.action_space)
-    return Problem(environment, policy, Sizes(**sizes))
+    return EpisodicProblem(environment, policy, Sizes(**sizes))
 
 
 def run(problem, members, episodes=1, greedy=False, **options):
@@ -59,7 +59,7 @@ def one_lane_per_job(problem, members, episodes):
 
         def step(carry):
             t, state, obs, memory, total, length, running = carry
-            memory, distribution = store.apply(problem.policy, own, memory, obs)
+            memory, distribution = store.apply(problem.policy.apply, own, memory, obs)
             at_t = jax.vmap(lambda key: jax.random.fold_in(key, t))
             action = jax.vmap(lambda key, d: d.sample(key))(at_t(action_keys), distribution)
             state, after = jax.vmap(problem.step)(at_t(environment_keys), state, action)
@@ -205,7 +205,7 @@ class Remember(nn.Module):
 
 
 def test_memory_lives_through_an_episode_and_is_cleared_at_refill():
-    task = Problem(Recall(), Remember(), Sizes(lanes=8, narrow=1, block=2))
+    task = EpisodicProblem(Recall(), Remember(), Sizes(lanes=8, narrow=1, block=2))
     params = jax.jit(task.init_params)(jax.random.key(0))
     # Gates half open, the candidate the observation itself: the sign of the memory is the bit until it is cleared.
     params = jax.tree.map(jnp.zeros_like, params)
@@ -216,7 +216,7 @@ def test_memory_lives_through_an_episode_and_is_cleared_at_refill():
 
 
 def test_gru_members_are_perturbed_at_low_rank_and_run():
-    task = Problem(Recall(), Remember(), Sizes(lanes=8, narrow=1, block=2))
+    task = EpisodicProblem(Recall(), Remember(), Sizes(lanes=8, narrow=1, block=2))
     result = run(task, gaussian(task, size=10), episodes=4)
     assert result.returns.shape == (10, 4) and set(np.unique(result.returns)) <= {0.0, 1.0}
 
@@ -224,7 +224,7 @@ def test_gru_members_are_perturbed_at_low_rank_and_run():
 def test_policy_rows_have_the_same_bits_in_every_batch_that_is_large_enough():
     """Why the policy is padded to `policy_rows.MIN_ROWS`: whether that many are enough on this processor."""
     task = problem(Walk())
-    policy = dataclasses.replace(PolicySettings(), layer_size=256).for_actions(Walk.action_space)
+    policy = dataclasses.replace(MLP(), layer_size=256).bind(Walk.observation_space, Walk.action_space)
     params = policy.init(jax.random.key(0), (), task.blank_observation)
     x = jax.random.normal(KEY, (1024, 2))
     apply = jax.jit(jax.vmap(lambda x: policy.apply(params, (), x)[1].mean))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from baselines.studies.lanes import CASES, asked, fresh, generation, measure
-from esbench.rollout.policy_rows import MemberStore
+from esbench.population.members import MemberStore
 from esbench.speed.timing import Steps, compiled, interleave
 
 pytestmark = pytest.mark.slow

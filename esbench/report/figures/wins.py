@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from esbench.report.analysis import Comparison
 from esbench.report.cells import Tier
+from esbench.report.digits import agreed
 from esbench.report.figures.style import GREY, drawing
 from esbench.report.statistics.comparison import Verdict
 
@@ -53,7 +54,7 @@ def _draw_counts(axes: Axes, tier: Tier, pair: Comparison) -> None:
 def _draw_tasks(axes: Axes, pair: Comparison) -> None:
     ordered = sorted(
         (task for task in pair.tasks if not math.isnan(task.scores.difference.value)),
-        key=lambda task: -task.scores.difference.value,
+        key=lambda task: -agreed(task.scores.difference.value),
     )
     if not ordered:  # no task has anchors
         axes.axis("off")

@@ -98,7 +98,7 @@ def aggregate(
         of, most = (capped, math.inf) if name == "optimality_gap" else (clipped, 1.0)
         value = float(AGGREGATES[name](of, once)[0])
         if name in WITHOUT_INTERVAL or min(map(len, scores)) < 2:
-            return Estimate(value)
+            return Estimate(settled(value))
         interval = bootstrap_interval(value, AGGREGATES[name](of, counts), expansion(of, level), level)
         return _within_bounds(value, interval, most)
 
@@ -107,7 +107,12 @@ def aggregate(
 
 def _within_bounds(value: float, interval: tuple[float, float], most: float = 1.0) -> Estimate:
     low, high = interval
-    return Estimate(value, max(low, 0.0), min(high, most))
+    return Estimate(*map(settled, (value, max(low, 0.0), min(high, most))))
+
+
+def settled(value: float) -> float:
+    """`value`, or 0 where it is what rounding leaves of scores that cancel: other bits on every processor."""
+    return 0.0 if abs(value) < 1e-12 else value
 
 
 def probability_of_improvement(

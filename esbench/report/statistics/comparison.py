@@ -3,12 +3,13 @@
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from statistics import fmean
 from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy import stats
 
-from esbench.report.statistics.aggregate import REPETITIONS, Scores, resample, stratified_mean
+from esbench.report.statistics.aggregate import REPETITIONS, Scores, resample, settled, stratified_mean
 from esbench.report.statistics.intervals import (
     LEVEL,
     Estimate,
@@ -43,7 +44,7 @@ def paired(differences: Sequence[float] | np.ndarray, level: float = LEVEL, leas
     n = len(differences)
     if n == 0:
         return Paired(0, Estimate(math.nan), math.nan)
-    mean = float(differences.mean())
+    mean = fmean(differences)
     interval = student_t_interval(differences, level, least)
     if interval is None:
         return Paired(n, Estimate(mean), math.nan)
@@ -98,7 +99,7 @@ def non_inferiority(
     """
     differences = np.asarray(differences, np.float64)
     n = len(differences)
-    mean = float(differences.mean()) if n else math.nan
+    mean = fmean(differences) if n else math.nan
     if n < 2:
         return NonInferiority(n, mean, math.nan, math.nan)
     error = standard_error(differences, least)
@@ -123,9 +124,10 @@ def mean_difference(
         return Estimate(math.nan)
     value = float(stratified_mean(differences, [np.ones((1, n)) for n in sizes])[0])
     if min(sizes) < 2:
-        return Estimate(value)
+        return Estimate(settled(value))
     replicates = stratified_mean(differences, resample(generator, sizes, repetitions))
-    return Estimate(value, *bootstrap_interval(value, replicates, expansion(differences, level), level))
+    interval = bootstrap_interval(value, replicates, expansion(differences, level), level)
+    return Estimate(*map(settled, (value, *interval)))
 
 
 def rank_ranges(values: Mapping[str, float], separated: Mapping[tuple[str, str], Estimate]) -> dict[str, range]:

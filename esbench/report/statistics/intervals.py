@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ def student_t_interval(
     n = len(values)
     if n < 2:
         return None
-    mean = float(np.mean(values))
+    mean = fmean(values)  # rounded once, in whatever order: what cancels leaves nothing
     half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * standard_error(values, least)
     return mean - half, mean + half
 
@@ -53,7 +54,7 @@ def student_t_interval(
 def mean_estimate(values: Sequence[float] | np.ndarray, least: float = 0.0) -> Estimate:
     """The mean of at least one value, with its Student-t interval where there are two. least: as for
     `standard_error`."""
-    return Estimate(float(np.mean(values)), *(student_t_interval(values, least=least) or ()))
+    return Estimate(fmean(values), *(student_t_interval(values, least=least) or ()))
 
 
 def expansion(parts: Sequence[np.ndarray], level: float = LEVEL) -> float:

@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
 import pandas as pd
 
 from esbench.report.cells import Cell, Run, Tier
+from esbench.report.digits import written
 from esbench.report.statistics.intervals import Estimate, student_t_interval
 from esbench.report.table import Shown, Table, decimals, number, with_interval, words
 from esbench.tasks.spec import Anchor
@@ -89,14 +91,14 @@ def beats(returns: Estimate, anchor: Anchor) -> str:
 def steps_to(cell: Cell, target: float, budget: int) -> float:
     """Useful steps until the mean return is at `target` if it goes on as in the last half of the budget; 0 where it is
     there, infinity without a trend."""
-    final = float(cell.returns.mean())
+    final = fmean(cell.returns)
     if final >= target:
         return 0.0
     slopes = np.array([_slope(run, budget) for run in cell.runs])
     interval = student_t_interval(slopes)
     if interval is None or not interval[0] > 0:
         return math.inf
-    return budget + (target - final) / float(slopes.mean())
+    return budget + (target - final) / fmean(slopes)
 
 
 def _slope(run: Run, budget: int) -> float:
@@ -107,7 +109,8 @@ def _slope(run: Run, budget: int) -> float:
     steps, returns = run.useful_steps[late], run.returns[late]
     if len(steps) < 2 or np.ptp(steps) == 0:
         return 0.0
-    return float(np.polyfit(steps, returns, 1)[0])
+    apart = steps - fmean(steps)
+    return float(apart @ (returns - returns[0]) / (apart @ apart))  # exactly 0 where nothing changes
 
 
 def _shown(anchor: Anchor | None, said: str | None) -> list[Shown]:
@@ -121,7 +124,7 @@ def _told(steps: float, unbeaten: Anchor | None) -> Shown:
         return Shown("-")
     if steps == 0:
         return Shown("more seeds", steps)
-    return Shown("no trend", steps) if math.isinf(steps) else number(float(f"{steps:.2g}"), ",.0f")
+    return Shown("no trend", steps) if math.isinf(steps) else number(float(written(steps, ".2g")), ",.0f")
 
 
 def _frame(numbers: list[dict]) -> pd.DataFrame:

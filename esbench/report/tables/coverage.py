@@ -1,5 +1,6 @@
 """How far the intervals of the other tables can be trusted: the committed simulation."""
 
+from esbench.report.digits import written
 from esbench.report.statistics.coverage import measured
 from esbench.report.table import Shown, Table, words
 
@@ -12,7 +13,8 @@ def coverage_table() -> Table:
     for tasks, quantity in sorted(set(zip(study["tasks"], study["quantity"], strict=True))):
         own = study[(study["tasks"] == tasks) & (study["quantity"] == quantity)]
         cells = [own.loc[own["n"] == n, "coverage"] for n in seeds]
-        shown = [Shown(f"{values.min():.1%} to {values.max():.1%}", float(values.min())) for values in cells]
+        ends = [(float(values.min()), float(values.max())) for values in cells]
+        shown = [Shown(f"{written(low, '.1%')} to {written(high, '.1%')}", low) for low, high in ends]
         rows.append([*words(str(quantity)), Shown(str(tasks), tasks), *shown])
     notes = [
         f"Simulated: how often a nominal 95% interval holds the truth, in {study['simulations'].iloc[0]:,} "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from esbench.report.cells import Tier
+from esbench.report.digits import agreed
 from esbench.report.statistics.intervals import Estimate, mean_estimate
 from esbench.report.table import Shown, Table, decimals, number, with_interval, words
 
@@ -74,4 +75,4 @@ def equal_seconds_table(tiers: Sequence[Tier]) -> Table:
 
 
 def _shown(estimate: Estimate, best: float) -> Shown:
-    return with_interval(estimate, decimals(estimate.value), bold=estimate.value == best)
+    return with_interval(estimate, decimals(estimate.value), bold=agreed(estimate.value) == agreed(best))

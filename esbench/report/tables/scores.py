@@ -1,12 +1,13 @@
 """Final returns: one row per tier, task and algorithm."""
 
 from collections.abc import Sequence
+from statistics import fmean
 
-import numpy as np
 import pandas as pd
 
 from esbench.report.analysis import Comparison
 from esbench.report.cells import Cell, Tier
+from esbench.report.digits import agreed
 from esbench.report.statistics.intervals import Estimate
 from esbench.report.table import Shown, Table, decimals, estimate, missing, number, words
 
@@ -50,7 +51,7 @@ def scores_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> T
 def best_algorithms(tier: Tier, task: str) -> list[str]:
     """Those with the highest mean return; none where there is no other to compare with."""
     means = {
-        algorithm: cell.returns.mean()
+        algorithm: agreed(fmean(cell.returns))
         for algorithm in tier.algorithms
         if (cell := tier.cell(task, algorithm)) is not None
     }
@@ -72,11 +73,11 @@ def _numbers(cell: Cell, budget: int) -> dict:
         "return_mean": returns.value,
         "return_low": returns.low,
         "return_high": returns.high,
-        "score_mean": cell.scores.mean(),
+        "score_mean": fmean(cell.scores),
         "useful_steps": cell.mean_of("useful_steps"),
         "sequential_steps": cell.mean_of("sequential_steps"),
         **{clock: cell.mean_of(clock) for clock in _SECONDS},
-        "overshoot": float(np.mean([run.steps_in_all / run.manifest.budget for run in cell.runs])) - 1,
+        "overshoot": fmean(run.steps_in_all / run.manifest.budget - 1 for run in cell.runs),
     }
 
 
@@ -98,7 +99,7 @@ def _shown(values: dict, best: bool, mark: str) -> list[Shown]:
 
 
 def _notes(tiers: Sequence[Tier]) -> list[str]:
-    episodes = sorted({run.score_row.episodes for tier in tiers for cell in tier.cells.values() for run in cell.runs})
+    episodes = sorted({run.score_row.samples for tier in tiers for cell in tier.cells.values() for run in cell.runs})
     return [
         f"Return: mean over seeds of the deployed policy's mean return over {' or '.join(map(str, episodes))} fresh "
         "episodes, in the mode it acts in; 95% Student-t interval over seeds.",

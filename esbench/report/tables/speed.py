@@ -1,6 +1,7 @@
 """Speed, and what a policy and its settings cost: one row per tier, task and algorithm."""
 
 from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
 import pandas as pd
@@ -20,9 +21,7 @@ def speed_table(tiers: Sequence[Tier]) -> Table:
                 here = cell.on(hardware)
                 clocks = {clock: here.mean_of(clock) for clock in _CLOCKS}
                 scored = [run.score_row for run in here.runs]
-                speed = float(
-                    np.mean([row.useful_steps / row.train_seconds if row.train_seconds else np.nan for row in scored])
-                )
+                speed = fmean(row.useful_steps / row.train_seconds if row.train_seconds else np.nan for row in scored)
                 share = here.mean_of("useful_steps") / (here.mean_of("computed_steps") or np.nan)
                 rows.append(
                     [

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from esbench.report.cells import Cell, Tier
+from esbench.report.digits import written
 from esbench.report.statistics.runtime import ToTarget, first_hits, to_target
 from esbench.report.table import Shown, Table, number, words
 
@@ -60,7 +61,7 @@ def time_to(cell: Cell, target: float, clock: str) -> ToTarget:
 
 
 def _shown(time: ToTarget, form: str) -> Shown:
-    return Shown(f"> {time.spent:{form}}", np.inf) if np.isinf(time.median) else number(time.median, form)
+    return Shown(f"> {written(time.spent, form)}", np.inf) if np.isinf(time.median) else number(time.median, form)
 
 
 def _numbers(unit: str, time: ToTarget) -> dict[str, float]:

@@ -1,13 +1,13 @@
-"""Applying the policy to a batch of lanes: one matrix product for all of them, the same bits at any width."""
+"""Applying the members of a population side by side: one matrix product for all, the same bits at any width."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import quax
 
-from esbench.policies.distributions import Distribution
-from esbench.policies.networks import Carry, Params, Policy
+from esbench.policies.networks import Params
 from esbench.population.interface import Population
 
 # On a CPU the rows of a matrix product have the same bits in every batch from some number of rows up, and others below:
@@ -49,20 +49,34 @@ class MemberStore(NamedTuple):
         members = together(indices)
         return [own for own, shared in zip(jax.tree.leaves(members), self.shared, strict=True) if shared is None]
 
-    def apply(self, policy: Policy, own: list[jax.Array], carry: Carry, obs: jax.Array) -> tuple[Carry, Distribution]:
-        """The policy of each row's member on its memory and observation, for as many rows as `rows` says.
+    def apply(self, function: Callable[..., Any], own: list[jax.Array], *rows: Any) -> Any:
+        """`function(params, *row)` of each row's member and its row of `rows`, for as many rows as `rows` says.
 
-        Padding is the caller's, in its own loop state: done here, XLA would fuse it into the network's sums, whose
-        last bits would then depend on how many rows are padding.
+        function: plain JAX or Flax, such as a policy's `apply`; it never sees that parameters are LowRank. Padding is
+        the caller's, in its own loop state: done here, XLA would fuse it into the network's sums, whose last bits would
+        then depend on how many rows are padding.
         """
 
-        def one(own: list[jax.Array], carry: Carry, obs: jax.Array) -> tuple[Carry, Distribution]:
+        def one(own: list[jax.Array], *row: Any) -> Any:
             own_leaves = iter(own)
             leaves = [next(own_leaves) if shared is None else shared for shared in self.shared]
             params: Params = jax.tree.unflatten(self.tree, leaves)
-            return quax.quaxify(policy.apply)(params, carry, obs)
+            return quax.quaxify(function)(params, *row)
 
-        return jax.vmap(one)(own, carry, obs)
+        return jax.vmap(one)(own, *rows)
+
+
+def scores(population: Population, function: Callable[..., jax.Array], rows: int = 256) -> jax.Array:
+    """`function(params)`, float (), of every member: float (size,). At most `rows` members at a time are in memory.
+
+    For objectives that need no lanes, such as the loss on a batch: kernels stay shared by the members.
+    """
+    store = MemberStore.of(population)
+    chunk = min(rows, population.size)
+    chunks = -(-population.size // chunk)
+    indices = jnp.minimum(jnp.arange(chunks * chunk), population.size - 1).reshape(chunks, chunk)
+    values = jax.lax.map(lambda indices: store.apply(function, store.derive(population, indices)), indices)
+    return values.reshape(-1)[: population.size]
 
 
 def _flatten_axes(axes: Any, tree: Any) -> list[int | None]:

@@ -1,0 +1,36 @@
+"""Episodes of an environment as a problem: the measure is the return."""
+
+from dataclasses import dataclass
+
+import jax
+
+from esbench.problem import DeployedPolicy, Evolution
+from esbench.rollout.evaluation import evaluate
+from esbench.rollout.objective import EpisodicReturn
+from esbench.rollout.setup import Setup
+
+
+@dataclass(frozen=True)
+class EpisodicProblem(Setup):
+    """An environment and the policy that is to be trained on it, with the sizes to run them at."""
+
+    def objective(self, evolution: Evolution) -> EpisodicReturn:
+        """Members' mean returns over episodes."""
+        return EpisodicReturn(
+            self,
+            episodes=evolution.n_parallel_evaluations,
+            greedy=evolution.deterministic_policy,
+            normalize_observations=evolution.normalize_observations,
+        )
+
+    def evaluate(self, deployed: DeployedPolicy, key: jax.Array, size: int) -> dict[str, jax.Array]:
+        """Of `size` fresh episodes, float32 or int32 (size,) each: `return` and `length` in the policy's own action
+        mode, `return_greedy` and `return_sample` of the same episodes' keys in each mode."""
+        returns, lengths = evaluate(self, deployed, key, size)
+        own = 0 if deployed.action_mode == "greedy" else 1
+        return {
+            "return": returns[own],
+            "length": lengths[own],
+            "return_greedy": returns[0],
+            "return_sample": returns[1],
+        }
