@@ -388,12 +388,12 @@ def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
 
 
 def _tasks(arguments: argparse.Namespace) -> int:
-    from esbench.tasks.registry import task, task_specs
+    from esbench.tasks.registry import environments, task, task_specs
 
     form = _checked_format(arguments)
     match arguments.show:
         case [] if arguments.gallery is not None:
-            return _gallery([spec.id for spec in task_specs()], arguments.gallery)
+            return _gallery(environments(), arguments.gallery)
         case ["show", name] if arguments.gallery is not None:
             return _gallery([task(name).spec.id], arguments.gallery)
         case []:
@@ -550,7 +550,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     from esbench.experiment.jobs import check_settings, product, shard
     from esbench.experiment.sweep import device_environments, sweep
     from esbench.experiment.table import table
-    from esbench.tasks.registry import task_specs
+    from esbench.tasks.registry import environments
 
     if arguments.engine not in ENGINES:
         raise unknown("engine", arguments.engine, ENGINES)
@@ -559,7 +559,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     sinks.check(arguments.log)
     # The runs are other processes'; this one must not take a GPU from them.
     jax.config.update("jax_platforms", "cpu")
-    tasks = [spec.id for spec in task_specs()] if arguments.tasks == ["all"] else arguments.tasks
+    tasks = environments() if arguments.tasks == ["all"] else arguments.tasks
     jobs = product(tasks, arguments.algorithms, arguments.seeds, **_options(arguments))
     if arguments.shard is not None:
         jobs = shard(jobs, *arguments.shard)
@@ -612,7 +612,7 @@ def _tune(arguments: argparse.Namespace) -> int:
     from esbench.experiment import interrupt
     from esbench.experiment.sweep import device_environments
     from esbench.experiment.table import table
-    from esbench.tasks.registry import task_specs
+    from esbench.tasks.registry import environments
     from esbench.tuning import record
     from esbench.tuning.space import ranges_file, read_space
     from esbench.tuning.tune import dry_run, errors, plan, progress, tune
@@ -623,7 +623,7 @@ def _tune(arguments: argparse.Namespace) -> int:
         raise InputError(f"--ranges {arguments.ranges}: expected one algorithm, not {', '.join(arguments.algorithms)}")
     files = [Path(arguments.ranges) if arguments.ranges else ranges_file(name) for name in arguments.algorithms]
     spaces = [read_space(file, name) for file, name in zip(files, arguments.algorithms, strict=True)]
-    tasks = [spec.id for spec in task_specs()] if arguments.tasks == ["all"] else arguments.tasks
+    tasks = environments() if arguments.tasks == ["all"] else arguments.tasks
     out = Path(arguments.out)
     searches = plan(tasks, spaces, arguments.trials, arguments.tier, out)
     if arguments.dry_run:

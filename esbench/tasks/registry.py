@@ -99,6 +99,11 @@ def task_specs() -> list[TaskSpec]:
     return [task.spec for task in _REGISTRY.values()]
 
 
+def environments() -> list[str]:
+    """The ids of all tasks of the track rl: what "all" means. Other tracks are never shown together with it."""
+    return [spec.id for spec in task_specs() if spec.track == RL]
+
+
 def make(name: Any) -> "Environment":
     """The environment of a task, by whatever `task` takes. Raises InputError where the name or the suite's library is
     missing, and for a task that is no environment."""
