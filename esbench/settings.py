@@ -69,6 +69,11 @@ def build(cls: type[Settings], values: dict[str, Any]) -> Settings:
             raise unknown(f"setting of {cls.__name__}", name, names)
     try:
         return _adapter(cls).validate_python(values)
+    except pydantic.PydanticUserError as error:  # a plain dataclass that holds an array, say
+        raise InputError(
+            f"{cls.__name__} has settings of types that cannot be checked: expected an object with all its settings, "
+            f"{cls.__name__}(...), and none beside it"
+        ) from error
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

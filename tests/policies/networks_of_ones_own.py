@@ -52,6 +52,16 @@ class Unbound:
     scale: float = 1.0
 
 
+@dataclass(frozen=True)
+class Initialized:
+    """A setting of a type that only its author knows how to make."""
+
+    kernel: nn.initializers.Initializer = nn.initializers.zeros
+
+    def bind(self, observation_space, action_space):
+        return Linear(int(action_space.n))
+
+
 class NoDataclass:
     def bind(self, observation_space, action_space):
         return Linear(int(action_space.n))

@@ -148,6 +148,13 @@ def test_a_setting_that_no_manifest_can_hold():
         describe(network)
 
 
+def test_settings_of_types_that_cannot_be_checked_need_an_object():
+    assert build_network(own.Initialized()).make == own.Initialized()
+    for given in (own.Initialized, own.Initialized()):
+        with pytest.raises(InputError, match=r"expected an object with all its settings, Initialized\(\.\.\.\)"):
+            build_network(given, {"kernel": "zeros"})
+
+
 def test_a_network_whose_code_raises_says_so_in_one_line():
     network = build_network(lambda observation_space, action_space: own.linear(None, None))
     with pytest.raises(InputError, match=r"policy <lambda> cannot be made: AttributeError: 'NoneType'"):

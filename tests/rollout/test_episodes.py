@@ -102,15 +102,14 @@ def test_refilled_lanes_equal_one_lane_per_job_to_the_bit(sizes, rank):
     np.testing.assert_array_equal(result.returns, returns)
 
 
-@pytest.mark.parametrize("rank", [1, None])
 @pytest.mark.parametrize(
-    "network",
+    ("network", "rank"),
     [
-        GRU(hidden_size=24, n_layers=0),
-        GRU(hidden_size=32, layer_size=32),
-        CNN(height=1, width=2, channels=1, features=8, layer_size=32),
+        (GRU(hidden_size=24, n_layers=0), 1),
+        (GRU(hidden_size=32, layer_size=32), None),
+        (CNN(height=1, width=2, channels=1, features=8, layer_size=32), 1),
     ],
-    ids=str,
+    ids=["gru", "gru with hidden layers", "cnn"],
 )
 def test_refilled_lanes_equal_one_lane_per_job_for_networks_of_every_kind(network, rank):
     task = problem(Walk(), network, lanes=64, narrow=8, block=8)
@@ -222,7 +221,7 @@ def test_gru_members_are_perturbed_at_low_rank_and_run():
 
 
 def test_policy_rows_have_the_same_bits_in_every_batch_that_is_large_enough():
-    """Why the policy is padded to `policy_rows.MIN_ROWS`: whether that many are enough on this processor."""
+    """Why the policy is padded to `members.MIN_ROWS`: whether that many are enough on this processor."""
     task = problem(Walk())
     policy = dataclasses.replace(MLP(), layer_size=256).bind(Walk.observation_space, Walk.action_space)
     params = policy.init(jax.random.key(0), (), task.blank_observation)
