@@ -231,4 +231,7 @@ def _algorithm(runs: dict[tuple[str, int], RunDirectory], folder: Path) -> tuple
     for file in (Path(path).expanduser(), folder / path, folder / Path(path).name):
         if file.is_file() and plugins_digest([content := file.read_bytes()]) == manifest.plugins:
             return f"{ALGORITHM_FILE}:{name}", content
-    raise InputError(f"no file {path}, here or beside entry.toml, that is the one the runs were computed with")
+    raise InputError(
+        f"no file {path}, here or beside entry.toml, that is the one the runs were computed with: expected one file, "
+        "which imports no other of your own"
+    )

@@ -54,7 +54,7 @@ class Manifest(Record):
     action_mode: how the deployed policy acts when it is scored, fixed before training.
     config_hash: sha256 over all that determines the rows of a seed (`results.fingerprints`).
     tuning: None where it was not recorded, as for settings chosen by hand. plugins: sha256 of the files that define a
-    task or an algorithm of the user's own, None without any.
+    task, an algorithm or a network of the user's own, and of those of the user's that they import, None without any.
     """
 
     kind: Literal["manifest"] = "manifest"
