@@ -14,7 +14,7 @@ import esbench
 from esbench.algorithms.registry import algorithm_name, settings_of
 from esbench.errors import InputError, unknown
 from esbench.experiment.assembly import assemble
-from esbench.policies.registry import describe
+from esbench.policies.registry import settings_of as network_settings
 from esbench.results.records import Tuning
 from esbench.tasks.registry import task_specs
 from esbench.tasks.spec import hosted_id
@@ -186,7 +186,7 @@ def check_values(where: str, table: dict[str, Any], values: dict[str, Any], algo
         built = assemble(algorithm, values)
     except InputError as error:
         raise InputError(f"{where} {error}") from error
-    settings = {**built.sizes, **describe(built.network), **settings_of(built.algorithm)}
+    settings = {**built.sizes, **network_settings(built.network), **settings_of(built.algorithm)}
     for name, value in table.items():
         setting = settings[name]
         # The one conversion: a whole number where a float is expected.

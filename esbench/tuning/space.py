@@ -15,7 +15,7 @@ from esbench.errors import InputError, unknown
 from esbench.experiment.assembly import assemble
 from esbench.experiment.presets import baselines_file, check_values
 from esbench.plugins import names_a_file
-from esbench.policies.registry import describe
+from esbench.policies.registry import settings_of as network_settings
 
 Scale = Literal["linear", "log"]
 Value = bool | int | float | str
@@ -113,7 +113,7 @@ def read_space(path: Path, algorithm: str) -> Space:
         raise InputError(f"{path}: nothing to tune: expected [ranges] with a setting, as sigma = {_EXAMPLE}")
     check_values(f"{path}: [constants]", constants, constants, algorithm)
     built = assemble(algorithm, constants)
-    known = {**describe(built.network), **settings_of(built.algorithm)}
+    known = {**network_settings(built.network), **settings_of(built.algorithm)}
     tuned = {}
     for name, values in ranges.items():
         if name in constants:
