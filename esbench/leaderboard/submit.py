@@ -113,7 +113,7 @@ def read_declaration(file: Path) -> Declaration:
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror}") from error
     try:
-        values = tomllib.loads(text)
+        values = tomllib.loads(text.removeprefix("\ufeff"))  # Windows editors begin with a mark
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
         raise InputError(f"{file} is not TOML: {error}") from error
     try:

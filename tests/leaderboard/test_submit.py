@@ -13,7 +13,7 @@ from esbench.errors import InputError
 from esbench.leaderboard.build import build
 from esbench.leaderboard.check import check
 from esbench.leaderboard.entry import read_entry
-from esbench.leaderboard.submit import submit
+from esbench.leaderboard.submit import read_declaration, submit
 from esbench.results.error_file import AGAIN
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.records import Device
@@ -270,3 +270,10 @@ def test_settings_are_those_of_the_manifests(place):
     manifest = RunDirectory.open(path / "runs/CartPole-v1/seed-0").manifest
     stated = json.loads((path / "settings.json").read_text())["CartPole-v1"]
     assert stated == {name: getattr(manifest, name) for name in ("settings", "policy", "sizes")}
+
+
+def test_a_declaration_of_a_windows_editor_is_read(place):
+    folder, _, _ = place
+    declaration = declare(folder / "entry.toml", "lite-v1", "mine")
+    declaration.write_bytes(b"\xef\xbb\xbf" + declaration.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_declaration(declaration).slug == "mine"
