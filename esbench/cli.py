@@ -9,6 +9,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -706,16 +707,26 @@ def _leaderboard_check(arguments: argparse.Namespace) -> int:
 
 
 def _leaderboard_submit(arguments: argparse.Namespace) -> int:
-    from esbench.leaderboard.submit import submit
+    from esbench.leaderboard.submit import submit, together
 
-    submitted = submit([Path(run) for run in arguments.runs], Path(arguments.entry), Path(arguments.boards))
+    say = functools.partial(print, file=sys.stderr, flush=True)
+    submitted = submit([Path(run) for run in arguments.runs], Path(arguments.entry), Path(arguments.boards), say)
     for run in submitted.left_out:
         print(f"left out: {run}: not a task and seed of the board")
     for run in submitted.unfinished:
         print(f"unfinished: {run}: the command that started it goes on with it")
     if submitted.lacking:
         print(f"partial: {submitted.path} has no runs of {', '.join(submitted.lacking)}")
-    return _print_checked(submitted.path, submitted.checked, [])
+    checked = submitted.checked
+    status = _print_checked(submitted.path, replace(checked, problems=together(checked.problems)), [])
+    if status == 0:
+        print(f"next: esbench leaderboard build{_given('--boards', arguments.boards, 'leaderboards')}")
+    return status
+
+
+def _given(option: str, value: str, default: str) -> str:
+    """An option as the next command needs it: nothing where it is the default."""
+    return "" if value == default else f" {option} {value}"
 
 
 def _print_checked(path: Path, checked: "Checked", more: list[str]) -> int:

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import inspect
+import math
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -15,6 +16,12 @@ from esbench.problem import Evolution
 from esbench.settings import build, field_names
 
 GROUP = "esbench.algorithms"
+_MEANINGS = (
+    ("pop_size", "a whole number, 1 or more", lambda value: type(value) is int and value >= 1),
+    ("rank", "a whole number, 1 or more", lambda value: type(value) is int and value >= 1),
+    ("sigma", "a number above 0", lambda value: 0 < value < math.inf),
+    ("learning_rate", "a finite number", math.isfinite),
+)
 
 
 def algorithm_names() -> list[str]:
@@ -107,8 +114,18 @@ def build_algorithm(algorithm: Any, values: dict[str, Any]) -> Algorithm:
         built = _changed(strategy, of_strategy)
     if _is_algorithm(cls):
         return built
+    _check_numbers(built)
     of_loop = {key: value for key, value in values.items() if key not in own}
     return EvolutionAlgorithm(built, build(loop, of_loop) if inspect.isclass(loop) else _changed(loop, of_loop))
+
+
+def _check_numbers(strategy: Any) -> None:
+    """InputError where a setting that has the same meaning in every strategy cannot be: its class may state no
+    range."""
+    for name, expected, fits in _MEANINGS:
+        value = getattr(strategy, name, None)
+        if type(value) in (int, float) and not fits(value):
+            raise InputError(f"{name} = {value!r}: expected {expected}")
 
 
 def _changed(settings: Any, values: dict[str, Any]) -> Any:

@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,6 +39,8 @@ from esbench.results.fingerprints import plugins_digest
 from esbench.results.load import load_runs
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, RunDirectory
 
+_OF_A_RUN = re.compile(r"([^/\s]+)/seed-(\d+): (.*)", re.DOTALL)
+
 
 @dataclass(frozen=True)
 class Submitted:
@@ -52,8 +55,11 @@ class Submitted:
     lacking: list[str]
 
 
-def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
-    """Packs the runs below `runs` that carry the slug of `declaration` (entry.toml) as an entry of its board.
+def submit(
+    runs: Sequence[Path], declaration: Path, boards: Path, say: Callable[[str], object] = lambda _: None
+) -> Submitted:
+    """Packs the runs below `runs` that carry the slug of `declaration` (entry.toml) as an entry of its board. say: is
+    told how far it is, a line each.
 
     The runs are left as they are; the board is changed only where the check finds nothing, and then at once.
     InputError where there is nothing to pack, or an entry of this slug is there.
@@ -70,6 +76,9 @@ def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
             "slug is the name of the runs' directories"
         )
     packed = _choose(board, found)
+    finished = sum(run.finished for run in packed.values())
+    owed = sum(len(task.seeds) for task in board.tasks.values())
+    say(f"{finished} of {owed} runs of {board.name} are finished; packing and checking them")
     try:
         checked = _place(target, board, declared, packed, runs, declaration.parent)
     except OSError as error:
@@ -83,6 +92,20 @@ def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
         unfinished=[f"{run.path}" for key, run in packed.items() if not run.finished and run_key(*key) not in failures],
         lacking=[task for task in board.tasks if entry is not None and task not in entry.tasks],
     )
+
+
+def together(problems: Sequence[str]) -> list[str]:
+    """What is wrong with several seeds of a task in the same way is one line: it has one cause."""
+    seeds: dict[tuple[str, str], list[str]] = {}
+    for problem in problems:
+        match = _OF_A_RUN.fullmatch(problem)
+        task, seed, rest = match.groups() if match else ("", "", problem)
+        seeds.setdefault((task, rest), []).append(seed)
+    lines = []
+    for (task, rest), of in seeds.items():
+        more = f" and {len(of) - 1} more" if len(of) > 1 else ""
+        lines.append(f"{task}/seed-{of[0]}{more}: {rest}" if task else rest)
+    return lines
 
 
 def _place(
