@@ -76,11 +76,8 @@ def submit(
             "slug is the name of the runs' directories"
         )
     packed = _choose(board, found)
-    finished = sum(run.finished for run in packed.values())
-    owed = sum(len(task.seeds) for task in board.tasks.values())
-    say(f"{finished} of {owed} runs of {board.name} are finished; packing and checking them")
     try:
-        checked = _place(target, board, declared, packed, runs, declaration.parent)
+        checked = _place(target, board, declared, packed, runs, declaration.parent, say)
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror}") from error
     entry = checked.evidence.entry if checked.evidence is not None else None
@@ -115,6 +112,7 @@ def _place(
     packed: dict[tuple[str, int], RunDirectory],
     runs: Sequence[Path],
     folder: Path,
+    say: Callable[[str], object],
 ) -> Checked:
     """Packs and checks the entry beside the boards, and moves it to `target` where the check finds nothing."""
     with TemporaryDirectory(dir=target.parent.parent, prefix=".submit-") as temporary:
@@ -123,6 +121,9 @@ def _place(
         place.mkdir()
         shutil.copyfile(target.parent / SPEC_FILE, place / SPEC_FILE)
         _pack(place / declared.slug, board, declared, packed, runs, folder)
+        finished = sum(run.finished for run in packed.values())
+        owed = sum(len(task.seeds) for task in board.tasks.values())
+        say(f"packed {finished} of the {owed} runs of {board.name}; checking them")
         checked = check(place / declared.slug, others=target.parent)
         if not checked.problems:
             (place / declared.slug).rename(target)

@@ -88,9 +88,10 @@ def test_a_strategy_without_ranges_gets_no_value_that_cannot_be(setting, message
     """README's strategy, whose settings are plain numbers."""
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     code = readme.partition("```python\n# signed.py")[2].partition("```")[0]
-    (tmp_path / "signed.py").write_text("#" + code.replace("rank=1)", "rank=self.rank)").replace(
-        "    sigma: float", "    rank: int = 1\n    sigma: float"
-    ))
+    (tmp_path / "signed.py").write_text(
+        "#"
+        + code.replace("rank=1)", "rank=self.rank)").replace("    sigma: float", "    rank: int = 1\n    sigma: float")
+    )
     monkeypatch.chdir(tmp_path)
     assert main(["run", "--task", "CartPole-v1", "--algorithm", "signed.py:Signed", "--set", setting]) == 2
     (line,) = capsys.readouterr().err.splitlines()

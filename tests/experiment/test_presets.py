@@ -163,5 +163,5 @@ def test_a_file_of_a_windows_editor_is_read(tmp_path):
     (tmp_path / "mine.toml").write_bytes(b"\xef\xbb\xbf[default]\r\nsigma = 0.3\r\n")
     assert resolve("CartPole-v1", "eggroll", preset=str(tmp_path / "mine.toml")).settings["sigma"] == 0.3
     (tmp_path / "mine.toml").write_bytes("[default]\nsigma = 0.3\n".encode("utf-16"))
-    with pytest.raises(InputError, match="mine.toml is not TOML"):
+    with pytest.raises(InputError, match=r"mine\.toml is not TOML"):
         resolve("CartPole-v1", "eggroll", preset=str(tmp_path / "mine.toml"))

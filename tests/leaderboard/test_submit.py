@@ -88,7 +88,7 @@ def test_one_cause_is_one_line_a_task(tmp_path, capsys):
     argv += ["--boards", str(tmp_path / "leaderboards")]
     assert main(argv) == 1
     output = capsys.readouterr()
-    assert output.err.startswith("6 of 6 runs of lite-v1 are finished; packing and checking them\n")
+    assert output.err.startswith("packed 6 of the 6 runs of lite-v1; checking them\n")
     lines = output.out.splitlines()
     assert len(lines) == 2
     for line, spec in zip(lines, TWO, strict=True):
@@ -96,9 +96,7 @@ def test_one_cause_is_one_line_a_task(tmp_path, capsys):
         assert line.endswith(said)
     shutil.rmtree(tmp_path / "runs")
     write_runs(tmp_path / "runs", board, "mine", tasks=["CartPole-v1"])
-    declaration.write_text(
-        declaration.read_text() + '\n[failures]\n"Knapsack-v1/seed-0" = "none was run"\n'
-    )
+    declaration.write_text(declaration.read_text() + '\n[failures]\n"Knapsack-v1/seed-0" = "none was run"\n')
     assert main(argv) == 1
     (line,) = capsys.readouterr().out.splitlines()
     assert "Knapsack-v1/seed-1 and 1 more: missing" in line
