@@ -35,6 +35,7 @@ from esbench.results.budget import share_of
 from esbench.results.load import columns, results_of
 from esbench.results.records import Manifest, Row
 from esbench.results.trained_policy import TrainedPolicy, load_policy
+from esbench.results.untrained import untrained
 from esbench.rollout.problem import EpisodicProblem
 from esbench.settings import whole
 from esbench.sizes import resolve as resolve_sizes
@@ -128,12 +129,19 @@ class TrainResult:
         values = ", ".join(f"{row.value:.4g}" for row in last)
         reached = max((run.counts.useful_steps for run in self.runs), default=0)
         state = ", interrupted" if self.interrupted else ""
-        return f"<{self.config.label}: {spec.measure.title} {values} at {reached:,} {spec.cost_word}{state}>"
+        first = f"{said}: " if (said := self._untrained()) else ""
+        return f"<{self.config.label}: {first}{spec.measure.title} {values} at {reached:,} {spec.cost_word}{state}>"
+
+    def _untrained(self) -> str:
+        """Of the first seed whose score is the untrained policy's."""
+        word = self.config.task.spec.cost_word
+        return next((said for run in self.runs if (said := untrained(run.rows, word))), "")
 
     def _repr_html_(self) -> str:
         table = self.to_frame()
         last = table.groupby("seed", as_index=False).last()
-        return last[["task", "algorithm", "seed", "useful_steps", "value", "train_seconds"]].to_html(index=False)
+        shown = last[["task", "algorithm", "seed", "useful_steps", "value", "train_seconds"]].to_html(index=False)
+        return f"<p>{said}</p>{shown}" if (said := self._untrained()) else shown
 
 
 @pinned()

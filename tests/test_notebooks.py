@@ -52,7 +52,7 @@ def test_its_run_has_the_rows_of_the_strategy_in_a_file(executed, tmp_path):
     file = tmp_path / "signed.py"
     file.write_text(code_cells(NOTEBOOK)[0])
     of_file = esbench.run(
-        "CartPole-v1", f"{file}:Signed", steps=200_000, settings={"pop_size": 128}, out=tmp_path / "runs"
+        "CartPole-v1", f"{file}:Signed", steps=60_000, settings={"pop_size": 128}, out=tmp_path / "runs"
     )
     of_cell = RunDirectory.open(folder / "runs" / "lite" / "CartPole-v1" / "Signed" / "seed-0")
     one, other = ([row.model_dump(exclude=CLOCKS) for row in run.rows] for run in (of_file, of_cell))

@@ -92,6 +92,17 @@ def find_preset(algorithm: Any, preset: str | None, tier: str, task: str) -> Fou
     return Found(name, presets[name].values(task), presets[name].tuning(task))
 
 
+def lite_values(algorithm: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    """The preset that runs of tier lite have, by name, and its settings by task."""
+    path, name = preset_file(algorithm), TIER_PRESETS["lite"]
+    presets = {} if path is None else read_presets(path, algorithm)
+    if name not in presets:
+        return OWN_DEFAULTS, {spec.id: {} for spec in task_specs()}
+    preset = presets[name]
+    known = [spec.id for spec in task_specs() if preset.default is not None or spec.id in preset.tasks]
+    return name, {task: preset.values(task) for task in known}
+
+
 def preset_file(algorithm: str) -> Path | None:
     """The settings file of a built-in algorithm; that of `evosax:NAME` is `evosax/NAME.toml`."""
     return baselines_file(Path(f"{algorithm.replace(':', '/')}.toml"))
@@ -116,7 +127,7 @@ def read_preset(path: Path, algorithm: str, task: str) -> Preset:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors begin with a mark
     except OSError as error:
         raise InputError(f"cannot read preset {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -98,7 +98,7 @@ def ranges_file(algorithm: str) -> Path:
 def read_space(path: Path, algorithm: str) -> Space:
     """The ranges in `path`, checked. InputError, naming the file and the key, for everything that cannot be."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors begin with a mark
     except OSError as error:
         raise InputError(f"cannot read ranges {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
