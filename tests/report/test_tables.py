@@ -357,7 +357,7 @@ def test_every_run_is_named_by_the_hash_of_its_rows(race):
     table = tables(race)["runs"].frame
     assert table["sha256"].nunique() == len(table) == 6
     file = race / "lite" / "CartPole-v1" / "eggroll" / "seed-1" / "run.jsonl"
-    file.write_text(file.read_text().replace('"return_std": 5.0', '"return_std": 5.5', 1))
+    file.write_text(file.read_text().replace('"std": 5.0', '"std": 5.5', 1))
     changed = tables(race)["runs"].frame
     assert (changed["sha256"] != table["sha256"]).sum() == 1
 
