@@ -4,10 +4,6 @@ import os
 import signal
 import sys
 
-# XLA reports every program it loads from the compilation cache as an error of two pages: it compares the processor's
-# features with its own tuning hints, which no processor has. Read when JAX is first imported.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 
 def main() -> None:
     """The command line as a process: interrupts end it within seconds, with status 75."""

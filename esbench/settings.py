@@ -72,6 +72,8 @@ def build(cls: type[Settings], values: dict[str, Any]) -> Settings:
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "missing":
+            raise InputError(f"{cls.__name__} needs the setting {name}: it has no default") from error
         # What a class checks across its settings has no name of its own.
         message = f"{name} = {first['input']!r}: {first['msg']}" if name else str(first["ctx"]["error"])
         raise InputError(message) from error

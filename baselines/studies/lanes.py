@@ -18,7 +18,7 @@ import numpy as np
 from baselines.studies.speed import RESULTS, device_name
 from esbench.algorithms.eggroll import EGGROLL
 from esbench.algorithms.evolution import EvolutionLoop
-from esbench.policies.networks import PolicySettings
+from esbench.policies.mlp import MLP
 from esbench.population.gaussian import Gaussian
 from esbench.population.members import MemberStore
 from esbench.rollout.objective import EpisodicReturn
@@ -45,7 +45,7 @@ CASES = (Case("CartPole-v1", 2048, to_the_cap=True), Case("Snake-v1", 2048), Cas
 def fresh(name: str, population: int) -> tuple[EvolutionLoop, Any]:
     """The loop of EGGROLL on a task, as in training, and its fresh state."""
     environment = task(name).make()
-    policy: Any = PolicySettings().for_actions(environment.action_space)
+    policy: Any = MLP().bind(environment.observation_space, environment.action_space)
     problem = EpisodicProblem(environment, policy, Sizes())
     objective = EpisodicReturn(problem, episodes=1, greedy=False, normalize_observations=False)
     strategy: Any = EGGROLL(pop_size=population)

@@ -82,7 +82,9 @@ class EvolutionLoop:
         fitness, nonfinite = finite(evaluation.fitness)
         known = jnp.where(nonfinite < len(fitness), fitness, jnp.nan)  # a row has no value where no member has one
         told = fitness if evaluation.group is None else within_groups(fitness, evaluation.group)
-        strategy = self.checked.tell(stream(key, "tell"), strategy, population, told)
+        # Under vmap (several runs in one program) an update's sums would be batched, and have other last bits.
+        tell = jax.custom_batching.sequential_vmap(self.checked.tell)
+        strategy = tell(stream(key, "tell"), strategy, population, told)
         metrics = StepMetrics(
             useful_steps=evaluation.useful_steps,
             computed_steps=evaluation.computed_steps,

@@ -1,8 +1,9 @@
 """Proximal policy optimisation (Schulman et al. 2017), as one pure update."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
@@ -12,7 +13,8 @@ from pydantic import Field, ValidationInfo, field_validator
 from esbench.algorithms.interface import StepCost, StepMetrics
 from esbench.errors import InputError
 from esbench.keys import stream
-from esbench.policies.networks import MLP, Params, PolicySettings
+from esbench.policies.mlp import MLP, Perceptron
+from esbench.policies.networks import Params
 from esbench.policies.normalization import Moments
 from esbench.problem import DeployedPolicy, Problem
 from esbench.rollout.problem import EpisodicProblem
@@ -63,18 +65,27 @@ class PPO:
         return value
 
     def bind(self, problem: Problem) -> "PPOLearner":
-        """The learner for a memoryless policy; InputError for one with memory, and for a problem without episodes."""
+        """The learner for a memoryless policy whose distributions have a density and an entropy; InputError for
+        another, and for a problem without episodes."""
         if not isinstance(problem, EpisodicProblem):
             raise InputError(
                 f"PPO needs an environment, and {type(problem).__name__} is none: expected an evolution strategy"
             )
-        if jax.tree.leaves(problem.policy.initial_carry()):
-            raise InputError(f"PPO trains memoryless policies only, and {type(problem.policy).__name__} carries memory")
-        torso = {
-            name: getattr(problem.policy, name, getattr(PolicySettings, name))
-            for name in ("n_layers", "layer_size", "activation")
-        }
-        return PPOLearner(self, problem, MLP(**torso, outputs=1))
+        policy, name = problem.policy, type(problem.policy).__name__
+        if jax.tree.leaves(policy.initial_carry()):
+            raise InputError(f"PPO trains memoryless policies only, and {name} carries memory")
+        distribution = jax.eval_shape(
+            lambda key: policy.apply(problem.init_params(key), (), problem.blank_observation)[1], jax.random.key(0)
+        )
+        lacks = [method for method in ("log_prob", "entropy") if not callable(getattr(distribution, method, None))]
+        if lacks:
+            raise InputError(
+                f"PPO needs log_prob and entropy of a policy's distributions, and the {type(distribution).__name__} of "
+                f"{name} lacks {' and '.join(lacks)}"
+            )
+        # A policy that does not say what its critic is gets the suite's own network.
+        critic = getattr(policy, "critic", None)
+        return PPOLearner(self, problem, critic() if critic else Perceptron(**asdict(MLP()), outputs=1))
 
     def step_cost(self, spec: TaskSpec) -> StepCost | None:
         """Of an update: a whole rollout; None on a task without environment steps."""
@@ -163,7 +174,7 @@ class PPOLearner:
 
     algorithm: PPO
     problem: EpisodicProblem
-    critic: MLP
+    critic: nn.Module
 
     def init(self, key: jax.Array) -> PPOState:
         """Fresh networks and episodes; `key` is the run's."""
@@ -227,7 +238,9 @@ class PPOLearner:
         return policy.apply(params, policy.initial_carry(), _normalized(statistics, observation))[1]
 
     def _values(self, params: Params, statistics: Moments | None, observations: jax.Array) -> jax.Array:
-        return self.critic.apply(params, _normalized(statistics, observations))[..., 0]  # ty: ignore[invalid-argument-type]
+        rows = _normalized(statistics, observations).reshape(-1, observations.shape[-1])
+        values = jax.vmap(lambda observation: self.critic.apply(params, observation)[0])(rows)
+        return values.reshape(observations.shape[:-1])
 
     def _rollout(self, key: jax.Array, state: PPOState) -> tuple[PPOState, Steps]:
         """`num_steps` steps of every environment; `state` with the episodes that are then under way."""

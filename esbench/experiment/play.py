@@ -87,7 +87,9 @@ def _film(
     env: gymnasium.Env, policy_settings: dict[str, Any], deployed: DeployedPolicy, seed: int
 ) -> tuple[list[Image.Image], Played]:
     space: Any = env.action_space
-    policy: Any = network_from(policy_settings).bind(env.observation_space, space)
+    observations: Any = env.observation_space
+    # The run is the reader's own: its network may be a file's, as its task may.
+    policy: Any = network_from(policy_settings, policy_settings.get("name")).bind(observations, space)
     key = stream(jax.random.key(seed), "action")
 
     @jax.jit

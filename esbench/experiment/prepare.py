@@ -17,7 +17,7 @@ from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.errors import InputError, StrategyError
 from esbench.experiment import compilation_cache, devices
 from esbench.experiment.config import RunConfig
-from esbench.policies.registry import check_policy
+from esbench.policies.check import check_policy
 from esbench.problem import ActionMode, DeployedPolicy, Problem, is_problem
 from esbench.rollout.problem import EpisodicProblem
 from esbench.tasks import registry

@@ -20,8 +20,10 @@ class Progress(Protocol):
 
 
 def progress(stream: TextIO | None = None) -> Progress:
-    """For `stream`, standard error where none is given."""
+    """For `stream`, standard error where none is given: a bar on a terminal, one line in a notebook, else lines."""
     stream = stream or sys.stderr
+    if "ipykernel" in sys.modules:
+        return OneLine(stream)
     return Bar(stream) if stream.isatty() else Lines(stream)
 
 
@@ -59,8 +61,40 @@ class Lines:
         pass
 
     def row(self, row: Row) -> None:
+        self.message(self._text(row))
+
+    def _text(self, row: Row) -> str:
         done = f"{row.useful_steps:,} of {self._budget:,} {self._cost}"
-        self.message(f"{self._label}: {done}, {pace(row, self._budget, self._cost)}")
+        return f"{self._label}: {done}, {pace(row, self._budget, self._cost)}"
+
+    def stop(self) -> None:
+        pass
+
+
+class OneLine(Lines):
+    """A line a run, written over by the next row: a notebook shows all that is printed."""
+
+    def row(self, row: Row) -> None:
+        print(f"\r{self._text(row):<100}", end="", file=self._stream, flush=True)
+
+    def stop(self) -> None:
+        print(file=self._stream, flush=True)
+
+
+class Silent:
+    """Says nothing."""
+
+    def message(self, text: str) -> None:
+        pass
+
+    def start(self, label: str, budget: int, cost: str = "steps") -> None:
+        pass
+
+    def step(self, useful_steps: int) -> None:
+        pass
+
+    def row(self, row: Row) -> None:
+        pass
 
     def stop(self) -> None:
         pass

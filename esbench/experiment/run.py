@@ -10,7 +10,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 
@@ -25,8 +25,11 @@ from esbench.results.lock import RunInUseError, is_locked, locked
 from esbench.results.records import Row
 from esbench.results.run_directory import ROWS_FILE, FinishedRunError, RunDirectory
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class RunResult:
     """What a run left: its directory, its rows, and whether it is finished (it has its score)."""
 
@@ -38,6 +41,20 @@ class RunResult:
     def score(self) -> Row | None:
         """The row that is the run's score, None while there is none."""
         return next((row for row in self.rows if row.final), None)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The learning curve: one row an evaluation, with the columns of `load_results`."""
+        from esbench.results.load import results_of
+
+        return results_of([RunDirectory.open(self.path)])
+
+    def __repr__(self) -> str:
+        row = self.score or self.rows[-1]
+        state = "" if self.finished else "unfinished, "
+        return f"<{self.path}: {state}{row.measure} {row.value:.4g} after {row.useful_steps:,}>"
+
+    def _repr_html_(self) -> str:
+        return self.to_frame()[["useful_steps", "value", "train_seconds", "final"]].to_html(index=False)
 
 
 def run(
@@ -57,14 +74,18 @@ def run(
     checkpoint_seconds: float = checkpointing.SECONDS,
     log: str | None = None,
     policy: Any = None,
+    overwrite: bool = False,
 ) -> RunResult:
     """Runs `algorithm` on `task` once and writes its run directory: `esbench run` in Python.
 
     The options are those of the command line; `settings` is `--set`. task, algorithm and policy are names or objects,
-    a class typed into a notebook cell included. Raises InputError, before anything is written,
+    a class typed into a notebook cell included. overwrite: run anew where this very run is there already, as a cell
+    that is run again wants. Raises InputError, before anything is written,
     for what cannot be run. An interrupt (Ctrl-C) saves the last finished step, to be resumed, and is raised again.
     """
     config = resolve(task, algorithm, tier, steps, preset, settings, name, precision, devices, out, policy)
+    if overwrite and not resume:
+        RunDirectory.remove(config.path(seed))
     return run_config(config, seed, max_seconds, resume=resume, checkpoint_seconds=checkpoint_seconds, log=log)
 
 

@@ -25,7 +25,7 @@ from esbench.experiment import provenance
 from esbench.experiment.prepare import Prepared
 from esbench.experiment.progress import Progress
 from esbench.keys import evaluation_key
-from esbench.policies.registry import describe_spaces
+from esbench.policies.spaces import describe_spaces
 from esbench.problem import DeployedPolicy
 from esbench.results.budget import is_within, share_of
 from esbench.results.records import Manifest, Row

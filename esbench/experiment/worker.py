@@ -134,7 +134,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         main()
     except (KeyboardInterrupt, BrokenPipeError):

@@ -1,18 +1,19 @@
-"""The suite's network: a plain multilayer perceptron in Flax, written without knowing how it will be perturbed."""
+"""What a network is: settings that make a policy for a task's spaces, a plain Flax module; and the parts that the
+built-in ones share. None of them knows how it will be perturbed."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import flax.linen as nn
 import gymnasium
 import jax
-from pydantic import Field
 
 from esbench.policies.distributions import Categorical, DiagonalGaussian, Distribution
-from esbench.settings import settings
 
 Params = Any
 Carry = Any
+ActionSpace = gymnasium.spaces.Discrete | gymnasium.spaces.Box
+Activation = Literal["pqn", "tanh", "relu"]
 
 
 class Policy(Protocol):
@@ -20,11 +21,21 @@ class Policy(Protocol):
 
     Memory is explicit: `()` for a network without any. `observation` is float32 (n,), without a batch axis: callers
     vmap. `params` are Flax's variables, as `init` returns them.
+
+    A policy without memory may also have `critic()`: a Flax module of its own shape from an observation to one value,
+    float32 (1,), for the algorithms that learn one.
     """
 
     def initial_carry(self) -> Carry: ...
     def init(self, key: jax.Array, carry: Carry, observation: jax.Array) -> Params: ...
     def apply(self, params: Params, carry: Carry, observation: jax.Array) -> tuple[Carry, Distribution]: ...
+
+
+class Network(Protocol):
+    """Settings of a network, a frozen dataclass: they make the policy for a task's spaces, a Box of shape (n,) and a
+    Discrete or one-dimensional Box. InputError where the network does not fit them."""
+
+    def bind(self, observation_space: gymnasium.spaces.Box, action_space: ActionSpace) -> Policy: ...
 
 
 def pqn(x: jax.Array) -> jax.Array:
@@ -35,56 +46,23 @@ def pqn(x: jax.Array) -> jax.Array:
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {"pqn": pqn, "tanh": nn.tanh, "relu": nn.relu}
 
 
-class MLP(nn.Module):
-    """`n_layers` hidden layers of `layer_size` units, then a linear layer of `outputs` units."""
-
-    n_layers: int
-    layer_size: int
-    activation: str
-    outputs: int
-
-    @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        for _ in range(self.n_layers):
-            x = ACTIVATIONS[self.activation](nn.Dense(self.layer_size)(x))
-        return nn.Dense(self.outputs)(x)
+def hidden_layers(x: jax.Array, n_layers: int, layer_size: int, activation: Activation) -> jax.Array:
+    """`n_layers` dense layers of `layer_size` units, which belong to the module that calls this."""
+    for _ in range(n_layers):
+        x = ACTIVATIONS[activation](nn.Dense(layer_size)(x))
+    return x
 
 
-class MLPPolicy(nn.Module):
-    """A memoryless policy. Discrete: categorical over `actions`. Continuous: a diagonal Gaussian whose log standard
-    deviation is a parameter of its own, independent of the observation and starting at 0."""
-
-    n_layers: int
-    layer_size: int
-    activation: str
-    actions: int
-    continuous: bool
-
-    @nn.compact
-    def __call__(self, carry: Carry, observation: jax.Array) -> tuple[Carry, Distribution]:
-        output = MLP(self.n_layers, self.layer_size, self.activation, self.actions)(observation)
-        if not self.continuous:
-            return carry, Categorical(output)
-        return carry, DiagonalGaussian(output, self.param("log_std", nn.initializers.zeros, (self.actions,)))
-
-    @nn.nowrap
-    def initial_carry(self) -> Carry:
-        return ()
+def outputs(action_space: ActionSpace) -> tuple[int, bool]:
+    """How many numbers a policy gives for a Discrete space or a one-dimensional Box, and whether it is the Box."""
+    if isinstance(action_space, gymnasium.spaces.Box):
+        return action_space.shape[0], True
+    return int(action_space.n), False
 
 
-@settings
-class PolicySettings:
-    """The network of the suite; the paper's, unless changed."""
-
-    n_layers: Annotated[int, Field(ge=0)] = 3
-    layer_size: Annotated[int, Field(ge=1)] = 256
-    activation: Literal["pqn", "tanh", "relu"] = "pqn"
-
-    def bind(self, observation_space, action_space) -> MLPPolicy:
-        return self.for_actions(action_space)
-
-    def for_actions(self, space: gymnasium.spaces.Discrete | gymnasium.spaces.Box) -> MLPPolicy:
-        """The policy for a Discrete space or a one-dimensional Box."""
-        continuous = isinstance(space, gymnasium.spaces.Box)
-        actions = space.shape[0] if isinstance(space, gymnasium.spaces.Box) else int(space.n)
-        return MLPPolicy(self.n_layers, self.layer_size, self.activation, actions, continuous)
+def action_distribution(module: nn.Module, output: jax.Array, continuous: bool) -> Distribution:
+    """What a policy's last layer stands for. Discrete: logits. Continuous: the mean of a diagonal Gaussian whose log
+    standard deviation is a parameter of `module`, independent of the observation and starting at 0."""
+    if not continuous:
+        return Categorical(output)
+    return DiagonalGaussian(output, module.param("log_std", nn.initializers.zeros, output.shape))

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -111,6 +112,16 @@ class RunDirectory:
             raise InputError(f"cannot write a run to {path}: {nearest} is not a directory")
         if not os.access(nearest, os.W_OK | os.X_OK):
             raise InputError(f"cannot write a run to {path}: {nearest} is not writable")
+
+    @staticmethod
+    def remove(path: str | os.PathLike[str]) -> None:
+        """Deletes the run in `path`, where there is one; InputError where a process is at it."""
+        path = Path(path)
+        if not (path / ROWS_FILE).exists():
+            return
+        if is_locked(path):
+            raise RunInUseError.of(path)
+        shutil.rmtree(path)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> "RunDirectory":

@@ -11,7 +11,8 @@ from esbench.algorithms.eggroll import EGGROLL
 from esbench.algorithms.evolution import EvolutionLoop
 from esbench.algorithms.open_es import OpenES
 from esbench.policies.distributions import Categorical, DiagonalGaussian, Distribution
-from esbench.policies.networks import Carry, Params, PolicySettings
+from esbench.policies.mlp import MLP
+from esbench.policies.networks import Carry, Params
 from esbench.population.repeated import Repeated
 from esbench.problem import Evolution
 from esbench.rollout.episodes import run_episodes
@@ -46,7 +47,7 @@ def programs(environment: Environment, sizes: Sizes, width: int, population: int
     shaping, update.
     """
     key = jax.random.key(0)
-    policy: Any = PolicySettings(layer_size=width).for_actions(environment.action_space)
+    policy: Any = MLP(layer_size=width).bind(environment.observation_space, environment.action_space)
     problem = EpisodicProblem(environment, policy, sizes)
 
     def episodes(name: str, problem: EpisodicProblem) -> Program:

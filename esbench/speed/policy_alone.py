@@ -5,7 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from esbench.policies.networks import MLPPolicy
+from esbench.policies.mlp import MLPPolicy
 from esbench.population.gaussian import Gaussian
 from esbench.population.interface import Population
 from esbench.population.low_rank import layout

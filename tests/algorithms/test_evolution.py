@@ -11,7 +11,7 @@ from esbench.algorithms.eggroll import EGGROLL
 from esbench.algorithms.evolution import Evolution, EvolutionAlgorithm, EvolutionLoop
 from esbench.algorithms.open_es import OpenES
 from esbench.errors import InputError
-from esbench.policies.networks import PolicySettings
+from esbench.policies.mlp import MLP
 from esbench.population.low_rank import LowRank
 from esbench.population.objective import Evaluation
 from esbench.rollout.problem import EpisodicProblem
@@ -55,7 +55,7 @@ class Analytic:
 
 
 def walk(**changes):
-    policy = PolicySettings(n_layers=1, layer_size=8).for_actions(Walk.action_space)
+    policy = MLP(n_layers=1, layer_size=8).bind(Walk.observation_space, Walk.action_space)
     return EpisodicProblem(Walk(limit=20), policy, Sizes(lanes=16, narrow=8, block=4))
 
 

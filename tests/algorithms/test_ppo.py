@@ -11,7 +11,7 @@ import pytest
 from esbench.algorithms.ppo import PPO, RESET_BLOCK, clip_by_network, generalized_advantages
 from esbench.errors import InputError
 from esbench.policies.distributions import Categorical
-from esbench.policies.networks import PolicySettings
+from esbench.policies.mlp import MLP
 from esbench.rollout.problem import EpisodicProblem
 from esbench.settings import build
 from esbench.tasks.environment import TimeLimit
@@ -32,7 +32,7 @@ KEY = jax.random.key(0)
 
 
 def learner(environment, **changes):
-    policy = PolicySettings(1, 16, "tanh").for_actions(environment.action_space)
+    policy = MLP(1, 16, "tanh").bind(environment.observation_space, environment.action_space)
     return build(PPO, {**asdict(SMALL), **changes}).bind(EpisodicProblem(environment, policy))
 
 
@@ -296,7 +296,7 @@ def test_bad_settings_are_named(values, message):
 @pytest.mark.slow
 def test_learns_cartpole():
     environment = make("CartPole-v1")
-    problem = EpisodicProblem(environment, PolicySettings().for_actions(environment.action_space))
+    problem = EpisodicProblem(environment, MLP().bind(environment.observation_space, environment.action_space))
     # 819 200 steps.
     _, metrics = train(PPO(learning_rate=1e-3, num_epochs=1).bind(problem), 100)
     assert metrics.training["episode_return"] > 450

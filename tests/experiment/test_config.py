@@ -56,7 +56,7 @@ def test_settings_replace_the_presets_and_text_is_read_as_the_settings_type():
     config = resolve(**CARTPOLE, settings={"sigma": "0.25", "rank_transform": "false", "layer_size": "32"})
     assert config.settings["sigma"] == 0.25
     assert config.settings["rank_transform"] is False
-    assert config.network.layer_size == 32
+    assert config.policy["layer_size"] == 32
     assert config.settings["pop_size"] == resolve(**CARTPOLE).settings["pop_size"]
 
 

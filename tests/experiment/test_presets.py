@@ -34,8 +34,8 @@ def test_the_paper_has_the_16_tasks_and_the_papers_policy(algorithm):
     assert paper.default is None
     assert sorted(paper.tasks) == sorted(TASKS)
     for task in TASKS:
-        policy = resolve(task, algorithm, tier="paper").network
-        assert (policy.n_layers, policy.layer_size, policy.activation) == (3, 256, "pqn")
+        policy = resolve(task, algorithm, tier="paper").policy
+        assert policy == {"name": "mlp", "n_layers": 3, "layer_size": 256, "activation": "pqn"}
 
 
 @pytest.mark.parametrize("algorithm", OTHERS)

@@ -314,7 +314,9 @@ def pretend_budget(prepared, budget):
 def test_a_trained_policy_acts_as_it_was_scored(whole, stopped):
     policy = esbench.load_policy(whole.path)
     assert policy.deployed.action_mode == "sample"
-    problem_policy = stopped.config.network.for_actions(stopped.config.task.make().action_space)
+    environment = stopped.config.task.make()
+    spaces = environment.observation_space, environment.action_space
+    problem_policy = stopped.config.network.bind(*spaces)
     for shown in (0.0, 1.0):
         _, distribution = problem_policy.apply(policy.deployed.params, (), np.float32([shown]))
         assert policy([shown]) == distribution.mode() and policy([shown]).shape == ()

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from esbench.policies.networks import PolicySettings
+from esbench.policies.mlp import MLP
 from esbench.population.stacked import Stacked
 from esbench.rollout.episodes import run_episodes
 from esbench.rollout.problem import EpisodicProblem
@@ -24,7 +24,7 @@ def test_members_are_the_rows():
 
 
 def test_every_member_sees_episodes_of_its_own():
-    policy = PolicySettings(n_layers=1, layer_size=8).for_actions(Walk.action_space)
+    policy = MLP(n_layers=1, layer_size=8).bind(Walk.observation_space, Walk.action_space)
     problem = EpisodicProblem(Walk(limit=20), policy, Sizes(lanes=8, narrow=0, block=4))
     params = problem.init_params(jax.random.key(0))
     alike = Stacked(jax.tree.map(lambda leaf: jnp.stack([leaf] * 6), params))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from esbench.errors import InputError
-from esbench.policies.networks import PolicySettings
+from esbench.policies.mlp import MLP
 from esbench.policies.normalization import Moments
 from esbench.problem import DeployedPolicy
 from esbench.results.policy_file import load_policy, save_policy
@@ -17,7 +17,7 @@ OBSERVATION = jnp.array([0.1, -2.0, 3.0])
 
 @pytest.fixture(scope="module")
 def policy():
-    return PolicySettings(n_layers=1, layer_size=8).for_actions(gymnasium.spaces.Box(-1, 1, (2,)))
+    return MLP(n_layers=1, layer_size=8).bind(gymnasium.spaces.Box(-1, 1, (3,)), gymnasium.spaces.Box(-1, 1, (2,)))
 
 
 @pytest.fixture(scope="module")

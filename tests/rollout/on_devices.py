@@ -13,7 +13,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from esbench.algorithms.eggroll import EGGROLL
 from esbench.algorithms.evolution import EvolutionLoop
 from esbench.algorithms.open_es import OpenES
-from esbench.policies.networks import PolicySettings
+from esbench.policies.mlp import MLP
 from esbench.population.devices import mesh
 from esbench.problem import DeployedPolicy
 from esbench.rollout.evaluation import evaluate
@@ -24,7 +24,9 @@ from tests.algorithms.test_evolution import Analytic
 from tests.environments import Walk
 
 WALK = EpisodicProblem(
-    Walk(), PolicySettings(n_layers=2, layer_size=32).for_actions(Walk.action_space), Sizes(lanes=64, jobs_per_lane=1)
+    Walk(),
+    MLP(n_layers=2, layer_size=32).bind(Walk.observation_space, Walk.action_space),
+    Sizes(lanes=64, jobs_per_lane=1),
 )
 
 

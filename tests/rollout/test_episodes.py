@@ -10,7 +10,7 @@ import pytest
 
 from esbench.keys import stream
 from esbench.policies.distributions import Categorical
-from esbench.policies.networks import PolicySettings
+from esbench.policies.mlp import MLP
 from esbench.policies.normalization import Moments
 from esbench.population.gaussian import Gaussian
 from esbench.population.members import MIN_ROWS, MemberStore
@@ -24,7 +24,7 @@ KEY = jax.random.key(7)
 
 
 def problem(environment, **sizes):
-    policy = PolicySettings(n_layers=2, layer_size=32).for_actions(environment.action_space)
+    policy = MLP(n_layers=2, layer_size=32).bind(environment.observation_space, environment.action_space)
     return EpisodicProblem(environment, policy, Sizes(**sizes))
 
 
@@ -192,7 +192,7 @@ def test_gru_members_are_perturbed_at_low_rank_and_run():
 def test_policy_rows_have_the_same_bits_in_every_batch_that_is_large_enough():
     """Why the policy is padded to `policy_rows.MIN_ROWS`: whether that many are enough on this processor."""
     task = problem(Walk())
-    policy = dataclasses.replace(PolicySettings(), layer_size=256).for_actions(Walk.action_space)
+    policy = dataclasses.replace(MLP(), layer_size=256).bind(Walk.observation_space, Walk.action_space)
     params = policy.init(jax.random.key(0), (), task.blank_observation)
     x = jax.random.normal(KEY, (1024, 2))
     apply = jax.jit(jax.vmap(lambda x: policy.apply(params, (), x)[1].mean))

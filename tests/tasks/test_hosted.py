@@ -8,7 +8,7 @@ import pytest
 
 from esbench.cli import main
 from esbench.errors import InputError
-from esbench.policies.networks import PolicySettings
+from esbench.policies.mlp import MLP
 from esbench.population.gaussian import Gaussian
 from esbench.rollout.episodes import run_episodes
 from esbench.rollout.problem import EpisodicProblem
@@ -84,7 +84,7 @@ def test_steps_as_gymnasium_does():
 def test_every_job_is_played_once_to_its_end():
     """More jobs than lanes, refilled and moved to the narrow width: lengths are what the seeds say."""
     hosted = Hosted(lambda: Flat(Count()))
-    policy = PolicySettings(n_layers=1, layer_size=8).for_actions(hosted.action_space)
+    policy = MLP(n_layers=1, layer_size=8).bind(hosted.observation_space, hosted.action_space)
     problem = EpisodicProblem(hosted, policy, Sizes(lanes=16, narrow=8, block=4))
     params = problem.init_params(jax.random.key(0))
     population = Gaussian(params, jax.random.key(1), jnp.float32(0.1), size=20, rank=1)

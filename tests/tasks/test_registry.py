@@ -164,7 +164,10 @@ class TestFiles:
     @pytest.mark.parametrize(
         ("name", "message"),
         [
-            ("nothing", "expected a Task, an Environment or a Problem, or a class or function without arguments .* not int"),
+            (
+                "nothing",
+                "expected a Task, an Environment or a Problem, or a class or function .* not int",
+            ),
             ("sized", "missing a required argument: 'length'"),
             ("Transition", "missing a required argument"),
             ("Shrt", "did you mean 'Short'"),

@@ -1,0 +1,344 @@
+"""Training in memory: what a notebook calls. Nothing is written anywhere.
+
+result = esbench.train("CartPole-v1", EGGROLL(pop_size=512), steps=500_000, seeds=range(5))
+result.to_frame()                    # the learning curves, one row an evaluation
+policy = result.policies[0]          # what seed 0 trained
+
+learner = esbench.learner("CartPole-v1", EGGROLL(pop_size=512))
+states = jax.vmap(learner.init)(jax.numpy.arange(3))     # three seeds
+states, metrics = jax.jit(jax.vmap(learner.step))(states)
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from esbench.algorithms.interface import Learner, StepMetrics
+from esbench.errors import InputError, unknown
+from esbench.experiment.checkpointing import other_settings
+from esbench.experiment.config import MAX_SEED, RunConfig, resolve
+from esbench.experiment.prepare import Prepared, bind, make_problem, prepare
+from esbench.experiment.progress import Progress, Silent
+from esbench.experiment.progress import progress as reporter_of
+from esbench.experiment.training import Clocks, Counts, Training, manifest
+from esbench.keys import evaluation_key
+from esbench.policies.check import check_policy
+from esbench.problem import DeployedPolicy, Problem
+from esbench.results.budget import share_of
+from esbench.results.load import columns, results_of
+from esbench.results.records import Manifest, Row
+from esbench.results.trained_policy import TrainedPolicy, load_policy
+from esbench.rollout.problem import EpisodicProblem
+from esbench.settings import whole
+from esbench.sizes import resolve as resolve_sizes
+from esbench.tasks import registry
+from esbench.tasks.spec import EPISODES
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+State = Any
+
+
+@dataclass
+class TrainedRun:
+    """One seed in memory, as far as it came: what a run directory would hold, and the state to go on from.
+
+    deployed: what was scored last, while it can be the score. state: the learner's. counts: steps since the start.
+    """
+
+    manifest: Manifest
+    rows: list[Row] = field(default_factory=list)
+    deployed: DeployedPolicy | None = None
+    state: State = None
+    counts: Counts = field(default_factory=Counts)
+    clocks: Clocks = field(default_factory=Clocks)
+    path: Path | None = None
+    cut_off: bool = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has its score."""
+        return self.score is not None
+
+    @property
+    def score(self) -> Row | None:
+        """The row that is the run's score, None while there is none."""
+        return next((row for row in self.rows if row.final), None)
+
+    def append(self, row: Row) -> None:
+        self.rows.append(row)
+
+    def replace(self, rows: list[Row]) -> None:
+        self.rows = list(rows)
+
+    def save_policy(self, deployed: DeployedPolicy) -> None:
+        self.deployed = deployed
+
+
+@dataclass(frozen=True, repr=False)
+class TrainResult:
+    """What `train` gives.
+
+    runs: one a seed, in order. problem: what was trained on. interrupted: whether it was stopped (Ctrl-C) before its
+    end; `runs` then has what was reached.
+    """
+
+    config: RunConfig
+    problem: Problem
+    runs: list[TrainedRun]
+    interrupted: bool = False
+
+    def to_frame(self) -> "pd.DataFrame":
+        """The learning curves: one row an evaluation, with the columns of `load_results`."""
+        return results_of(self.runs)
+
+    @property
+    def states(self) -> dict[int, State]:
+        """The learner's state by seed."""
+        return {run.manifest.seed: run.state for run in self.runs}
+
+    @property
+    def policies(self) -> dict[int, Any]:
+        """What each seed deploys: a policy to call with observations; of a problem that is no environment, the
+        DeployedPolicy itself."""
+        found: dict[int, Any] = {}
+        for run in self.runs:
+            if run.deployed is not None:
+                acts = isinstance(self.problem, EpisodicProblem)
+                found[run.manifest.seed] = _acting(self.problem, run.deployed) if acts else run.deployed
+        return found
+
+    def plot(self) -> "Figure":
+        """The learning curves: a line a seed, the mean over seeds on top."""
+        from esbench.report.figures.seeds import draw_seeds
+
+        return draw_seeds(self.to_frame(), self.config.task.spec)
+
+    def __repr__(self) -> str:
+        spec, last = self.config.task.spec, [run.score or run.rows[-1] for run in self.runs if run.rows]
+        values = ", ".join(f"{row.value:.4g}" for row in last)
+        reached = max((run.counts.useful_steps for run in self.runs), default=0)
+        state = ", interrupted" if self.interrupted else ""
+        return f"<{self.config.label}: {spec.measure.title} {values} at {reached:,} {spec.cost_word}{state}>"
+
+    def _repr_html_(self) -> str:
+        table = self.to_frame()
+        last = table.groupby("seed", as_index=False).last()
+        return last[["task", "algorithm", "seed", "useful_steps", "value", "train_seconds"]].to_html(index=False)
+
+
+def train(
+    task: Any,
+    algorithm: Any,
+    *,
+    steps: int | None = None,
+    seeds: int | Iterable[int] = 0,
+    policy: Any = None,
+    tier: str = "lite",
+    preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    precision: str = "float32",
+    start: TrainResult | None = None,
+    callback: Callable[[dict[str, Any]], Any] | None = None,
+    progress: bool = True,
+) -> TrainResult:
+    """Trains `algorithm` on `task`, one seed after the other with one compilation; nothing is written.
+
+    task, algorithm, policy: names as on the command line, or objects, a class typed into a notebook cell included.
+    steps: the budget in the task's unit, environment steps; the tier's where None. seeds: one, or several. preset,
+    settings: as on the command line; an object has settings of its own, and `settings` replaces some. name: what the
+    runs are called in tables. start: go on from an earlier result of the same settings, to a larger budget; its seeds
+    are trained. callback: called with every row, a dictionary with the columns of `load_results`. progress: show how
+    far it is, on standard error.
+
+    Rows, keys and evaluations are those of `esbench.run`: the same seed gives the same rows, clocks apart.
+    Ctrl-C ends it early, with what was reached. Raises InputError, before anything is compiled, for what cannot be
+    run; StrategyError where an algorithm breaks its contract.
+    """
+    config = resolve(task, algorithm, tier, steps, preset, settings, name, precision, policy=policy)
+    chosen = _seeds(seeds) if start is None else [run.manifest.seed for run in start.runs]
+    reporter: Progress = reporter_of(sys.stderr) if progress else Silent()
+    if start is not None:
+        _check_start(start, config)
+    problem = make_problem(config)
+    learner = bind(config, problem)
+    for warning in config.warnings():
+        reporter.message(f"warning: {config.label}: {warning}")
+    reporter.message(f"{config.label}: compiling")
+    result, interrupted = TrainResult(config, problem, []), False
+    try:
+        prepared = prepare(config, problem, learner)
+        for number, seed in enumerate(chosen):
+            run = TrainedRun(manifest(prepared, seed))
+            result.runs.append(run)
+            before = None if start is None else start.runs[number]
+            _train(prepared, seed, run, before, callback, reporter)
+    except KeyboardInterrupt:
+        interrupted = True
+        reporter.message("interrupted: the result has what was reached")
+    return TrainResult(config, problem, result.runs, interrupted)
+
+
+def _train(
+    prepared: Prepared,
+    seed: int,
+    run: TrainedRun,
+    start: TrainedRun | None,
+    callback: Callable[[dict[str, Any]], Any] | None,
+    reporter: Progress,
+) -> None:
+    config = prepared.config
+    training = Training(prepared, seed, run, reporter)
+    if start is not None:
+        run.rows = [row.model_copy(update={"final": False}) for row in start.rows]
+        run.deployed = start.deployed
+        reached = share_of(start.counts.useful_steps, config.budget)
+        training.go_on(start.state, start.counts, reached, training.metrics, asdict(start.clocks))
+
+    def mark() -> None:
+        run.state, run.counts, run.clocks = training.state, training.counts, training.clocks
+
+    def row() -> None:
+        if (written := training.due_row()) is not None and callback is not None:
+            callback(columns(run, written) | written.training)
+
+    reporter.start(f"{config.label} seed {seed}", config.budget, config.task.spec.cost_word)
+    mark()
+    try:
+        row()
+        while not training.done:
+            training.step()
+            mark()
+            row()
+    finally:
+        reporter.stop()
+
+
+def _acting(problem: EpisodicProblem, deployed: DeployedPolicy) -> TrainedPolicy:
+    return TrainedPolicy(deployed, problem.policy, problem.environment.observation_space)
+
+
+def _seeds(seeds: int | Iterable[int]) -> list[int]:
+    given = list(seeds) if isinstance(seeds, Iterable) and not isinstance(seeds, str) else [seeds]
+    if not given:
+        raise InputError("seeds: expected at least one")
+    return [whole("seed", seed, most=MAX_SEED) for seed in given]
+
+
+def _check_start(start: Any, config: RunConfig) -> None:
+    if not isinstance(start, TrainResult):
+        raise InputError(f"start: expected what esbench.train gave, not {type(start).__name__}")
+    for run in start.runs:
+        before = run.manifest.model_copy(update={"budget": config.budget, "tier": config.tier})
+        if found := other_settings(before, config):
+            raise InputError(f"start: {found[0]}: expected the settings it was trained with")
+        if run.counts.useful_steps >= config.budget:
+            raise InputError(
+                f"start has {run.counts.useful_steps:,} {config.task.spec.cost_word} already: expected a larger steps "
+                f"than {config.budget:,}"
+            )
+
+
+@dataclass(frozen=True)
+class BoundLearner:
+    """An algorithm on a problem: pure functions over a state pytree, safe under jit, vmap, grad-free scan.
+
+    problem: what it trains on. learner: the algorithm's own Learner.
+    """
+
+    config: RunConfig
+    problem: Problem
+    learner: Learner
+
+    def init(self, key: Any, **numbers: Any) -> State:
+        """The first state. key: a typed PRNG key (), or a seed, int32 (); a run of `esbench` has its seed. numbers:
+        settings that only change numbers (sigma, a learning rate), float32 () and maybe traced, in the place of the
+        algorithm's own.
+
+        `jax.vmap(learner.init)(jnp.arange(3))` are three seeds, `jax.vmap(lambda s: learner.init(0, sigma=s))(sigmas)`
+        several sigmas.
+        """
+        if not jax.dtypes.issubdtype(jax.numpy.asarray(key).dtype, jax.dtypes.prng_key):
+            key = jax.random.key(key)
+        learner = self.learner
+        if numbers:
+            learner = bind(self._changed(numbers), self.problem)
+        with self._precision():
+            return learner.init(key)
+
+    def step(self, state: State) -> tuple[State, StepMetrics]:
+        """One generation or one update: the next state, and what it cost and showed."""
+        with self._precision():
+            return self.learner.step(state)
+
+    def deployed(self, state: State) -> DeployedPolicy:
+        """What is scored."""
+        return self.learner.deployed(state)
+
+    def evaluate(self, deployed: DeployedPolicy, key: jax.Array, size: int = EPISODES) -> dict[str, jax.Array]:
+        """Scores of `size` fresh samples by name, each (size,); of an environment `return`, `length`,
+        `return_greedy`, `return_sample`."""
+        with self._precision():
+            return self.problem.evaluate(deployed, key, size)
+
+    def _precision(self):
+        return jax.default_matmul_precision(self.config.precision)
+
+    def _changed(self, numbers: Mapping[str, Any]) -> RunConfig:
+        from dataclasses import replace
+
+        leaves, structure = jax.tree_util.tree_flatten_with_path(self.config.algorithm)
+        names = [getattr(path[-1], "name", "") if path else "" for path, _ in leaves]
+        for name in numbers:
+            if name not in names:
+                raise unknown(f"number of {self.config.algorithm_name}", name, [name for name in names if name])
+        values = [numbers.get(name, leaf) for name, (_, leaf) in zip(names, leaves, strict=True)]
+        return replace(self.config, algorithm=jax.tree.unflatten(structure, values))
+
+
+def learner(
+    task: Any,
+    algorithm: Any,
+    *,
+    policy: Any = None,
+    tier: str = "lite",
+    preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    precision: str = "float32",
+) -> BoundLearner:
+    """`algorithm` on `task` as pure functions: `init`, `step`, `deployed`, `evaluate`. Options are those of `train`.
+
+    Raises InputError for what cannot be.
+    """
+    config = resolve(task, algorithm, tier, None, preset, settings, precision=precision, policy=policy)
+    problem = make_problem(config)
+    return BoundLearner(config, problem, bind(config, problem))
+
+
+def evaluate(task: Any, policy: Any, *, episodes: int = EPISODES, seed: int = 0) -> dict[str, np.ndarray]:
+    """Scores of a trained policy on fresh episodes of `task`, by name, each (episodes,): `return` and `length` as the
+    policy acts when it is scored, `return_greedy` and `return_sample` in each action mode.
+
+    policy: of `load_policy` or of a `TrainResult`, or a run's directory. seed: the same one gives every policy the
+    same episodes, those of a run's first evaluation with it. InputError where policy and task do not fit.
+    """
+    found = registry.task(task)
+    episodes, seed = whole("episodes", episodes, least=1), whole("seed", seed, most=MAX_SEED)
+    trained = policy if isinstance(policy, TrainedPolicy) else load_policy(policy)
+    environment = registry.environment_of(found)
+    check_policy(trained.policy, environment.observation_space, environment.action_space)
+    if trained.observation_space.shape != environment.observation_space.shape:
+        one, other = trained.observation_space.shape, environment.observation_space.shape
+        raise InputError(f"the policy reads observations of shape {one}: {found.spec.id} has {other}")
+    problem = EpisodicProblem(environment, trained.policy, resolve_sizes({}))
+    program = jax.jit(lambda deployed, key: problem.evaluate(deployed, key, episodes))
+    scores = program(trained.deployed, evaluation_key(found.spec.id, seed, 0))
+    return {name: np.asarray(values) for name, values in scores.items()}
