@@ -42,10 +42,12 @@ from esbench.leaderboard.run_checks import CLOCKS, COUNTERS, MODES, RUN_CHECKS
 from esbench.leaderboard.safe_files import read_file, read_json
 from esbench.leaderboard.scores import entry_scores
 from esbench.plugins import names_a_file
+from esbench.report.grouping import track_of
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.records import Row
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, DamagedRunError, RunDirectory
 from esbench.results.versions import current_policy
+from esbench.tasks.spec import RL
 
 _RUN_FILE = re.compile(rf"{RUNS}/([^/]+)/seed-(0|[1-9]\d*)/({re.escape(ROWS_FILE)}|{re.escape(POLICY_FILE)})")
 _TICK = re.compile(rb'"train_seconds": (\d{1,20}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?)[,}]')
@@ -116,6 +118,8 @@ def check(path: Path, others: Path | None = None) -> Checked:
     except SchemaError as error:
         return Checked(error.problems, None)
     evidence = gather(board, directory, others)
+    if foreign := sorted({track_of(run) for run in evidence.runs.values()} - {RL}):
+        return Checked([f"runs of the track {foreign[0]}: {board.name} is of the track {RL}"], evidence)
     problems = [problem for one in ENTRY_CHECKS for problem in one(evidence)]
     for (task, seed), run in evidence.runs.items():
         problems += [f"{run_key(task, seed)}: {problem}" for one in RUN_CHECKS for problem in one(evidence.board, run)]

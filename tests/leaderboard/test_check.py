@@ -221,6 +221,31 @@ def test_another_task_under_the_same_name(entry):
     assert found(entry, "CartPole-v1/seed-1: the task is not the board's: random")
 
 
+def test_runs_of_another_track_are_refused_in_one_line(entry, capsys):
+    def of_another_track(manifest):
+        manifest["task"] |= {"track": "text", "max_episode_steps": None, "action_kind": None}
+
+    edit_rows(entry / RUN, of_another_track, line=0)
+    repack(entry)
+    assert problems(entry) == ["runs of the track text: lite-v1 is of the track rl"]
+    assert main(["leaderboard", "check", str(entry)]) == 1
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_another_measure_under_the_same_name(entry):
+    measure = {"name": "accuracy", "sample": "episode", "higher_is_better": True, "unit": ""}
+    edit_rows(entry / RUN, lambda manifest: manifest["task"].update(measure=measure), line=0)
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-1: the task is not the board's: measure")
+
+
+@pytest.mark.parametrize("measure", [3, [], {}, "accuracy"])
+def test_a_measure_that_is_none(entry, measure):
+    edit_rows(entry / RUN, lambda manifest: manifest["task"].update(measure=measure, track=measure), line=0)
+    repack(entry)
+    assert problems(entry)
+
+
 def test_better_words_about_a_task_leave_it_the_board_s(entry):
     run = entry / RUN
     manifest = RunDirectory.open(run).manifest

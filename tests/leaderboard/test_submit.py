@@ -75,6 +75,14 @@ def test_problems_leave_the_board_as_it_was(place, capsys):
     assert names(boards) == before
 
 
+def test_runs_of_another_track_are_refused_in_one_line(place):
+    folder, boards, _ = place
+    for file in (folder / "runs").rglob("run.jsonl"):
+        edit_rows(file.parent, lambda manifest: manifest["task"].update(track="text"), line=0)
+    with pytest.raises(InputError, match=r"^runs of the track text: lite-v1 is of the track rl$"):
+        submit([folder / "runs"], declare(folder / "entry.toml", "lite-v1", "mine"), boards)
+
+
 def test_a_failed_run_is_a_row_at_the_random_policy(place):
     folder, boards, board = place
     failed = folder / "runs/lite/CartPole-v1/mine/seed-1"
