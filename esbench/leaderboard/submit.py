@@ -34,10 +34,12 @@ from esbench.leaderboard.entry import (
 from esbench.leaderboard.safe_files import decode, read_file
 from esbench.leaderboard.scores import entry_scores
 from esbench.plugins import names_a_file
+from esbench.report.grouping import track_of
 from esbench.results.error_file import ERROR_FILE, has_failed, last_error
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.load import load_runs
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, RunDirectory
+from esbench.tasks.spec import RL
 
 _OF_A_RUN = re.compile(r"([^/\s]+)/seed-(\d+): (.*)", re.DOTALL)
 
@@ -75,6 +77,8 @@ def submit(
             f"no runs named {declared.slug!r} of tier {board.tier} below {', '.join(map(str, runs))}: "
             "slug is the name of the runs' directories"
         )
+    if all(track_of(run) != RL for run in found):
+        raise InputError(f"runs of the track {track_of(found[0])}: {board.name} is of the track {RL}")
     packed = _choose(board, found)
     try:
         checked = _place(target, board, declared, packed, runs, declaration.parent, say)
@@ -151,7 +155,7 @@ def _choose(board: Board, runs: list[RunDirectory]) -> dict[tuple[str, int], Run
     chosen: dict[tuple[str, int], RunDirectory] = {}
     for run in runs:
         task, seed = run.manifest.task["id"], run.manifest.seed
-        if task in board.tasks and seed in board.tasks[task].seeds:
+        if task in board.tasks and seed in board.tasks[task].seeds and track_of(run) == RL:
             if (task, seed) in chosen:
                 raise InputError(f"{run_key(task, seed)} is there twice: {chosen[task, seed].path} and {run.path}")
             chosen[task, seed] = run

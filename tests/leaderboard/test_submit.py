@@ -102,6 +102,14 @@ def test_one_cause_is_one_line_a_task(tmp_path, capsys):
     assert "Knapsack-v1/seed-1 and 1 more: missing" in line
 
 
+def test_runs_of_another_track_are_refused_in_one_line(place):
+    folder, boards, _ = place
+    for file in (folder / "runs").rglob("run.jsonl"):
+        edit_rows(file.parent, lambda manifest: manifest["task"].update(track="text"), line=0)
+    with pytest.raises(InputError, match=r"^runs of the track text: lite-v1 is of the track rl$"):
+        submit([folder / "runs"], declare(folder / "entry.toml", "lite-v1", "mine"), boards)
+
+
 def test_a_failed_run_is_a_row_at_the_random_policy(place):
     folder, boards, board = place
     failed = folder / "runs/lite/CartPole-v1/mine/seed-1"
@@ -121,7 +129,7 @@ def test_a_failed_run_is_a_row_at_the_random_policy(place):
     kept = RunDirectory.open(submitted.path / "runs/CartPole-v1/seed-0").rows[-1]
     random = board.specs["CartPole-v1"].random.value
     assert score.n == 3
-    assert score.return_mean == pytest.approx((kept.return_mean + 2 * random) / 3)
+    assert score.return_mean == pytest.approx((kept.value + 2 * random) / 3)
     assert score.train_seconds == kept.train_seconds
 
 
