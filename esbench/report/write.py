@@ -311,7 +311,7 @@ class Report:
         return f"<ul>{sentences}</ul>{shown.to_html(index=False)}"
 
 
-def report(*runs: Any, out: str | os.PathLike[str] | None = None) -> Report:
+def load_report(*runs: Any, out: str | os.PathLike[str] | None = None) -> Report:
     """Tables and figures of runs: directories, of which all runs below count, and what `esbench.run` and
     `esbench.train` give, in any mixture.
 
