@@ -377,18 +377,18 @@ def test_the_same_run_in_memory_and_on_disk_is_refused(digits):
     with pytest.raises(
         InputError, match=r"is there twice: .*seed-0 and in memory|is there twice: in memory and .*seed-0"
     ):
-        report(digits, *in_memory(digits))
+        load_report(digits, *in_memory(digits))
 
 
 @pytest.mark.parametrize("wrong", [3, None, [1, 2]])
 def test_a_report_of_something_else_is_one_line(wrong):
     with pytest.raises(InputError, match=r"expected directories, or what esbench\.run or esbench.train gives"):
-        report(wrong)
+        load_report(wrong)
 
 
 def test_a_report_of_nothing_is_one_line():
     with pytest.raises(InputError, match="no runs"):
-        report()
+        load_report()
 
 
 def test_anchors_at_a_bound_are_not_passed(tmp_path, add_run, make_row):
