@@ -509,20 +509,22 @@ def _algorithm(name: str, form: str) -> int:
 
     text, defaults = describe(name)
     said, (preset, by_task) = meanings(name), lite_values(name)
-    settings = {
-        setting: {
-            "default": value,
-            "lite": list(dict.fromkeys(values.get(setting, value) for values in by_task.values())),
-            "meaning": said.get(setting, ""),
-        }
+    used = {
+        setting: list(dict.fromkeys(values.get(setting, value) for values in by_task.values()))
         for setting, value in defaults.items()
     }
     if form == "json":
+        settings = {
+            setting: {"default": value, "lite": used[setting], "meaning": said.get(setting, "")}
+            for setting, value in defaults.items()
+        }
         _print_json({"name": name, "description": text, "preset": preset, "settings": settings, "tasks": by_task})
         return 0
     print(f"{name}: {text}")
-    rows = [(s, f"{of['default']}", " | ".join(map(str, of["lite"])), of["meaning"]) for s, of in settings.items()]
-    _print_columns([("setting", "default", "lite", "meaning"), *rows])
+    _print_columns(
+        [("setting", "default", "lite", "meaning")]
+        + [(s, str(value), " | ".join(map(str, used[s])), said.get(s, "")) for s, value in defaults.items()]
+    )
     print(f"lite: what runs of tier lite use, by task where there are several (preset {preset}); change it with --set")
     return 0
 
