@@ -1,5 +1,6 @@
 """`python -m esbench` and the `esbench` command."""
 
+import io
 import os
 import signal
 import sys
@@ -43,8 +44,8 @@ def _make_streams_safe() -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 for the process
     for stream in (sys.stdout, sys.stderr):
-        if stream.errors in ("strict", "surrogateescape"):
-            stream.reconfigure(errors="backslashreplace")  # ty: ignore[unresolved-attribute] those of a process have it
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _discard_output() -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from esbench.experiment.jobs import Job
     from esbench.experiment.run import RunResult
     from esbench.leaderboard.check import Checked
+    from esbench.results.records import Row
     from esbench.tasks.spec import TaskSpec
 
 FORMATS = ("table", "json")
@@ -508,20 +509,22 @@ def _algorithm(name: str, form: str) -> int:
 
     text, defaults = describe(name)
     said, (preset, by_task) = meanings(name), lite_values(name)
-    settings = {
-        setting: {
-            "default": value,
-            "lite": list(dict.fromkeys(values.get(setting, value) for values in by_task.values())),
-            "meaning": said.get(setting, ""),
-        }
+    used = {
+        setting: list(dict.fromkeys(values.get(setting, value) for values in by_task.values()))
         for setting, value in defaults.items()
     }
     if form == "json":
+        settings = {
+            setting: {"default": value, "lite": used[setting], "meaning": said.get(setting, "")}
+            for setting, value in defaults.items()
+        }
         _print_json({"name": name, "description": text, "preset": preset, "settings": settings, "tasks": by_task})
         return 0
     print(f"{name}: {text}")
-    rows = [(s, f"{of['default']}", " | ".join(map(str, of["lite"])), of["meaning"]) for s, of in settings.items()]
-    _print_columns([("setting", "default", "lite", "meaning"), *rows])
+    _print_columns(
+        [("setting", "default", "lite", "meaning")]
+        + [(s, str(value), " | ".join(map(str, used[s])), said.get(s, "")) for s, value in defaults.items()]
+    )
     print(f"lite: what runs of tier lite use, by task where there are several (preset {preset}); change it with --set")
     return 0
 
@@ -648,21 +651,22 @@ def _print_scores(jobs: "Sequence[Job]") -> None:
     from esbench.results.untrained import is_untrained, untrained
 
     scores: dict[str, dict[str, list[float]]] = {}
-    said: dict[str, str] = {}
+    spoilt: dict[str, list[Row]] = {}  # of the untrained runs of each, the one with the longest generation
     for job in jobs:
         spec, rows = job.config.task.spec, RunDirectory.open(job.path).rows
         (score,) = [row for row in rows if row.final]
         scores.setdefault(f"{spec.id} ({score.measure})", {}).setdefault(job.config.name, []).append(score.value)
         if is_untrained(score):
-            said.setdefault(job.config.label, untrained(rows, spec.cost_word))
-    for label, text in said.items():
-        print(f"{label}: {text}")
+            others = spoilt.get(job.config.label, rows)
+            spoilt[job.config.label] = max(rows, others, key=lambda of: of[-1].useful_steps)
+    for label, rows in spoilt.items():
+        print(f"{label}: {untrained(rows)}")
     names = list(dict.fromkeys(job.config.name for job in jobs))
     lines = [("mean score", *names)]
     for task, of in scores.items():
         cells = [f"{fmean(of[name]):.4g} (n={len(of[name])})" if name in of else "-" for name in names]
-        spoilt = [f"{task.partition(' ')[0]} {name}" in said for name in names]
-        lines.append((task, *(f"{cell} UNTRAINED" if bad else cell for cell, bad in zip(cells, spoilt, strict=True))))
+        marks = [" UNTRAINED" if f"{task.partition(' ')[0]} {name}" in spoilt else "" for name in names]
+        lines.append((task, *map("".join, zip(cells, marks, strict=True))))
     _print_columns(lines)
 
 

@@ -129,7 +129,7 @@ def _check_numbers(strategy: Any) -> None:
     range."""
     for name, expected, fits in _MEANINGS:
         value = getattr(strategy, name, None)
-        if type(value) in (int, float) and not fits(value):
+        if isinstance(value, int | float) and not fits(value):
             raise InputError(f"{name} = {value!r}: expected {expected}")
 
 
