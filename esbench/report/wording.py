@@ -70,6 +70,12 @@ class Wording:
         return LOWER if self._signs == {-1} else ""
 
     @property
+    def cut(self) -> str:
+        """What intervals are cut at, where the measure has bounds: behind what it is said of."""
+        bounded = any(bound is not None for one in self.measures for bound in (one.lowest, one.highest))
+        return ", cut at what the rules allow" if bounded else ""
+
+    @property
     def samples(self) -> str:
         """What an evaluation has many of."""
         return _common((f"{spec.measure.sample}s" for spec in self.specs), "samples")

@@ -44,8 +44,9 @@ def overview_table(tiers: Sequence[Tier], comparisons: Sequence[dict[tuple[str, 
             numbers.append(values)
     seeds = sorted({len(cell.runs) for tier in tiers for cell in tier.cells.values()})
     notes = [
-        f"Mean {say.title} over {span(seeds)} seeds and its 95% interval (Student's t). Bold: the {say.best} mean of "
-        "the task; ≈: not told apart from it by the paired test, which is not corrected over pairs of algorithms.",
+        f"Mean {say.title} over {span(seeds)} seeds and its 95% interval (Student's t{say.cut}). Bold: the {say.best} "
+        "mean of the task; ≈: not told apart from it by the paired test, which is not corrected over pairs of "
+        "algorithms.",
         f"Random: the {say.measure} of a policy that acts at random; †: not shown to be {say.above} it, which the "
         "table of anchors tells more of. Reference: what a score of 1 is.",
     ]

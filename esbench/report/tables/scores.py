@@ -111,7 +111,7 @@ def _notes(tiers: Sequence[Tier], say: Wording) -> list[str]:
     return [
         f"{say.heading}{say.remark}: mean over seeds of the deployed policy's mean {say.measure} over "
         f"{' or '.join(map(str, samples))} fresh {say.samples}, in the mode it acts in; 95% Student-t interval over "
-        "seeds.",
+        f"seeds{say.cut}.",
         f"Bold: the {say.best} mean of the task. ≈: not told apart from it by the paired test of the table of tasks, "
         "which is not corrected over pairs of algorithms, or too few shared seeds to test.",
         f"Score: ({say.measure} - random) / (reference - random) with the task's fixed anchors{say.in_log2}; not "
