@@ -17,6 +17,7 @@ from esbench.experiment.config import PRECISIONS, resolve
 from esbench.experiment.prepare import make_problem
 from esbench.experiment.progress import Lines
 from esbench.experiment.run import announce_and_prepare, run_seed
+from esbench.jax_switches import in_force, pinned
 from esbench.tasks.registry import task_specs
 
 # The lightest of each suite come first: a smoke run must take seconds.
@@ -42,6 +43,8 @@ def examine() -> Iterator[tuple[str, str]]:
 def _versions() -> Iterator[tuple[str, str]]:
     commit, dirty = provenance.commit()
     source = f", commit {commit}{', changed since' if dirty else ''}" if commit else ""
+    if (problem := provenance.commit_problem()) is not None:
+        source += f"; {problem}"
     versions = provenance.versions("")
     yield "esbench", versions.pop("esbench", "not installed") + source
     yield "python", f"{versions.pop('python')} on {platform.platform()}"
@@ -60,6 +63,8 @@ def _machine() -> Iterator[tuple[str, str]]:
     yield "memory", _memory()
     yield "disk", f"{_gigabytes(shutil.disk_usage(Path.cwd()).free)} free here"
     settings = {name: value for name, value in sorted(os.environ.items()) if name.startswith(("JAX_", "XLA_", "CUDA_"))}
+    switches = [f"{name}={value}" for name, value in in_force().items()]
+    yield "switches", ", ".join(switches) or "none that could change a number"
     yield "environment", ", ".join(f"{name}={value}" for name, value in settings.items()) or "nothing set for JAX"
 
 
@@ -68,7 +73,8 @@ def _suite(suite: str) -> tuple[str, bool]:
     package = spec.requires.partition("==")[0] or suite
     try:
         installed = version(package)
-        make_problem(resolve(spec.id, "eggroll", tier="smoke"))
+        with pinned():
+            make_problem(resolve(spec.id, "eggroll", tier="smoke"))
     except (PackageNotFoundError, InputError) as error:
         absent = isinstance(error, PackageNotFoundError)
         return f"not installed: pip install 'esbench[{suite}]'" if absent else str(error), False

@@ -15,6 +15,7 @@ from esbench.experiment import provenance
 from esbench.experiment.config import RunConfig
 from esbench.experiment.prepare import State
 from esbench.experiment.progress import Progress
+from esbench.jax_switches import pinned, recorded
 from esbench.plugins import names_a_file
 from esbench.results.checkpoints import DamagedCheckpointError, Position
 from esbench.results.records import Manifest
@@ -79,6 +80,7 @@ def can_be_saved(state: State) -> bool:
     return jax.process_count() == 1 and not any(isinstance(node, Handle) for node in nodes)
 
 
+@pinned()  # an interrupt saves from a thread of its own
 def to_host(state: State) -> list[np.ndarray]:
     """The leaves of a state as NumPy arrays; typed PRNG keys as their data."""
 
@@ -142,8 +144,9 @@ def differences(manifest: Manifest, config: RunConfig) -> list[str]:
         # Python computes no rows.
         "versions": {**manifest.versions, "python": versions["python"]},
         "commit": manifest.commit,
+        "switches": manifest.switches,
     }
-    now = {"sizes": config.sizes, "versions": versions, "commit": commit}
+    now = {"sizes": config.sizes, "versions": versions, "commit": commit, "switches": recorded()}
     return other_settings(manifest, config) + _differing(then, now)
 
 
@@ -170,7 +173,7 @@ def other_settings(manifest: Manifest, config: RunConfig) -> list[str]:
         "budget": config.budget,
         "precision": config.precision,
     }
-    same_files = manifest.plugins == provenance.plugins(config.algorithm, config.task)
+    same_files = manifest.plugins == provenance.plugins(config.algorithm, config.task, config.network)
     return _differing(then, now) + ([] if same_files else ["the file of the algorithm or of the task has changed"])
 
 

@@ -12,6 +12,7 @@ from esbench.algorithms.registry import algorithm_name, settings_of
 from esbench.errors import InputError, unknown
 from esbench.experiment.assembly import assemble
 from esbench.experiment.presets import find_preset
+from esbench.jax_switches import pinned, recorded
 from esbench.plugins import names_a_file
 from esbench.policies import registry as policies
 from esbench.results.fingerprints import config_hash
@@ -92,6 +93,7 @@ class RunConfig:
             "budget": self.budget,
             "sizes": dataclasses.asdict(sizes),
             "precision": self.precision,
+            "switches": recorded(),
         }
 
     def hash(self, sizes: Sizes) -> str:
@@ -107,11 +109,14 @@ class RunConfig:
         if cost is not None and cost.fewest < cost.most and cost.most > self.budget:
             lines.append(
                 f"a generation of {cost.fewest:,} {spec.measure.sample}s takes up to {cost.most:,} {spec.cost_word} "
-                f"where all last {cost.most // cost.fewest:,}: more than the budget of {self.budget:,}"
+                f"where all last {cost.most // cost.fewest:,}: more than the budget of {self.budget:,}; "
+                f"if the first does, the score is the UNTRAINED policy's: use --steps {cost.most} or more, or a "
+                f"smaller {next(iter(cost.factors))}"
             )
         return lines
 
 
+@pinned()
 def resolve(
     task: Any,
     algorithm: Any,

@@ -8,10 +8,12 @@ import jax
 from esbench import sizes
 from esbench.experiment.config import RunConfig
 from esbench.experiment.prepare import make_problem
+from esbench.jax_switches import pinned
 from esbench.problem import Problem
 from esbench.rollout.problem import EpisodicProblem
 
 
+@pinned()
 def plan(config: RunConfig, seed: int) -> list[tuple[str, str]]:
     """(name, text) of everything that is resolved before a run starts."""
     problem = make_problem(config)

@@ -17,6 +17,7 @@ from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.errors import InputError, StrategyError
 from esbench.experiment import compilation_cache, devices
 from esbench.experiment.config import RunConfig
+from esbench.jax_switches import pinned
 from esbench.policies.check import check_policy
 from esbench.problem import ActionMode, DeployedPolicy, Problem, is_problem
 from esbench.rollout.problem import EpisodicProblem
@@ -161,8 +162,9 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
         _check_scores(config.task, config.samples, scores)
         programs = [traced.lower() for traced in (init, step, scoring)]
         # XLA compiles outside Python's lock, each program mostly on one core: side by side they take less time.
+        compiled = pinned()(lambda program: program.compile())  # switches are a thread's own
         with ThreadPoolExecutor(len(programs)) as pool:
-            compiled_init, compiled_step, compiled_score = pool.map(lambda program: program.compile(), programs)
+            compiled_init, compiled_step, compiled_score = pool.map(compiled, programs)
         compile_seconds = time.perf_counter() - start
 
     _, metrics = step.out_info
@@ -183,6 +185,7 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
     )
 
 
+@pinned()
 def reuse(prepared: Prepared, config: RunConfig) -> Prepared | None:
     """The programs of `prepared` for a configuration of the same task and sizes that differs in its numbers, budget
     or name only: nothing is compiled. None where its programs are others."""

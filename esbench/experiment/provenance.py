@@ -2,23 +2,29 @@
 
 import functools
 import hashlib
-import inspect
+import os
 import platform
 import re
 import subprocess
+import types
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import jax
+from gymnasium.envs.registration import load_env_creator
 
 import esbench
 from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.algorithms.interface import Algorithm
-from esbench.plugins import names_a_file, source
+from esbench.plugins import sources
+from esbench.policies.registry import NamedNetwork
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.records import Device
 from esbench.tasks.registry import Task
+from esbench.tasks.spec import HOSTED_SUITE
 
 _PROCESSOR = {"family": "cpu family", "model": "model", "part": "CPU part"}
 _PACKAGES = ("esbench", "jax", "jaxlib", "flax", "optax", "quax", "gymnasium", "numpy", "evosax")
@@ -66,32 +72,46 @@ def _cpuinfo() -> str:
         return ""
 
 
-@functools.cache  # what is committed while a process runs is not what it has loaded
 def commit() -> tuple[str | None, bool | None]:
-    """(commit, dirty) of the checkout that esbench runs from; (None, None) for an installed package or without git.
+    """(commit, dirty) of the checkout that esbench runs from; (None, None) for an installed package, or where git does
+    not say (`commit_problem`).
 
     dirty: whether a file that can change rows differs from the commit, new ones included. Both as they were when this
     process asked first.
     """
+    return _checkout()[:2]
+
+
+def commit_problem() -> str | None:
+    """Why `commit` does not say all of a checkout, in one line; None where it does, or there is no checkout."""
+    return _checkout()[2]
+
+
+@functools.cache  # what is committed while a process runs is not what it has loaded
+def _checkout() -> tuple[str | None, bool | None, str | None]:
     root = Path(esbench.__file__).resolve().parents[1]
-    top = _git(root, "rev-parse", "--show-toplevel")
-    head = _git(root, "rev-parse", "HEAD")
-    # A package installed below somebody else's repository is not at its top.
-    if not top or not head or Path(top).resolve() != root:
-        return None, None
-    changes = _git(root, "status", "--porcelain", "--", "esbench", "baselines", "pyproject.toml")
-    return head, None if changes is None else bool(changes)
+    if not (root / ".git").exists():  # a package, maybe installed below somebody else's repository
+        return None, None, None
+    head = None
+    try:
+        head = _git(root, "rev-parse", "HEAD")
+        places = ("esbench", "baselines", "pyproject.toml")
+        changes = _git(root, "status", "--porcelain", "--untracked-files", "--", *places)
+    except _GitError as error:
+        unknown = "commit and uncommitted changes" if head is None else "uncommitted changes"
+        return head, None, f"the {unknown} of {root} cannot be recorded: {error}"
+    return head, bool(changes), None
 
 
 # What only reads rows or speaks; another version of it leaves a run's rows as they are.
 _WITHOUT_ROWS = ("cli.py", "doctor.py", "leaderboard", "report", "speed", "templates")
 
 
-def code(algorithm: Algorithm, task: Task) -> str:
-    """sha256 over esbench's source and, of plug-ins, the files that define the algorithm and the task."""
+def code(algorithm: Algorithm, task: Task, network: Any = None) -> str:
+    """sha256 over esbench's source and that of plug-ins."""
     package = Path(esbench.__file__).resolve().parent
     files = [file for file in package.rglob("*.py") if file.relative_to(package).parts[0] not in _WITHOUT_ROWS]
-    digest = hashlib.sha256((plugins(algorithm, task) or "").encode())
+    digest = hashlib.sha256((plugins(algorithm, task, network) or "").encode())
     for name, file in sorted((str(file.relative_to(package)), file) for file in files):
         digest.update(name.encode() + hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
@@ -103,40 +123,86 @@ def changed_since(since: str) -> list[str] | None:
     root = Path(esbench.__file__).resolve().parents[1]
     if commit()[0] is None or not re.fullmatch(r"[0-9a-f]{40}", since):
         return None
-    changes = _git(root, "diff", "--name-only", "--no-renames", since, "--", "esbench/*.py")
-    if changes is None:
+    try:
+        changes = _git(root, "diff", "--name-only", "--no-renames", since, "--", "esbench/*.py")
+    except _GitError:
         return None
     return [name for name in changes.splitlines() if name.split("/")[1] not in _WITHOUT_ROWS]
 
 
-def plugins(algorithm: Algorithm, task: Task) -> str | None:
-    """sha256 over the files outside esbench that define the algorithm and the task; None where there are none."""
+def plugins(algorithm: Algorithm, task: Task, network: Any = None) -> str | None:
+    """sha256 over the files outside esbench that define the algorithm, the task and the network, and over all of the
+    user's that these import; None where there are none."""
     package = Path(esbench.__file__).resolve().parent
-    defining = [algorithm.strategy if isinstance(algorithm, EvolutionAlgorithm) else algorithm, task.make]
-    files = [_source(value) for value in defining]
-    if names_a_file(task.spec.source_id):  # a class of the user's, which esbench wraps
-        files.append(Path(task.spec.source_id.rpartition(":")[0]).expanduser())
-    return plugins_digest(
-        source(file) for file in files if file is not None and not file.resolve().is_relative_to(package)
-    )
+    strategy = algorithm.strategy if isinstance(algorithm, EvolutionAlgorithm) else algorithm
+    contents = []
+    for defined in (strategy, task, network):
+        texts = {file: text for value in _parts(defined) for file, text in sources(value).items()}
+        contents += [text for file, text in texts.items() if not file.is_relative_to(package)]
+    return plugins_digest(contents)
 
 
-def _source(value: Any) -> Path | None:
-    """The file that defines a function or the class of a value."""
-    while isinstance(value, functools.partial):
-        value = value.func
-    if not (inspect.isclass(value) or inspect.isroutine(value)):
-        value = type(value)
+def _parts(value: Any) -> list[Any]:
+    """What a value is made of, where that can be code of the user's: what makes a task or a network, or the
+    class that Gymnasium has for it; a partial's function and arguments; what a function encloses."""
+    found, pending = [], [value]
+    while pending:
+        part = pending.pop(0)
+        if any(part is other for other in found):
+            continue
+        found.append(part)
+        match part:
+            case Task():
+                pending.append(part.make)
+                if part.spec.suite == HOSTED_SUITE:
+                    pending.append(_hosted_class(part.spec.source_id))
+            case NamedNetwork():
+                pending.append(part.make)
+            case functools.partial():
+                pending += [part.func, *part.args, *part.keywords.values()]
+            case types.FunctionType():
+                for cell in part.__closure__ or ():
+                    with suppress(ValueError):  # nothing is in it yet
+                        pending.append(cell.cell_contents)
+    return found
+
+
+def _hosted_class(name: str) -> Any:
+    """What Gymnasium makes the environment of `gymnasium:NAME` by; None where it says nothing."""
+    spec = gymnasium.registry.get(name.rpartition(":")[2])
+    entry_point = None if spec is None else spec.entry_point
+    return load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+
+
+class _GitError(Exception):
+    """What git said instead, in one line."""
+
+
+# A hook or an alias of git's leaves these to what it starts: they name another repository.
+_ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_PREFIX")
+_ELSEWHERE += ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CEILING_DIRECTORIES")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """What git prints about the checkout at `root`.
+
+    It may be another user's, as in a container or on a shared disk: esbench's own code is run from it already. There,
+    files' modes say nothing either.
+    """
+    trusting = ["git", "-C", str(root), "-c", f"safe.directory={root}", "-c", "core.fileMode=false"]
+    environment = {name: value for name, value in os.environ.items() if name not in _ELSEWHERE}
+    environment["GIT_OPTIONAL_LOCKS"] = "0"  # the disk may be one that is only read
     try:
-        file = inspect.getsourcefile(value)
-    except TypeError:
-        return None
-    return Path(file) if file and Path(file).is_file() else None
+        done = subprocess.run(
+            [*trusting, *arguments], capture_output=True, text=True, timeout=_GIT_SECONDS, env=environment
+        )
+    except OSError as error:
+        raise _GitError(f"git cannot be run: {error.strerror}") from error
+    except subprocess.TimeoutExpired as error:
+        raise _GitError(f"git took more than {_GIT_SECONDS:.0f} seconds") from error
+    if done.returncode != 0:
+        raise _GitError(next(iter(done.stderr.strip().splitlines()), f"git ended with status {done.returncode}"))
+    return done.stdout.strip()
 
 
-def _git(root: Path, *arguments: str) -> str | None:
-    try:
-        done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.strip() if done.returncode == 0 else None
+_GIT_SECONDS = 30.0

@@ -20,10 +20,12 @@ from esbench.experiment.config import RunConfig, resolve
 from esbench.experiment.prepare import Prepared, bind, make_problem, prepare
 from esbench.experiment.progress import Progress, progress
 from esbench.experiment.training import Clocks, Counts, Training, manifest
+from esbench.jax_switches import pinned
 from esbench.results.checkpoints import Position
 from esbench.results.lock import RunInUseError, is_locked, locked
 from esbench.results.records import Row
 from esbench.results.run_directory import ROWS_FILE, FinishedRunError, RunDirectory
+from esbench.results.untrained import untrained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,10 +53,12 @@ class RunResult:
     def __repr__(self) -> str:
         row = self.score or self.rows[-1]
         state = "" if self.finished else "unfinished, "
+        state += f"{said}: " if (said := untrained(self.rows)) else ""
         return f"<{self.path}: {state}{row.measure} {row.value:.4g} after {row.useful_steps:,}>"
 
     def _repr_html_(self) -> str:
-        return self.to_frame()[["useful_steps", "value", "train_seconds", "final"]].to_html(index=False)
+        table = self.to_frame()[["useful_steps", "value", "train_seconds", "final"]].to_html(index=False)
+        return f"<p>{said}</p>{table}" if (said := untrained(self.rows)) else table
 
 
 def run(
@@ -89,6 +93,7 @@ def run(
     return run_config(config, seed, max_seconds, resume=resume, checkpoint_seconds=checkpoint_seconds, log=log)
 
 
+@pinned()
 def run_config(
     config: RunConfig,
     seed: int,
@@ -149,11 +154,14 @@ def _unfinished(config: RunConfig, seed: int) -> RunDirectory:
     return directory
 
 
+@pinned()
 def announce_and_prepare(config: RunConfig, reporter: Progress, verbose: bool = False) -> Prepared:
     """The programs of a configuration, with a word to the reader before the wait; InputError comes before the word."""
     compilation_cache.enable()
     problem = make_problem(config)
     learner = bind(config, problem)
+    if (unrecorded := provenance.commit_problem()) is not None:
+        reporter.message(f"warning: {unrecorded}")
     for warning in config.warnings():
         reporter.message(f"warning: {config.label}: {warning}")
     describe = getattr(learner, "describe", None)
@@ -164,6 +172,7 @@ def announce_and_prepare(config: RunConfig, reporter: Progress, verbose: bool = 
     return prepare(config, problem, learner)
 
 
+@pinned()
 def run_seed(
     prepared: Prepared,
     seed: int,
@@ -207,7 +216,7 @@ class _Process:
     ):
         config = prepared.config
         self._prepared, self._seed, self._directory, self._reporter = prepared, seed, directory, reporter
-        self._code = provenance.code(config.algorithm, config.task)
+        self._code = provenance.code(config.algorithm, config.task, config.network)
         self._training = Training(prepared, seed, directory, reporter)
         saves = checkpointing.can_be_saved(self._training.state)
         if not saves:

@@ -210,7 +210,7 @@ def manifest(prepared: Prepared, seed: int) -> Manifest:
         dirty=dirty,
         compilation_cache=prepared.cache,
         config_hash=config.hash(prepared.sizes),
-        plugins=provenance.plugins(config.algorithm, config.task),
+        plugins=provenance.plugins(config.algorithm, config.task, config.network),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         tuning=config.tuning,
     )

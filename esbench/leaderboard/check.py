@@ -38,7 +38,7 @@ from esbench.leaderboard.entry import (
     read_entry,
     run_key,
 )
-from esbench.leaderboard.run_checks import CLOCKS, COUNTERS, MODES, RUN_CHECKS
+from esbench.leaderboard.run_checks import CLOCKS, COUNTERS, MODES, run_problems
 from esbench.leaderboard.safe_files import read_file, read_json
 from esbench.leaderboard.scores import entry_scores
 from esbench.plugins import names_a_file
@@ -122,7 +122,7 @@ def check(path: Path, others: Path | None = None) -> Checked:
         return Checked([f"runs of the track {foreign[0]}: {board.name} is of the track {RL}"], evidence)
     problems = [problem for one in ENTRY_CHECKS for problem in one(evidence)]
     for (task, seed), run in evidence.runs.items():
-        problems += [f"{run_key(task, seed)}: {problem}" for one in RUN_CHECKS for problem in one(evidence.board, run)]
+        problems += [f"{run_key(task, seed)}: {problem}" for problem in run_problems(evidence.board, run)]
     return Checked(problems, evidence)
 
 
@@ -273,11 +273,15 @@ def _current(of_task: Any) -> dict[str, Any]:
 
 def _one_setting(found: Evidence) -> Iterator[str]:
     (first, reference), *others = found.runs.items()
+    told: set[str] = set()  # tasks: the seeds of one hardly ever differ among themselves
     for key, run in others:
+        if key[0] in told:
+            continue
         for name in ("settings", "policy"):
             one, other = getattr(reference.manifest, name), getattr(run.manifest, name)
             if one != other:
                 differing = sorted(k for k in {**one, **other} if one.get(k) != other.get(k))
+                told.add(key[0])
                 yield (
                     f"track fixed has one setting for all tasks: {run_key(*key)} and {run_key(*first)} differ in "
                     f"{', '.join(differing)}"

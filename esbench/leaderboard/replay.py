@@ -16,6 +16,7 @@ import numpy as np
 from scipy import stats
 
 from esbench.errors import InputError
+from esbench.jax_switches import pinned
 from esbench.keys import evaluation_key, stream
 from esbench.leaderboard.check import Evidence
 from esbench.leaderboard.entry import policy_file, run_key
@@ -33,6 +34,7 @@ POWER = 0.9
 _MAX_POLICY_BYTES = 2**28
 
 
+@pinned()
 def replay(evidence: Evidence, policies: Path | None, public_number: int, say: Callable[[str], None]) -> Replay:
     """Replays every run of the entry whose policy is there.
 

@@ -25,6 +25,7 @@ import esbench
 from esbench.algorithms.built_in import BUILT_IN, EVOSAX
 from esbench.errors import InputError, StrategyError
 from esbench.experiment import provenance
+from esbench.jax_switches import pinned
 from esbench.keys import evaluation_key
 from esbench.leaderboard import sandbox
 from esbench.leaderboard.check import Evidence
@@ -67,6 +68,7 @@ class Plan:
     limits: sandbox.Limits = field(default_factory=sandbox.Limits)
 
 
+@pinned()
 def rerun(evidence: Evidence, plan: Plan, public_number: int, say: Callable[[str], None]) -> Rerun:
     """Reruns an entry.
 

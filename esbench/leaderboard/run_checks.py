@@ -200,6 +200,8 @@ def _work(before: Row, row: Row) -> list[int]:
     return [getattr(row, n) - getattr(before, n) for n in ("generation", "computed_steps", "sequential_steps")]
 
 
+_BY_BUDGET = (shares, final_row)
+"""What follows from the budget: nothing new is said where it is another one than the board's."""
 RUN_CHECKS: tuple[Callable[[Board, RunDirectory], Iterator[str]], ...] = (
     protocol,
     provenance,
@@ -210,3 +212,10 @@ RUN_CHECKS: tuple[Callable[[Board, RunDirectory], Iterator[str]], ...] = (
     returns,
     pace,
 )
+
+
+def run_problems(board: Board, run: RunDirectory) -> list[str]:
+    """All that is wrong with a run, one line each, and one line for one cause."""
+    other_budget = run.manifest.budget != board.tasks[run.manifest.task["id"]].budget
+    checks = [one for one in RUN_CHECKS if not (other_budget and one in _BY_BUDGET)]
+    return [problem for one in checks for problem in one(board, run)]

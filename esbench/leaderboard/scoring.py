@@ -9,6 +9,7 @@ import numpy as np
 from esbench.algorithms.built_in import EVOSAX
 from esbench.errors import InputError
 from esbench.experiment import provenance
+from esbench.jax_switches import recorded
 from esbench.leaderboard.board import Board
 from esbench.leaderboard.verification import Machine
 from esbench.policies.registry import network_from
@@ -42,8 +43,8 @@ def here(task: Task) -> Machine:
 
 
 def differences(manifest: Manifest, machine: Machine, packages: set[str]) -> list[str]:
-    """What of a run's machine is not this one's, in words: the device, and versions of the `packages` that compute
-    rows. Equal numbers are expected where there is nothing."""
+    """What of a run's machine is not this one's, in words: the device, versions of the `packages` that compute rows,
+    and switches that change last bits. Equal numbers are expected where there is nothing."""
     theirs, ours = manifest.versions, machine.versions
     if not manifest.algorithm.startswith(EVOSAX):
         packages = packages - {"evosax"}
@@ -51,6 +52,12 @@ def differences(manifest: Manifest, machine: Machine, packages: set[str]) -> lis
         f"{name} {theirs.get(name, 'absent')} there and {ours.get(name, 'absent')} here"
         for name in sorted(packages & {*theirs, *ours})
         if theirs.get(name) != ours.get(name)
+    ]
+    switches = recorded()
+    found += [
+        f"{name} {manifest.switches.get(name, 'unset')} there and {switches.get(name, 'unset')} here"
+        for name in sorted({*manifest.switches, *switches})
+        if manifest.switches.get(name) != switches.get(name)
     ]
     there, now = manifest.device, machine.device
     if (there.platform, there.kind) != (now.platform, now.kind):  # how many shared the work changes no episode

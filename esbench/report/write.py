@@ -311,7 +311,7 @@ class Report:
         return f"<ul>{sentences}</ul>{shown.to_html(index=False)}"
 
 
-def report(*runs: Any, out: str | os.PathLike[str] | None = None) -> Report:
+def load_report(*runs: Any, out: str | os.PathLike[str] | None = None) -> Report:
     """Tables and figures of runs: directories, of which all runs below count, and what `esbench.run` and
     `esbench.train` give, in any mixture.
 
@@ -352,8 +352,8 @@ def read_contents(directories: Sequence[str | os.PathLike[str]]) -> Contents:
 
 
 def write_report(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> Written:
-    """`report` of all runs below `directories`, written into `out`."""
-    return report(*directories).write(out)
+    """`load_report` of all runs below `directories`, written into `out`."""
+    return load_report(*directories).write(out)
 
 
 def _older(out: Path, tables: Sequence[str]) -> list[Path]:

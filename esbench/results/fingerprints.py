@@ -17,6 +17,8 @@ def config_hash(manifest: Mapping[str, Any]) -> str:
     by name; the order of names within a table does not matter. Of the task only what rows depend on: words and anchors
     may be improved."""
     hashed = {"task": determining(manifest["task"]), **{name: manifest[name] for name in _HASHED}}
+    if switches := manifest.get("switches"):  # without any the hash is that of the manifests before they were recorded
+        hashed["switches"] = switches
     return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
 
 

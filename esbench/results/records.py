@@ -50,10 +50,11 @@ class Manifest(Record):
     the algorithm's, defaults included. policy: the network's `name` and its settings; empty for a problem that brings
     its own. problem: the settings of a problem that is no environment. spaces: what the network reads and gives
     (`policies.spaces`), None where it is unknown. sizes: the resolved sizes.
+    switches: what was in force outside esbench that could change the last bits of a number (`jax_switches.recorded`).
     action_mode: how the deployed policy acts when it is scored, fixed before training.
     config_hash: sha256 over all that determines the rows of a seed (`results.fingerprints`).
     tuning: None where it was not recorded, as for settings chosen by hand. plugins: sha256 of the files that define a
-    task or an algorithm of the user's own, None without any.
+    task, an algorithm or a network of the user's own, and of those of the user's that they import, None without any.
     """
 
     kind: Literal["manifest"] = "manifest"
@@ -81,6 +82,7 @@ class Manifest(Record):
     tuning: Tuning | None = None
     plugins: str | None = None
     problem: dict[str, Any] = {}
+    switches: dict[str, str] = {}
     spaces: dict[str, Any] | None = None
 
 

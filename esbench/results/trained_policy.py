@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from esbench.errors import InputError
+from esbench.jax_switches import pinned
 from esbench.policies.networks import Carry, Policy
 from esbench.policies.registry import network_from
 from esbench.policies.spaces import spaces_from, spaces_of_mlp
@@ -47,12 +48,14 @@ class TrainedPolicy:
             )
         return self.step(observation, self.initial_carry(), key)[0]
 
+    @pinned()
     def initial_carry(self, k: int | None = None) -> Carry:
         """The memory at an episode's begin, `()` for a policy without any; for k episodes side by side, with an axis
         of k in front."""
         carry = self.policy.initial_carry()
         return carry if k is None else jax.tree.map(lambda x: jnp.broadcast_to(x, (k, *jnp.shape(x))), carry)
 
+    @pinned()
     def step(self, observation: Any, carry: Carry, key: jax.Array | None = None) -> tuple[jax.Array, Carry]:
         """The action for `observation`, as a call gives it, and the memory after it.
 
@@ -87,6 +90,7 @@ class TrainedPolicy:
         return jax.jit(step)
 
 
+@pinned()
 def load_policy(run: str | os.PathLike[str], policy: Any = None) -> TrainedPolicy:
     """The deployed policy of the run in the directory `run`: at its score, or as far as an unfinished run has come.
 
@@ -97,7 +101,7 @@ def load_policy(run: str | os.PathLike[str], policy: Any = None) -> TrainedPolic
     deployed, record = directory.load_policy(), directory.manifest.policy
     if not record:
         raise InputError(f"{directory.path}: its problem brings its own network; there is no policy")
-    network, spaces = network_from(record, policy), getattr(directory.manifest, "spaces", None)
+    network, spaces = network_from(record, policy), directory.manifest.spaces
     try:
         observation_space, action_space = spaces_from(spaces or spaces_of_mlp(deployed.params, record["n_layers"]))
         made = network.bind(observation_space, action_space)

@@ -7,6 +7,7 @@ import jax
 
 from esbench.errors import InputError
 from esbench.experiment import compilation_cache, provenance
+from esbench.jax_switches import pinned
 from esbench.sizes import resolve
 from esbench.speed import generation, policy_alone
 from esbench.speed.timing import interleave
@@ -47,6 +48,7 @@ class SpeedReport:
         return asdict(self)
 
 
+@pinned()
 def measure(
     task: str | None = None, width: int = 256, population: int = 1024, rank: int = 1, seconds: float = 20.0
 ) -> SpeedReport:

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 
 from esbench.errors import InputError, unknown
-from esbench.plugins import load_object, names_a_file
+from esbench.jax_switches import pinned
+from esbench.plugins import load_object, names_a_file, unnamed
 from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, RL, Budgets, Measure, TaskSpec
 
@@ -88,7 +89,7 @@ def task(name: Any) -> Task:
         if name in broken:
             raise InputError(f"plug-in task {name!r} cannot be loaded: {broken[name]}")
         if name not in _REGISTRY:
-            raise unknown("task", name, _REGISTRY)
+            raise unnamed("task", name) if name.endswith(".py") else unknown("task", name, _REGISTRY)
     return _REGISTRY[name]
 
 
@@ -96,6 +97,11 @@ def task_specs() -> list[TaskSpec]:
     """All specs: the catalogue's in its order, then the installed plug-ins'."""
     _load_plugins()
     return [task.spec for task in _REGISTRY.values()]
+
+
+def environments() -> list[str]:
+    """The ids of all tasks of the track rl: what "all" means. Other tracks are never shown together with it."""
+    return [spec.id for spec in task_specs() if spec.track == RL]
 
 
 def make(name: Any) -> "Environment":
@@ -112,6 +118,7 @@ def environment_of(task: Task) -> "Environment":
     return made(task)
 
 
+@pinned()
 def made(task: Task, **settings: Any) -> Any:
     """The environment or the problem of a task; of a user's own checked, as `environment_of`. settings: a problem's."""
     from esbench.tasks.environment import check_environment
@@ -184,6 +191,7 @@ def _from_gymnasium(name: str) -> Task:
     return Task(spec, lambda: TimeLimit(hosted.Hosted(lambda: hosted.flat(name)), spec.cap))
 
 
+@pinned()
 def _derive(name: str, value: Any) -> Task:
     """The task of an object, or of a class or function, from the user's file or cell, with a default spec."""
     from esbench.problem import is_problem
@@ -252,7 +260,8 @@ def _load_plugins() -> dict[str, str]:
     broken: dict[str, str] = {}
     for point in entry_points(group=GROUP):
         try:
-            plugin = point.load()
+            with pinned():
+                plugin = point.load()
             if not isinstance(plugin, Task):
                 raise TypeError(f"expected a Task, not {type(plugin).__name__}")
             register(plugin)

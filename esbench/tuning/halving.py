@@ -101,6 +101,11 @@ class Search:
         return min(len(self.trials), max(FINALISTS, len(self.trials) // 4))
 
     @property
+    def runs(self) -> int:
+        """How many runs all rungs have, at most."""
+        return len(self.trials) + self.promoted + min(FINALISTS, len(self.trials)) * (len(SEEDS) - 1)
+
+    @property
     def scored(self) -> bool:
         return has_scores(self.task.spec)
 
@@ -171,10 +176,19 @@ class Search:
 
     def chosen(self) -> int | None:
         """The trial with the best mean over the seeds at the full budget, the first of equal ones; None before the
-        search is finished, and where every finalist failed on one of the seeds."""
+        search is finished, where every finalist failed on one of the seeds, and where the first rung says nothing."""
+        if self.untrained:
+            return None
         values = self.full_budget()
         best = min(values, key=lambda trial: (-values[trial], trial), default=None)
         return best if best is not None and values[best] > -math.inf else None
+
+    @property
+    def untrained(self) -> bool:
+        """Whether the first rung says nothing: no budget in it held a generation, every score is the first policy's."""
+        results = [self.result(run) for run in self.first]
+        scored = [result for result in results if result is not None and result.error is None]
+        return None not in results and bool(scored) and not any(result.score_steps for result in scored)
 
     def _settled(self, runs: Sequence[TrialRun]) -> bool:
         return all(self.result(run) is not None for run in runs)

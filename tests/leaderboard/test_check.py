@@ -629,8 +629,18 @@ def test_a_pull_request_changes_its_own_directory_only(entry, capsys):
     git(root, "commit", "-q", "-m", "base")
     git(root, "checkout", "-q", "-b", "entry")
     shutil.move(other, entry)
+    # What the steps of leaderboards/README.md leave in a clone.
+    for name in ("signed.py", "entry.toml", "report/report.md", "runs/lite/a task/Signed/run.jsonl"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("x")
     assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 0
-    git(root, "add", "-A")
+    (entry.parent / "new").mkdir()
+    (entry.parent / "new" / "entry.json").write_text("{}")
+    capsys.readouterr()
+    assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 1
+    assert "leaderboards/lite-v1/new/entry.json: changed, but not the entry's" in capsys.readouterr().out
+    shutil.rmtree(entry.parent / "new")
+    git(root, "add", "leaderboards")
     git(root, "commit", "-q", "-m", "an entry")
     assert main(["leaderboard", "build", "--boards", str(root / "leaderboards")]) == 0
     assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 0

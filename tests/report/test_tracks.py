@@ -12,7 +12,7 @@ from esbench.errors import InputError
 from esbench.report.ioh import ioh_files
 from esbench.report.statistics.intervals import Estimate
 from esbench.report.statistics.normalise import score_bounds
-from esbench.report.write import read_contents, report, write_report
+from esbench.report.write import load_report, read_contents, write_report
 from esbench.results.fingerprints import config_hash
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks.spec import Anchor, Measure
@@ -333,7 +333,7 @@ def in_memory(directory):
 
 
 def test_a_report_of_runs_in_memory_is_that_of_runs_on_disk(digits):
-    disk, memory = report(digits), report(*in_memory(digits))
+    disk, memory = load_report(digits), load_report(*in_memory(digits))
     assert disk.tables.keys() == memory.tables.keys() and disk.text == memory.text
     for name, frame in disk.tables.items():
         if name == "runs":
@@ -351,12 +351,12 @@ def test_a_report_can_have_runs_from_everywhere(digits, tmp_path):
     class Ran:
         path = digits / "lite" / "Digits-v0" / "eggroll" / "seed-0"
 
-    found = report(Ran(), Trained(), str(digits / "lite" / "Digits-v0" / "eggroll" / "seed-1"))
+    found = load_report(Ran(), Trained(), str(digits / "lite" / "Digits-v0" / "eggroll" / "seed-1"))
     assert found.tables["scores"]["n"].tolist() == [2, 3]
 
 
 def test_a_report_shows_itself_in_short(digits):
-    found = report(digits)
+    found = load_report(digits)
     assert repr(found).startswith(
         "<Report: Track user, tier lite: 1 task, 2 algorithms, 3 seeds each. Tables: overview"
     )
@@ -366,7 +366,7 @@ def test_a_report_shows_itself_in_short(digits):
 
 
 def test_a_report_writes_what_the_command_writes(digits, tmp_path):
-    found = report(*in_memory(digits), out=tmp_path / "report")
+    found = load_report(*in_memory(digits), out=tmp_path / "report")
     assert (tmp_path / "report" / "curves.png").exists() and found.tables
     for name, text in read_contents([digits]).texts().items():
         if "runs" not in name and name != "report.md":  # their hashes of files
@@ -377,18 +377,18 @@ def test_the_same_run_in_memory_and_on_disk_is_refused(digits):
     with pytest.raises(
         InputError, match=r"is there twice: .*seed-0 and in memory|is there twice: in memory and .*seed-0"
     ):
-        report(digits, *in_memory(digits))
+        load_report(digits, *in_memory(digits))
 
 
 @pytest.mark.parametrize("wrong", [3, None, [1, 2]])
 def test_a_report_of_something_else_is_one_line(wrong):
     with pytest.raises(InputError, match=r"expected directories, or what esbench\.run or esbench.train gives"):
-        report(wrong)
+        load_report(wrong)
 
 
 def test_a_report_of_nothing_is_one_line():
     with pytest.raises(InputError, match="no runs"):
-        report()
+        load_report()
 
 
 def test_anchors_at_a_bound_are_not_passed(tmp_path, add_run, make_row):
