@@ -21,6 +21,7 @@ from esbench.report.statistics.normalise import has_scores, normalised
 from esbench.results.error_file import last_error
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks.registry import Task
+from esbench.tasks.spec import RETURN, Measure
 from esbench.tuning.space import Settings
 
 SEEDS = (1000, 1001, 1002)
@@ -35,8 +36,9 @@ class Result:
     """One run of a trial that is settled: it has its score, or failed.
 
     rung: 1 (a part of the budget), 2 (all of it) or 3 (again, on other seeds). score: normalised, None without a score
-    or without anchors. score_steps: useful steps at the score, 0 where it is the untrained policy's. useful_steps,
-    train_seconds: of the whole run. compile_seconds: of its programs, also where other runs of its process shared them.
+    or without anchors. mean: of the task's measure. score_steps: useful steps at the score, 0 where it is the untrained
+    policy's. useful_steps, train_seconds: of the whole run. compile_seconds: of its programs, also where other runs of
+    its process shared them.
     """
 
     task: str
@@ -47,19 +49,21 @@ class Result:
     budget: int
     settings: Settings
     score: float | None = None
-    return_mean: float | None = None
+    mean: float | None = None
     score_steps: int | None = None
     useful_steps: int = 0
     train_seconds: float = 0.0
     compile_seconds: float = 0.0
     error: str | None = None
+    measure: Measure = RETURN
 
     @property
     def value(self) -> float:
-        """What trials are ordered by: the score, on a task without scores the return; a failed one is the worst."""
-        if self.return_mean is None:
+        """What trials are ordered by, the largest first: the score, on a task without scores the mean in the measure's
+        direction; a failed one is the worst."""
+        if self.mean is None:
             return -math.inf
-        return self.return_mean if self.score is None else self.score
+        return self.measure.sign * self.mean if self.score is None else self.score
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +151,15 @@ class Search:
         """The runs that can be run now and are not settled."""
         return [run.job for rung in self.rungs() for run in rung if self.result(run) is None and run.job is not None]
 
+    @property
+    def quantity(self) -> str:
+        """What trials are told of: the score, or the measure."""
+        return "score" if self.scored else self.task.spec.measure.title
+
+    def told(self, value: float) -> float:
+        """A value, as trials are ordered by it, as the quantity itself."""
+        return value if self.scored else self.task.spec.measure.sign * value
+
     def full_budget(self) -> dict[int, float]:
         """By finalist the mean value over all seeds at the full budget, in the order of the second rung; empty before
         the search is finished."""
@@ -218,6 +231,7 @@ class Search:
             "seed": run.seed,
             "budget": run.budget,
             "settings": dict(self.trials[run.trial]),
+            "measure": self.task.spec.measure,
         }
         if run.job is None:
             return Result(**result, error=run.refusal)
@@ -232,7 +246,7 @@ class Search:
             **result,
             **_spent(run.job.path),
             score=agreed(float(normalised(score.value, self.task.spec))) if self.scored else None,
-            return_mean=score.value,
+            mean=score.value,
             score_steps=score.useful_steps,
         )
 

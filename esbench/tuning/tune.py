@@ -31,6 +31,9 @@ def plan(tasks: Sequence[str], spaces: Sequence[Space], trials: int, tier: str, 
     ids = [task.spec.id for task in found.values()]
     if len(set(ids)) < len(ids):
         raise InputError(f"tasks {', '.join(ids)}: expected different ids, their runs share a directory")
+    tracks = sorted({task.spec.track for task in found.values()})
+    if len(tracks) > 1:
+        raise InputError(f"tasks of the tracks {', '.join(tracks)}: expected tasks of one track")
     drawn = [(space, space.trials(trials)) for space in spaces]
     searches = [
         Search(name, task, space.algorithm, settings, tier, out / RUNS)
@@ -77,7 +80,8 @@ def tune(
 
 def dry_run(searches: Sequence[Search]) -> list[tuple[str, ...]]:
     """What it would take, a line for each search and one for all, under a heading."""
-    lines = [("task", "algorithm", "trials", "runs", "useful steps", "compilations", "training")]
+    units = sorted({search.task.spec.cost_word for search in searches})
+    lines = [("task", "algorithm", "trials", "runs", f"useful {' or '.join(units)}", "compilations", "training")]
     totals = [0, 0, 0, 0, 0.0]
     for search in searches:
         first = sum(run.budget for run in search.first)
@@ -124,7 +128,7 @@ def progress(searches: Sequence[Search]) -> list[tuple[str, ...]]:
                 str(sum(result.error is not None for result in results)),
                 str(sum(result.score_steps == 0 for result in results)),
                 "-" if trial is None else f"trial {trial}",
-                "-" if trial is None else f"{search.full_budget()[trial]:.4g}",
+                "-" if trial is None else f"{search.told(search.full_budget()[trial]):.4g}",
             )
         )
     return lines
