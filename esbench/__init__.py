@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from esbench.population.gaussian import Gaussian
     from esbench.population.stacked import Stacked
     from esbench.problem import DeployedPolicy, Evolution, Problem
+    from esbench.report.write import load_report
     from esbench.results.load import load_results
     from esbench.results.trained_policy import load_policy
     from esbench.rollout.problem import EpisodicProblem
@@ -62,6 +63,7 @@ _MODULES = {
     "centred_ranks": "esbench.algorithms.shaping",
     "evaluate": "esbench.in_memory",
     "learner": "esbench.in_memory",
+    "load_report": "esbench.report.write",
     "load_policy": "esbench.results.trained_policy",
     "load_results": "esbench.results.load",
     "make": "esbench.tasks.registry",
@@ -95,6 +97,7 @@ __all__ = [
     "evaluate",
     "learner",
     "load_policy",
+    "load_report",
     "load_results",
     "make",
     "register",

@@ -9,6 +9,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from esbench.experiment.jobs import Job
     from esbench.experiment.run import RunResult
     from esbench.leaderboard.check import Checked
+    from esbench.results.records import Row
     from esbench.tasks.spec import TaskSpec
 
 FORMATS = ("table", "json")
@@ -89,7 +91,8 @@ of the others is compiled anew.
 Rungs: 1. all trials at an eighth of the budget, tuning seed 1000; 2. the best quarter of them, at least two, at all of
 it; 3. the best two of those again on seeds 1001 and 1002. The better mean over the three seeds is chosen. A trial that
 fails is the worst; to try it again, delete its directory. untrained: runs whose budget holds no generation, so that
-their score is the first policy's and says nothing: fixed/ leaves such a task out.
+their score is the first policy's and says nothing: fixed/ leaves such a task out, and where all of rung 1 is so
+nothing is chosen.
 Left in --out: trials.csv and .jsonl (every run), chosen/ALGORITHM.toml (per task) and fixed/ALGORITHM.toml (one setting
 for all tasks, by the first rung), presets whose runs carry the cost of tuning; best_of_k.* (what fewer trials would
 have found), ranges/ and runs/. They are of the tasks and algorithms that the last command named; presets of other
@@ -101,6 +104,14 @@ _NEW_EXAMPLES = """\
 examples:
   esbench new strategy my_strategy       writes my_strategy.py (class MyStrategy) and test_my_strategy.py here
 """
+_PLAY_EXAMPLES = """\
+examples:
+  esbench play runs/lite/CartPole-v1/eggroll/seed-0 --out cartpole.gif
+  esbench play runs/lite/Knapsack-v1/eggroll/seed-0 --out knapsack.mp4 --episodes 5 --fps 2
+
+Episode k has seed SEED + k. The last frame of each stays for a second.
+"""
+_FPS = "frames a second (default: 30, fewer where an episode would last less than 3 seconds)"
 _LEADERBOARD_EXAMPLES = """\
 examples:
   esbench leaderboard submit runs --entry entry.toml         pack runs as an entry of leaderboards/, checked
@@ -164,6 +175,15 @@ def _seconds(text: str) -> float:
     except ValueError:
         pass
     raise argparse.ArgumentTypeError(f"{text!r}: expected seconds, more than 0")
+
+
+def _rate(text: str) -> float:
+    try:
+        if 0.1 <= (rate := float(text)) <= 100:
+            return rate
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r}: expected frames a second, 0.1 to 100")
 
 
 def _positive(text: str) -> int:
@@ -237,7 +257,8 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     tasks.add_argument("--gallery", metavar="DIR", help="draw the tasks, or the one shown, as DIR/<task>.png")
     add_format(tasks)
 
-    algorithms = command("algorithms", _algorithms, "list the algorithms and their settings")
+    algorithms = command("algorithms", _algorithms, "list the algorithms and their settings, or explain those of one")
+    algorithms.add_argument("name", nargs="?", metavar="NAME", help="a name, evosax:NAME, or path/to/file.py:Class")
     add_format(algorithms)
 
     run = command("run", _run, "train one algorithm on one task and record its scores", _RUN_EXAMPLES)
@@ -283,10 +304,12 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     report.add_argument("directories", nargs="+", metavar="DIR")
     report.add_argument("--out", default="report", metavar="DIR", help="where to write (default: report)")
 
-    play = command("play", _play, "film one episode of a run's deployed policy")
+    play = command("play", _play, "film episodes of a run's deployed policy", _PLAY_EXAMPLES)
     play.add_argument("run", metavar="RUN", help="the directory of a run")
     play.add_argument("--out", required=True, metavar="FILE", help="FILE.gif or FILE.mp4")
-    play.add_argument("--seed", type=_whole, default=0, metavar="N", help="of the episode (default: 0)")
+    play.add_argument("--seed", type=_whole, default=0, metavar="N", help="of the first episode (default: 0)")
+    play.add_argument("--episodes", type=_positive, default=1, metavar="N", help="one after another (default: 1)")
+    play.add_argument("--fps", type=_rate, metavar="N", help=_FPS)
     play.add_argument("--task", metavar="TASK", help="path/to/file.py:NAME, where the run's task is a Task of a file")
 
     board = command("leaderboard", None, "check, submit, verify and rank entries", _LEADERBOARD_EXAMPLES)
@@ -328,8 +351,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser, commands = _parser()
-    if not argv:
-        raise InputError(f"no command: expected one of {', '.join(_first_words(commands))}, or --help")
+    argv = argv or ["--help"]
     name = argv[0]
     if not name.startswith("-"):
         if name not in commands:
@@ -388,12 +410,12 @@ def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
 
 
 def _tasks(arguments: argparse.Namespace) -> int:
-    from esbench.tasks.registry import task, task_specs
+    from esbench.tasks.registry import environments, task, task_specs
 
     form = _checked_format(arguments)
     match arguments.show:
         case [] if arguments.gallery is not None:
-            return _gallery([spec.id for spec in task_specs()], arguments.gallery)
+            return _gallery(environments(), arguments.gallery)
         case ["show", name] if arguments.gallery is not None:
             return _gallery([task(name).spec.id], arguments.gallery)
         case []:
@@ -466,6 +488,8 @@ def _algorithms(arguments: argparse.Namespace) -> int:
     from esbench.algorithms.registry import algorithm_names, describe
 
     form = _checked_format(arguments)
+    if arguments.name is not None:
+        return _algorithm(arguments.name, form)
     described = [(name, *describe(name)) for name in algorithm_names()]
     if form == "json":
         _print_json([{"name": name, "description": text, "settings": values} for name, text, values in described])
@@ -475,6 +499,33 @@ def _algorithms(arguments: argparse.Namespace) -> int:
         print(f"  {', '.join(f'{setting}={value}' for setting, value in values.items())}")
     print("evosax:NAME: a strategy of evosax, such as evosax:SNES (pip install 'esbench[evosax]')")
     print("path/to/file.py:ClassName: one of your own (esbench new strategy NAME)")
+    return 0
+
+
+def _algorithm(name: str, form: str) -> int:
+    """One algorithm: its settings with their meaning, and what runs of tier lite use."""
+    from esbench.algorithms.registry import describe, meanings
+    from esbench.experiment.presets import lite_values
+
+    text, defaults = describe(name)
+    said, (preset, by_task) = meanings(name), lite_values(name)
+    used = {
+        setting: list(dict.fromkeys(values.get(setting, value) for values in by_task.values()))
+        for setting, value in defaults.items()
+    }
+    if form == "json":
+        settings = {
+            setting: {"default": value, "lite": used[setting], "meaning": said.get(setting, "")}
+            for setting, value in defaults.items()
+        }
+        _print_json({"name": name, "description": text, "preset": preset, "settings": settings, "tasks": by_task})
+        return 0
+    print(f"{name}: {text}")
+    _print_columns(
+        [("setting", "default", "lite", "meaning")]
+        + [(s, str(value), " | ".join(map(str, used[s])), said.get(s, "")) for s, value in defaults.items()]
+    )
+    print(f"lite: what runs of tier lite use, by task where there are several (preset {preset}); change it with --set")
     return 0
 
 
@@ -537,8 +588,11 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _outcome(config: "RunConfig", seed: int, result: "RunResult") -> str:
+    from esbench.results.untrained import untrained
+
     row = result.score or result.rows[-1]
     said = "" if result.finished else "unfinished (go on with --resume), "
+    said += f"{first}: " if (first := untrained(result.rows, config.task.spec.cost_word)) else ""
     said += f"{row.measure} {row.value:.6g} at {row.useful_steps:,} {config.task.spec.cost_word}"
     return f"{config.label} seed {seed}: {said}, {result.path}"
 
@@ -550,7 +604,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     from esbench.experiment.jobs import check_settings, product, shard
     from esbench.experiment.sweep import device_environments, sweep
     from esbench.experiment.table import table
-    from esbench.tasks.registry import task_specs
+    from esbench.tasks.registry import environments
 
     if arguments.engine not in ENGINES:
         raise unknown("engine", arguments.engine, ENGINES)
@@ -559,7 +613,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     sinks.check(arguments.log)
     # The runs are other processes'; this one must not take a GPU from them.
     jax.config.update("jax_platforms", "cpu")
-    tasks = [spec.id for spec in task_specs()] if arguments.tasks == ["all"] else arguments.tasks
+    tasks = environments() if arguments.tasks == ["all"] else arguments.tasks
     jobs = product(tasks, arguments.algorithms, arguments.seeds, **_options(arguments))
     if arguments.shard is not None:
         jobs = shard(jobs, *arguments.shard)
@@ -578,12 +632,42 @@ def _sweep(arguments: argparse.Namespace) -> int:
     said = f"{len(outcome.done)} done, {len(outcome.before)} finished before, {len(outcome.failed)} failed"
     if outcome.elsewhere:
         said += f", {len(outcome.elsewhere)} run by another process"
-    print(f"{len(jobs)} runs: {said}, {arguments.out}")
+    print(f"{len(jobs)} runs: {said}; they are in {arguments.out}")
     for job, error in outcome.failed.items():
         print(f"failed: {job.path}: {error}")
+    if finished := [*outcome.before, *outcome.done]:
+        _print_scores(finished)
+        print(f"next: esbench report {arguments.out}")
     if outcome.stopped:
         print("interrupted: the same command goes on", file=sys.stderr)
     return 1 if outcome.failed else 0 if outcome.complete else interrupt.STATUS
+
+
+def _print_scores(jobs: "Sequence[Job]") -> None:
+    """By task and algorithm the mean of the scores of finished runs; first, where some are the untrained policy's."""
+    from statistics import fmean
+
+    from esbench.results.run_directory import RunDirectory
+    from esbench.results.untrained import is_untrained, untrained
+
+    scores: dict[str, dict[str, list[float]]] = {}
+    spoilt: dict[str, list[Row]] = {}  # of the untrained runs of each, the one with the longest generation
+    for job in jobs:
+        spec, rows = job.config.task.spec, RunDirectory.open(job.path).rows
+        (score,) = [row for row in rows if row.final]
+        scores.setdefault(f"{spec.id} ({score.measure})", {}).setdefault(job.config.name, []).append(score.value)
+        if is_untrained(score):
+            others = spoilt.get(job.config.label, rows)
+            spoilt[job.config.label] = max(rows, others, key=lambda of: of[-1].useful_steps)
+    for label, rows in spoilt.items():
+        print(f"{label}: {untrained(rows)}")
+    names = list(dict.fromkeys(job.config.name for job in jobs))
+    lines = [("mean score", *names)]
+    for task, of in scores.items():
+        cells = [f"{fmean(of[name]):.4g} (n={len(of[name])})" if name in of else "-" for name in names]
+        marks = [" UNTRAINED" if f"{task.partition(' ')[0]} {name}" in spoilt else "" for name in names]
+        lines.append((task, *map("".join, zip(cells, marks, strict=True))))
+    _print_columns(lines)
 
 
 def _print_status(jobs: "Sequence[Job]") -> int:
@@ -610,12 +694,13 @@ def _tune(arguments: argparse.Namespace) -> int:
     import jax
 
     from esbench.experiment import interrupt
+    from esbench.experiment.config import default_name
     from esbench.experiment.sweep import device_environments
     from esbench.experiment.table import table
-    from esbench.tasks.registry import task_specs
+    from esbench.tasks.registry import environments
     from esbench.tuning import record
     from esbench.tuning.space import ranges_file, read_space
-    from esbench.tuning.tune import dry_run, errors, plan, progress, tune
+    from esbench.tuning.tune import dry_run, errors, plan, progress, tune, untold
 
     # The runs are other processes'; this one must not take a GPU from them.
     jax.config.update("jax_platforms", "cpu")
@@ -623,7 +708,7 @@ def _tune(arguments: argparse.Namespace) -> int:
         raise InputError(f"--ranges {arguments.ranges}: expected one algorithm, not {', '.join(arguments.algorithms)}")
     files = [Path(arguments.ranges) if arguments.ranges else ranges_file(name) for name in arguments.algorithms]
     spaces = [read_space(file, name) for file, name in zip(files, arguments.algorithms, strict=True)]
-    tasks = [spec.id for spec in task_specs()] if arguments.tasks == ["all"] else arguments.tasks
+    tasks = environments() if arguments.tasks == ["all"] else arguments.tasks
     out = Path(arguments.out)
     searches = plan(tasks, spaces, arguments.trials, arguments.tier, out)
     if arguments.dry_run:
@@ -639,12 +724,16 @@ def _tune(arguments: argparse.Namespace) -> int:
         write = functools.partial(record.write, searches, spaces, out)
         complete = tune(searches, table(sys.stderr), write, processes, environments)
     _print_columns(progress(searches))
-    for line in errors(searches):
+    for line in [*untold(searches), *errors(searches)]:
         print(line)
     if arguments.status:
         return 0
     left = ("trials.csv", "best_of_k.png", "chosen", "fixed")
     print(f"{out}: {', '.join(name for name in left if (out / name).exists())}")
+    if told := next((search for search in searches if search.chosen() is not None), None):
+        name = default_name(told.algorithm)
+        options = f"--task {told.task_name} --algorithm {told.algorithm}{_given('--tier', arguments.tier, 'lite')}"
+        print(f"next: esbench run {options} --preset {out / 'chosen' / name}.toml --name {name}-tuned")
     if not complete:
         print("interrupted, or in part run by another process: the same command goes on", file=sys.stderr)
         return interrupt.STATUS
@@ -665,9 +754,12 @@ def _play(arguments: argparse.Namespace) -> int:
     from esbench.experiment.play import play
 
     compilation_cache.enable()
-    played = play(Path(arguments.run), Path(arguments.out), arguments.seed, arguments.task)
+    run, out = Path(arguments.run), Path(arguments.out)
+    played = play(run, out, arguments.seed, arguments.task, arguments.fps, arguments.episodes)
     every = "" if played.stride == 1 else f", one frame every {played.stride} steps"
-    print(f"{arguments.out}: return {played.episode_return:.6g} in {played.steps:,} steps{every}")
+    said = f"{played.untrained}: " if played.untrained else ""
+    said += "" if arguments.episodes == 1 else f"{arguments.episodes} episodes, mean "
+    print(f"{out}: {said}return {played.episode_return:.6g} in {played.steps:,} steps{every}, {played.fps:g} frames/s")
     return 0
 
 
@@ -706,16 +798,26 @@ def _leaderboard_check(arguments: argparse.Namespace) -> int:
 
 
 def _leaderboard_submit(arguments: argparse.Namespace) -> int:
-    from esbench.leaderboard.submit import submit
+    from esbench.leaderboard.submit import submit, together
 
-    submitted = submit([Path(run) for run in arguments.runs], Path(arguments.entry), Path(arguments.boards))
+    say = functools.partial(print, file=sys.stderr, flush=True)
+    submitted = submit([Path(run) for run in arguments.runs], Path(arguments.entry), Path(arguments.boards), say)
     for run in submitted.left_out:
         print(f"left out: {run}: not a task and seed of the board")
     for run in submitted.unfinished:
         print(f"unfinished: {run}: the command that started it goes on with it")
     if submitted.lacking:
         print(f"partial: {submitted.path} has no runs of {', '.join(submitted.lacking)}")
-    return _print_checked(submitted.path, submitted.checked, [])
+    checked = submitted.checked
+    status = _print_checked(submitted.path, replace(checked, problems=together(checked.problems)), [])
+    if status == 0:
+        print(f"next: esbench leaderboard build{_given('--boards', arguments.boards, 'leaderboards')}")
+    return status
+
+
+def _given(option: str, value: str, default: str) -> str:
+    """An option as the next command needs it: nothing where it is the default."""
+    return "" if value == default else f" {option} {value}"
 
 
 def _print_checked(path: Path, checked: "Checked", more: list[str]) -> int:

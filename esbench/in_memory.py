@@ -10,8 +10,9 @@ states, metrics = jax.jit(jax.vmap(learner.step))(states)
 """
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ from esbench.results.budget import share_of
 from esbench.results.load import columns, results_of
 from esbench.results.records import Manifest, Row
 from esbench.results.trained_policy import TrainedPolicy, load_policy
+from esbench.results.untrained import untrained
 from esbench.rollout.problem import EpisodicProblem
 from esbench.settings import whole
 from esbench.sizes import resolve as resolve_sizes
@@ -127,14 +129,22 @@ class TrainResult:
         values = ", ".join(f"{row.value:.4g}" for row in last)
         reached = max((run.counts.useful_steps for run in self.runs), default=0)
         state = ", interrupted" if self.interrupted else ""
-        return f"<{self.config.label}: {spec.measure.title} {values} at {reached:,} {spec.cost_word}{state}>"
+        first = f"{said}: " if (said := self._untrained()) else ""
+        return f"<{self.config.label}: {first}{spec.measure.title} {values} at {reached:,} {spec.cost_word}{state}>"
+
+    def _untrained(self) -> str:
+        """Of the first seed whose score is the untrained policy's."""
+        word = self.config.task.spec.cost_word
+        return next((said for run in self.runs if (said := untrained(run.rows, word))), "")
 
     def _repr_html_(self) -> str:
         table = self.to_frame()
         last = table.groupby("seed", as_index=False).last()
-        return last[["task", "algorithm", "seed", "useful_steps", "value", "train_seconds"]].to_html(index=False)
+        shown = last[["task", "algorithm", "seed", "useful_steps", "value", "train_seconds"]].to_html(index=False)
+        return f"<p>{said}</p>{shown}" if (said := self._untrained()) else shown
 
 
+@pinned()
 @pinned()
 def train(
     task: Any,
@@ -166,10 +176,10 @@ def train(
     run; StrategyError where an algorithm breaks its contract.
     """
     config = resolve(task, algorithm, tier, steps, preset, settings, name, precision, policy=policy)
-    chosen = _seeds(seeds) if start is None else [run.manifest.seed for run in start.runs]
-    reporter: Progress = reporter_of(sys.stderr) if progress else Silent()
     if start is not None:
         _check_start(start, config)
+    chosen = _seeds(seeds) if start is None else [run.manifest.seed for run in start.runs]
+    reporter: Progress = reporter_of(sys.stderr) if progress else Silent()
     problem = make_problem(config)
     learner = bind(config, problem)
     for warning in config.warnings():
@@ -269,12 +279,10 @@ class BoundLearner:
         `jax.vmap(learner.init)(jnp.arange(3))` are three seeds, `jax.vmap(lambda s: learner.init(0, sigma=s))(sigmas)`
         several sigmas.
         """
-        if not jax.dtypes.issubdtype(jax.numpy.asarray(key).dtype, jax.dtypes.prng_key):
-            key = jax.random.key(key)
-        learner = self.learner
-        if numbers:
-            learner = bind(self._changed(numbers), self.problem)
         with self._precision():
+            if not jax.dtypes.issubdtype(jax.numpy.asarray(key).dtype, jax.dtypes.prng_key):
+                key = jax.random.key(key)
+            learner = bind(self._changed(numbers), self.problem) if numbers else self.learner
             return learner.init(key)
 
     @pinned()
@@ -295,12 +303,13 @@ class BoundLearner:
         with self._precision():
             return self.problem.evaluate(deployed, key, size)
 
-    def _precision(self):
-        return jax.default_matmul_precision(self.config.precision)
+    @contextmanager
+    def _precision(self) -> Generator[None]:
+        """What a run computes under: nothing that the process has switched on changes a number."""
+        with pinned(), jax.default_matmul_precision(self.config.precision):
+            yield
 
     def _changed(self, numbers: Mapping[str, Any]) -> RunConfig:
-        from dataclasses import replace
-
         leaves, structure = jax.tree_util.tree_flatten_with_path(self.config.algorithm)
         names = [getattr(path[-1], "name", "") if path else "" for path, _ in leaves]
         for name in numbers:
@@ -310,6 +319,7 @@ class BoundLearner:
         return replace(self.config, algorithm=jax.tree.unflatten(structure, values))
 
 
+@pinned()
 @pinned()
 def learner(
     task: Any,
@@ -330,6 +340,7 @@ def learner(
     return BoundLearner(config, problem, bind(config, problem))
 
 
+@pinned()
 @pinned()
 def evaluate(task: Any, policy: Any, *, episodes: int = EPISODES, seed: int = 0) -> dict[str, np.ndarray]:
     """Scores of a trained policy on fresh episodes of `task`, by name, each (episodes,): `return` and `length` as the

@@ -380,3 +380,20 @@ def _written_in(module: str, value: Any) -> bool:
     if _has_a_module(value):
         return value.__module__ == module
     return not inspect.ismodule(value)
+
+
+def unnamed(kind: str, file: str, classes_only: bool = False) -> InputError:
+    """The error for a file given without `:NAME`, with what it defines; nothing of it is executed."""
+    path = Path(file).expanduser()
+    if not path.is_file():
+        return InputError(f"no file {file!r}: expected path/to/file.py:NAME")
+    try:
+        body = ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError) as error:
+        return InputError(f"{file} cannot be loaded: {type(error).__name__}: {error}")
+    names = [node.name for node in body if isinstance(node, ast.ClassDef)]
+    if not classes_only:
+        targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+        names += [target.id for target in targets if isinstance(target, ast.Name)]
+    found = ", ".join(name for name in names if not name.startswith("_")) or "and it has none"
+    return InputError(f"{kind} {file!r}: expected {file}:NAME with one of its names: {found}")

@@ -1,8 +1,10 @@
 """`esbench new`: files to start from."""
 
 import ast
+import importlib.machinery
 import keyword
 import re
+import sys
 from pathlib import Path
 
 from esbench.errors import InputError
@@ -19,10 +21,14 @@ def new_strategy(name: str, directory: Path) -> tuple[Path, Path, str]:
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
         raise InputError(f"name {name!r}: expected a Python name in snake case, such as my_strategy")
     class_name = "".join(part.capitalize() for part in name.split("_"))
-    if {name, class_name} & _names_of(_TEMPLATES / "my_strategy.py"):
+    names, modules = _names_of(_TEMPLATES / "my_strategy.py")
+    # The class must not take the name of anything else in the file, nor the file that of a module it imports.
+    if class_name in names - {"MyStrategy"} or name in modules:
         raise InputError(
             f"name {name!r}: the file would need {name} or {class_name} for something else; expected another"
         )
+    if name in sys.stdlib_module_names or _is_installed(name):
+        raise InputError(f"name {name!r}: the file would be found instead of the module {name}; expected another")
     paths = directory / f"{name}.py", directory / f"test_{name}.py"
     for path in paths:
         if path.exists():
@@ -36,9 +42,10 @@ def new_strategy(name: str, directory: Path) -> tuple[Path, Path, str]:
     return *paths, class_name
 
 
-def _names_of(template: Path) -> set[str]:
-    """The modules that a template imports from, and the names that it reads and the classes that it defines."""
+def _names_of(template: Path) -> tuple[set[str], set[str]]:
+    """The names that a template reads and the classes that it defines; the modules that it imports from."""
     names: set[str] = set()
+    modules: set[str] = set()
     for node in ast.walk(ast.parse(template.read_text(encoding="utf-8"))):
         match node:
             case ast.Name():
@@ -46,7 +53,13 @@ def _names_of(template: Path) -> set[str]:
             case ast.ClassDef():
                 names.add(node.name)
             case ast.Import():
-                names.update(alias.name.partition(".")[0] for alias in node.names)
+                modules.update(alias.name.partition(".")[0] for alias in node.names)
             case ast.ImportFrom(module=str(module)):
-                names.add(module.partition(".")[0])
-    return names
+                modules.add(module.partition(".")[0])
+    return names, modules
+
+
+def _is_installed(name: str) -> bool:
+    """Whether Python finds a module of this name elsewhere than in the working directory."""
+    paths = [path for path in sys.path if Path(path).resolve() != Path().resolve()]
+    return importlib.machinery.PathFinder.find_spec(name, paths) is not None

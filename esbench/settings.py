@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import operator
 import typing
 from typing import Annotated, Any, TypeVar, dataclass_transform
@@ -68,7 +69,12 @@ def build(cls: type[Settings], values: dict[str, Any]) -> Settings:
         if name not in names:
             raise unknown(f"setting of {cls.__name__}", name, names)
     try:
-        return _adapter(cls).validate_python(values)
+        built = _adapter(cls).validate_python(values)
+    except pydantic.PydanticUserError as error:  # a plain dataclass that holds an array, say
+        raise InputError(
+            f"{cls.__name__} has settings of types that cannot be checked: expected an object with all its settings, "
+            f"{cls.__name__}(...), and none beside it"
+        ) from error
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -77,6 +83,10 @@ def build(cls: type[Settings], values: dict[str, Any]) -> Settings:
         # What a class checks across its settings has no name of its own.
         message = f"{name} = {first['input']!r}: {first['msg']}" if name else str(first["ctx"]["error"])
         raise InputError(message) from error
+    for name in names:
+        if isinstance(value := getattr(built, name), float) and math.isnan(value):
+            raise InputError(f"{name} = {value!r}: expected a number")
+    return built
 
 
 def whole(what: str, value: Any, least: int = 0, most: int | None = None) -> int:

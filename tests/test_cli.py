@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import esbench
 from esbench.cli import main
+from esbench.experiment.config import resolve
+from esbench.experiment.run import RunResult
 from esbench.results.run_directory import RunDirectory
+from esbench.results.untrained import untrained
 from esbench.tasks.registry import task_specs
 from esbench.tasks.spec import TaskSpec
 
@@ -22,7 +26,6 @@ CARTPOLE = ["run", "--task", "CartPole-v1", "--algorithm", "eggroll"]
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ([], "no command: expected one of tasks, algorithms, run, sweep, tune, speed, report"),
         (["rn"], "unknown command 'rn': did you mean 'run'?"),
         (["run"], "required: --task, --algorithm"),
         (["run", "--tsk", "CartPole-v1"], "unknown option of esbench run '--tsk': did you mean '--task'?"),
@@ -42,6 +45,13 @@ CARTPOLE = ["run", "--task", "CartPole-v1", "--algorithm", "eggroll"]
         ([*CARTPOLE, "extra"], "unrecognized arguments: extra"),
         (["run", "--task", "CartPol-v1", "--algorithm", "eggroll"], "did you mean 'CartPole-v1'?"),
         (["run", "--task", "CartPole-v1", "--algorithm", "eggrol"], "did you mean 'eggroll'?"),
+        (["algorithms", "egrol"], "unknown algorithm 'egrol': did you mean 'eggroll'?"),
+        (["algorithms", str(TINY)], f"expected {TINY}:NAME with one of its names: Echo, SearchState, RandomSearch"),
+        (["run", "--task", "CartPole-v1", "--algorithm", str(TINY)], "one of its names: Echo, SearchState, Random"),
+        (["run", "--task", "CartPole-v1", "--algorithm", "absent.py"], "no file 'absent.py'"),
+        (["run", "--task", str(TINY), "--algorithm", "eggroll"], "LENGTH, SPEC, ECHO, ABSENT"),
+        ([*CARTPOLE, "--policy", str(TINY)], "one of its names: Echo"),
+        (["play", "x", "--out", "x.gif", "--fps", "0"], "argument --fps: '0': expected frames a second"),
         (["run", "--task", f"{TINY}:ABSNT", "--algorithm", "eggroll"], "did you mean 'ABSENT'?"),
         (["run", "--task", f"{TINY}:ABSENT", "--algorithm", "eggroll"], "a suite that is not installed"),
         (["sweep", "--tasks", "CartPole-v1,Antt-v0", "--algorithms", "ppo", "--seeds", "0"], "did you mean 'Ant-v0'?"),
@@ -121,6 +131,53 @@ def test_algorithms_with_their_settings(capsys):
     assert "eggroll: EGGROLL" in capsys.readouterr().out
 
 
+def test_without_a_command_there_is_help(capsys):
+    assert main([]) == 0
+    bare = capsys.readouterr().out
+    assert main(["--help"]) == 0
+    assert bare == capsys.readouterr().out != ""
+
+
+@pytest.mark.parametrize("name", ["eggroll", "open_es", "ppo", f"{TINY}:RandomSearch"])
+def test_one_algorithm_with_meanings_and_what_a_run_uses(name, capsys):
+    assert main(["algorithms", name, "--format", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert all(setting["meaning"] for setting in shown["settings"].values())
+    for task in shown["tasks"]:
+        used = resolve(task, name).settings
+        assert all(used[setting] in of["lite"] for setting, of in shown["settings"].items())
+    assert main(["algorithms", name]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(shown["settings"]) + 3
+    if name == "eggroll":
+        assert next(line for line in lines if line.startswith("sigma ")).split()[1:3] == ["0.05", "0.2"]
+
+
+def test_a_score_of_the_untrained_policy_is_said_first(tmp_path, capsys):
+    """By run, sweep and their objects; the budget is half a generation."""
+    argv = [*RUN, *SMALL, "--out", str(tmp_path), "--steps", "50"]
+    said = "the score is the UNTRAINED policy's: one generation took 100 steps, more than the budget; use --steps 100"
+    assert main(argv) == 0
+    output = capsys.readouterr()
+    assert output.out.startswith(f"Echo-v0 RandomSearch seed 0: {said} or more, or a smaller pop_size: return ")
+    warned = "if the first does, the score is the UNTRAINED policy's: use --steps 100 or more, or a smaller pop_size"
+    assert warned in output.err
+    sweep = ["sweep", "--tasks", f"{TINY}:ECHO", "--algorithms", f"{TINY}:RandomSearch", "--seeds", "0"]
+    assert main([*sweep, "--tier", "smoke", *SMALL, "--out", str(tmp_path), "--steps", "50"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"1 runs: 0 done, 1 finished before, 0 failed; they are in {tmp_path}"
+    assert lines[1].startswith(f"Echo-v0 RandomSearch: {said}")
+    assert lines[3].startswith("Echo-v0 (return)") and lines[3].endswith(" (n=1) UNTRAINED")
+    assert lines[4] == f"next: esbench report {tmp_path}"
+    run = RunDirectory.open(tmp_path / "smoke" / "Echo-v0" / "RandomSearch" / "seed-0")
+    result = RunResult(run.path, run.rows, run.finished)
+    assert said in repr(result) and "UNTRAINED" in result._repr_html_()
+    small = {"n_layers": 1, "layer_size": 8}
+    trained = esbench.train(f"{TINY}:ECHO", f"{TINY}:RandomSearch", steps=50, settings=small, progress=False)
+    assert said in repr(trained) and "UNTRAINED" in trained._repr_html_()
+    assert untrained([row.model_copy(update={"final": False}) for row in run.rows]) == ""
+
+
 @pytest.mark.parametrize(
     "argv", [["--help"], ["run", "--help"], ["sweep", "--help"], ["speed", "--help"], ["leaderboard", "--help"]]
 )
@@ -158,6 +215,8 @@ def test_a_sweep_with_a_failing_run_has_status_1(tmp_path, capsys):
     assert main([*argv, *SMALL, "--out", str(tmp_path)]) == 1
     output = capsys.readouterr()
     assert output.out.startswith("4 runs: 2 done, 0 finished before, 2 failed")
+    assert "2 of 4 runs done, 2 failed" in output.err and "left for all" in output.err
+    assert output.out.splitlines()[-1] == f"next: esbench report {tmp_path}"
     assert main(["report", str(tmp_path), "--out", str(tmp_path / "report")]) == 0
     assert (tmp_path / "report" / "report.md").is_file()
 

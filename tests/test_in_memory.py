@@ -109,16 +109,17 @@ class TestLearner:
         learner = esbench.learner("CartPole-v1", EGGROLL(pop_size=32), settings=SMALL)
         state = jax.jit(learner.init)(3)
         scanned, _ = jax.jit(lambda s: jax.lax.scan(lambda s, _: (learner.step(s)[0], None), s, length=10))(state)
+        step = jax.jit(learner.step)
         for _ in range(10):
-            state, _ = jax.jit(learner.step)(state)
+            state, _ = step(state)
         assert_same(scanned, state)
 
     def test_it_is_what_a_run_steps(self):
         result = esbench.train(**ECHO, steps=800, progress=False)
         learner = esbench.learner(ECHO["task"], ECHO["algorithm"], settings=SMALL)
-        state = jax.jit(learner.init)(0)
+        state, step = jax.jit(learner.init)(0), jax.jit(learner.step)
         for _ in range(result.runs[0].counts.generation):
-            state, _ = jax.jit(learner.step)(state)
+            state, _ = step(state)
         assert_same(state, result.states[0])
         scores = learner.evaluate(learner.deployed(state), jax.random.key(0), size=16)
         assert {name: values.shape for name, values in scores.items()} == dict.fromkeys(

@@ -37,6 +37,7 @@ def test_the_cell_has_the_strategy_of_the_readme():
     assert code_cells(NOTEBOOK)[0] + "\n" == next(block for block in blocks if "class Signed" in block)
 
 
+@pytest.mark.slow
 def test_training_in_cells_writes_nothing_and_draws_curves(executed):
     notebook, _ = executed
     (listing,) = notebook.cells[-2].outputs
@@ -47,12 +48,13 @@ def test_training_in_cells_writes_nothing_and_draws_curves(executed):
     assert len(drawn) == 2
 
 
+@pytest.mark.slow
 def test_its_run_has_the_rows_of_the_strategy_in_a_file(executed, tmp_path):
     _, folder = executed
     file = tmp_path / "signed.py"
     file.write_text(code_cells(NOTEBOOK)[0])
     of_file = esbench.run(
-        "CartPole-v1", f"{file}:Signed", steps=200_000, settings={"pop_size": 128}, out=tmp_path / "runs"
+        "CartPole-v1", f"{file}:Signed", steps=60_000, settings={"pop_size": 128}, out=tmp_path / "runs"
     )
     of_cell = RunDirectory.open(folder / "runs" / "lite" / "CartPole-v1" / "Signed" / "seed-0")
     one, other = ([row.model_dump(exclude=CLOCKS) for row in run.rows] for run in (of_file, of_cell))

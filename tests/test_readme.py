@@ -27,11 +27,16 @@ def test_strategy_of_the_readme_learns(tmp_path):
 
 
 def test_python_of_the_readme_runs(tmp_path, monkeypatch):
-    code = next(block for block in python_blocks() if "esbench.run" in block)
+    blocks = [block for block in python_blocks() if "esbench.train(" in block or "learner" in block or ".run(" in block]
+    assert len(blocks) == 3
     monkeypatch.chdir(tmp_path)
     names = {}
-    exec(code.replace("300_000", "10_000"), names)
+    for block in blocks:
+        exec(block.replace("300_000", "10_000").replace("350_000", "20_000"), names)
     assert len(names["rows"]) == len(names["result"].rows)
+    assert names["scores"]["return"].shape == (100,)
+    assert names["longer"].runs[0].counts.useful_steps >= 20_000
+    assert names["states"].generation.shape == (2,)
 
 
 def test_the_citation_names_this_version():

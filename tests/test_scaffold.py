@@ -29,6 +29,17 @@ def test_the_file_is_short_and_its_own_test_passes(tmp_path, monkeypatch, capsys
 
 
 @pytest.mark.parametrize(
+    ("name", "class_name"),
+    [("my_strategy", "MyStrategy"), ("step", "Step"), ("direction", "Direction"), ("strategy", "Strategy")],
+)
+def test_plausible_names_work_as_documented(name, class_name, tmp_path, monkeypatch, capsys):
+    """Also that of the template, and those that are only variables in it."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "strategy", name]) == 0
+    assert main(["run", "--task", "CartPole-v1", "--algorithm", f"{name}.py:{class_name}", "--dry-run"]) == 0
+
+
+@pytest.mark.parametrize(
     ("argv", "message"),
     [
         (["strategy", "SignedSteps"], "name 'SignedSteps': expected a Python name in snake case"),
@@ -37,6 +48,8 @@ def test_the_file_is_short_and_its_own_test_passes(tmp_path, monkeypatch, capsys
         (["strategy", "state"], "name 'state': the file would need state or State for something else"),
         (["strategy", "gaussian"], "the file would need gaussian or Gaussian for something else"),
         (["strategy", "jax"], "the file would need jax or Jax for something else"),
+        (["strategy", "random"], "name 'random': the file would be found instead of the module random"),
+        (["strategy", "optax"], "name 'optax': the file would be found instead of the module optax"),
         (["strategy", "../escape"], "expected a Python name in snake case"),
         (["strateg", "mine"], "unknown kind of file 'strateg': did you mean 'strategy'?"),
         (["strategy"], "required: NAME"),

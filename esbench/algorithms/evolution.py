@@ -11,6 +11,7 @@ from flax import struct
 from esbench.algorithms.contract import Checked
 from esbench.algorithms.interface import StepCost, StepMetrics, Strategy
 from esbench.algorithms.shaping import finite, within_groups
+from esbench.errors import InputError
 from esbench.keys import stream
 from esbench.population.gaussian import Gaussian
 from esbench.population.interface import Population
@@ -32,7 +33,9 @@ class EvolutionAlgorithm:
         check = getattr(self.strategy, "check", None)
         if callable(check):
             check(jax.eval_shape(problem.init_params, jax.random.key(0)))
-        return EvolutionLoop(self.strategy, problem.objective(self.evolution))
+        loop = EvolutionLoop(self.strategy, problem.objective(self.evolution))
+        loop.check_pairs()
+        return loop
 
     def step_cost(self, spec: TaskSpec) -> StepCost | None:
         """Of a generation: so many evaluations of every member, each within the task's bounds."""
@@ -68,6 +71,16 @@ class EvolutionLoop:
         """The strategy, its answers checked against the objective's parameters."""
         params, _ = jax.eval_shape(lambda key: self.objective.init(key, self.strategy.pop_size), jax.random.key(0))
         return Checked(self.strategy, params)
+
+    def check_pairs(self) -> None:
+        """InputError where members come in pairs and one would be alone."""
+        size = self.strategy.pop_size
+        if size % 2 == 0:
+            return
+        state = jax.eval_shape(self.init, jax.random.key(0))
+        population, _ = jax.eval_shape(self.checked.ask, jax.random.key(0), state.strategy)
+        if isinstance(population, Gaussian) and population.antithetic:
+            raise InputError(f"pop_size = {size}: expected an even number, members come in pairs, mean + and - noise")
 
     def init(self, key: jax.Array) -> EvolutionState:
         init_key = stream(key, "init")

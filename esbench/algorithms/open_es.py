@@ -43,8 +43,9 @@ class OpenES:
     """OpenES: antithetic full-rank Gaussian noise on every parameter.
 
     pop_size: members, both halves of pairs counted. sigma: standard deviation of the noise. optimizer: any of optax's
-    by name, run at learning rate 1 and scaled by learning_rate. weight_decay: decoupled. lr_decay, sigma_decay:
-    factors per generation. rank_transform: centred ranks with ties averaged instead of z-scores.
+    by name, run at learning rate 1 and scaled by learning_rate. learning_rate: length of the optimizer's step.
+    weight_decay: decoupled, times the learning rate. lr_decay, sigma_decay: factors per generation. rank_transform:
+    centred ranks with ties averaged instead of z-scores.
     """
 
     pop_size: Annotated[int, Field(ge=2, multiple_of=2)] = 256

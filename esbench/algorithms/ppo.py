@@ -39,6 +39,12 @@ class PPO:
     `num_minibatches` minibatches. Rewards are not normalised, and returns may be of any size; therefore
     `max_grad_norm` bounds the global norm of the policy's gradient and that of the critic's each by itself, and
     `clip_eps` bounds a value's change in standard deviations of the update's targets.
+
+    clip_eps: the most a probability ratio counts from 1. ent_coef, vf_coef: weights of the entropy and of the critic's
+    loss. gae_lambda: of generalised advantage estimation. gamma: discount a step. learning_rate: of Adam.
+    max_grad_norm: of the policy's gradient, and of the critic's. num_envs: environments of a rollout. num_steps: steps
+    in each of them. num_epochs: passes over a rollout. num_minibatches: of a pass. normalize_observations: by the
+    moments of all earlier updates' observations.
     """
 
     clip_eps: Positive = 0.2

@@ -3,6 +3,8 @@
 import dataclasses
 import importlib
 import inspect
+import math
+import re
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -10,11 +12,19 @@ from esbench.algorithms.built_in import BUILT_IN, EVOSAX
 from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.algorithms.interface import Algorithm
 from esbench.errors import InputError, unknown
-from esbench.plugins import load_object, names_a_file
+from esbench.plugins import load_object, names_a_file, unnamed
 from esbench.problem import Evolution
 from esbench.settings import build, field_names
 
 GROUP = "esbench.algorithms"
+_MEANINGS = (
+    ("pop_size", "a whole number, 1 or more", lambda value: type(value) is int and value >= 1),
+    ("rank", "a whole number, 1 or more", lambda value: type(value) is int and value >= 1),
+    ("sigma", "a number above 0", lambda value: 0 < value < math.inf),
+    ("learning_rate", "a finite number", math.isfinite),
+)
+_MEANING = re.compile(r"(?:^|(?<=\. )|(?<=\.  ))\s*([a-z]\w*(?:, [a-z]\w*)*): (.*?)(?=\.\s|\.$|$)")
+"""Names with commas between them at the beginning of a sentence, a colon, and the rest of the sentence."""
 
 
 def algorithm_names() -> list[str]:
@@ -67,6 +77,8 @@ def _named(name: str) -> Any:
         from esbench.algorithms.evosax_adapter import evosax_class
 
         cls = evosax_class(name.removeprefix(EVOSAX))
+    elif name.endswith(".py"):
+        raise unnamed("algorithm", name, classes_only=True)
     elif name in BUILT_IN:
         module, _, attribute = BUILT_IN[name].partition(":")
         cls = getattr(importlib.import_module(module), attribute)
@@ -107,8 +119,18 @@ def build_algorithm(algorithm: Any, values: dict[str, Any]) -> Algorithm:
         built = _changed(strategy, of_strategy)
     if _is_algorithm(cls):
         return built
+    _check_numbers(built)
     of_loop = {key: value for key, value in values.items() if key not in own}
     return EvolutionAlgorithm(built, build(loop, of_loop) if inspect.isclass(loop) else _changed(loop, of_loop))
+
+
+def _check_numbers(strategy: Any) -> None:
+    """InputError where a setting that has the same meaning in every strategy cannot be: its class may state no
+    range."""
+    for name, expected, fits in _MEANINGS:
+        value = getattr(strategy, name, None)
+        if isinstance(value, int | float) and not fits(value):
+            raise InputError(f"{name} = {value!r}: expected {expected}")
 
 
 def _changed(settings: Any, values: dict[str, Any]) -> Any:
@@ -132,6 +154,20 @@ def describe(name: str) -> tuple[str, dict[str, Any]]:
     cls = algorithm_class(name)
     summary = (inspect.getdoc(cls) or name).splitlines()[0]
     return summary, settings_of(build_algorithm(name, {}))
+
+
+def meanings(name: str) -> dict[str, str]:
+    """What the settings of an algorithm mean, as far as its class says it: docstrings, after their first line, may have
+    sentences such as `sigma: standard deviation of the noise.` or `lr_decay, sigma_decay: factors per generation.`"""
+    cls = algorithm_class(name)
+    classes = [*cls.__mro__] if _is_algorithm(cls) else [*cls.__mro__, Evolution]
+    found: dict[str, str] = {}
+    for each in classes:
+        text = " ".join((inspect.cleandoc(each.__doc__ or "")).split("\n")[1:])
+        for names, meaning in _MEANING.findall(text):
+            for setting in names.split(", "):
+                found.setdefault(setting, " ".join(meaning.split()))
+    return {setting: found[setting] for setting in setting_names(name) if setting in found}
 
 
 def _fields(settings: Any) -> dict[str, Any]:

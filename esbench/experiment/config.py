@@ -109,7 +109,9 @@ class RunConfig:
         if cost is not None and cost.fewest < cost.most and cost.most > self.budget:
             lines.append(
                 f"a generation of {cost.fewest:,} {spec.measure.sample}s takes up to {cost.most:,} {spec.cost_word} "
-                f"where all last {cost.most // cost.fewest:,}: more than the budget of {self.budget:,}"
+                f"where all last {cost.most // cost.fewest:,}: more than the budget of {self.budget:,}; "
+                f"if the first does, the score is the UNTRAINED policy's: use --steps {cost.most} or more, or a "
+                f"smaller {next(iter(cost.factors))}"
             )
         return lines
 

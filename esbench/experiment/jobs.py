@@ -124,7 +124,7 @@ def record_error(job: Job, text: str) -> None:
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     with suppress(OSError):  # a full disk may be the error
         job.path.mkdir(parents=True, exist_ok=True)
-        with open(job.path / ERROR_FILE, "a") as file:
+        with open(job.path / ERROR_FILE, "a", encoding="utf-8") as file:
             file.write(f"{moment} {text.rstrip()}\n\n")
 
 

@@ -14,7 +14,7 @@ import esbench
 from esbench.algorithms.registry import algorithm_name, settings_of
 from esbench.errors import InputError, unknown
 from esbench.experiment.assembly import assemble
-from esbench.policies.registry import describe
+from esbench.policies.registry import settings_of as network_settings
 from esbench.results.records import Tuning
 from esbench.tasks.registry import task_specs
 from esbench.tasks.spec import hosted_id
@@ -92,6 +92,17 @@ def find_preset(algorithm: Any, preset: str | None, tier: str, task: str) -> Fou
     return Found(name, presets[name].values(task), presets[name].tuning(task))
 
 
+def lite_values(algorithm: str) -> tuple[str, dict[str, dict[str, Any]]]:
+    """The preset that runs of tier lite have, by name, and its settings by task."""
+    path, name = preset_file(algorithm), TIER_PRESETS["lite"]
+    presets = {} if path is None else read_presets(path, algorithm)
+    if name not in presets:
+        return OWN_DEFAULTS, {spec.id: {} for spec in task_specs()}
+    preset = presets[name]
+    known = [spec.id for spec in task_specs() if preset.default is not None or spec.id in preset.tasks]
+    return name, {task: preset.values(task) for task in known}
+
+
 def preset_file(algorithm: str) -> Path | None:
     """The settings file of a built-in algorithm; that of `evosax:NAME` is `evosax/NAME.toml`."""
     return baselines_file(Path(f"{algorithm.replace(':', '/')}.toml"))
@@ -116,7 +127,7 @@ def read_preset(path: Path, algorithm: str, task: str) -> Preset:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors begin with a mark
     except OSError as error:
         raise InputError(f"cannot read preset {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -186,7 +197,7 @@ def check_values(where: str, table: dict[str, Any], values: dict[str, Any], algo
         built = assemble(algorithm, values)
     except InputError as error:
         raise InputError(f"{where} {error}") from error
-    settings = {**built.sizes, **describe(built.network), **settings_of(built.algorithm)}
+    settings = {**built.sizes, **network_settings(built.network), **settings_of(built.algorithm)}
     for name, value in table.items():
         setting = settings[name]
         # The one conversion: a whole number where a float is expected.

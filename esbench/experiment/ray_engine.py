@@ -60,6 +60,7 @@ def sweep_on_ray(
                         answer = {"outcome": "failed", "error": str(cause or error).strip(), "details": ""}
                         files = {}
                     _finish(job, answer, files, outcome, table)
+                    table.settled()
             outcome.stopped = bool(pending)
     finally:
         marker.unlink(missing_ok=True)

@@ -25,6 +25,7 @@ from esbench.results.checkpoints import Position
 from esbench.results.lock import RunInUseError, is_locked, locked
 from esbench.results.records import Row
 from esbench.results.run_directory import ROWS_FILE, FinishedRunError, RunDirectory
+from esbench.results.untrained import untrained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,10 +53,12 @@ class RunResult:
     def __repr__(self) -> str:
         row = self.score or self.rows[-1]
         state = "" if self.finished else "unfinished, "
+        state += f"{said}: " if (said := untrained(self.rows)) else ""
         return f"<{self.path}: {state}{row.measure} {row.value:.4g} after {row.useful_steps:,}>"
 
     def _repr_html_(self) -> str:
-        return self.to_frame()[["useful_steps", "value", "train_seconds", "final"]].to_html(index=False)
+        table = self.to_frame()[["useful_steps", "value", "train_seconds", "final"]].to_html(index=False)
+        return f"<p>{said}</p>{table}" if (said := untrained(self.rows)) else table
 
 
 def run(

@@ -230,6 +230,7 @@ class _Pool:
                 self._table.ended(slot)
                 self._finish(slot, process, job, event)
                 self._pending[:0] = self._more()
+                self._table.settled()
                 self._give_work(slot)
             case "exit":
                 said, details = process.death()
@@ -237,6 +238,7 @@ class _Pool:
                 self._table.ended(slot)
                 self._crashed(job, said, details, process.compiling)
                 self._pending[:0] = self._more()
+                self._table.settled()
                 self._give_work(slot)
 
     def _finish(self, slot: int, process: _Process, job: Job, event: dict[str, Any]) -> None:

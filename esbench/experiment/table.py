@@ -19,6 +19,8 @@ class Table:
         self._steps: dict[int, int] = {}
         self._pace: dict[int, str] = {}
         self._began = time.monotonic()
+        # Of runs in all, where more than the first come to be known on the way.
+        self.expected = 0
 
     def begin(self, jobs: Sequence[Job], outcome: Outcome) -> None:
         self._jobs, self._outcome, self._began = jobs, outcome, time.monotonic()
@@ -44,11 +46,46 @@ class Table:
     def ended(self, slot: int) -> None:
         self._running.pop(slot, None)
 
+    def settled(self) -> None:
+        """A run came to its end, one way or another."""
+        self.message(self._count())
+
     def tick(self) -> None:
         """Nothing happened for a moment."""
 
     def end(self) -> None:
         pass
+
+    def _count(self) -> str:
+        """How far all runs are, and the time left for them."""
+        failed = f", {len(self._outcome.failed)} failed" if self._outcome.failed else ""
+        left = f", {left} for all" if self._waiting and (left := self._left()) else ""
+        return f"{self._finished} of {self._total} runs done{failed}{left}"
+
+    @property
+    def _total(self) -> int:
+        return max(self.expected, len(self._jobs))
+
+    @property
+    def _finished(self) -> int:
+        return len(self._outcome.before) + len(self._outcome.done)
+
+    @property
+    def _waiting(self) -> int:
+        outcome = self._outcome
+        return self._total - self._finished - len(outcome.failed) - len(outcome.elsewhere) - len(self._running)
+
+    def _left(self) -> str:
+        """Runs are counted by their part of a tier's budget: a tuning begins with parts of it."""
+        outcome = self._outcome
+        under_way = sum(_part(job, self._steps[slot]) for slot, job in self._running.items())
+        done = sum(map(_part, outcome.done)) + under_way
+        if done <= 0:
+            return ""
+        ended = {*outcome.before, *outcome.done, *outcome.failed, *outcome.elsewhere}
+        known = sum(_part(job) for job in self._jobs if job not in ended)
+        left = known - under_way + self._total - len(self._jobs)
+        return f"{duration((time.monotonic() - self._began) / done * left)} left"
 
     def _said_row(self, job: Job, row: Row, pace: str) -> None:
         done = f"{row.useful_steps:,} of {job.config.budget:,} {job.config.task.spec.cost_word}"
@@ -72,6 +109,9 @@ class LiveTable(Table):
     def message(self, text: str) -> None:
         self._live.console.print(text, markup=False, highlight=False)
 
+    def settled(self) -> None:
+        """The table shows it."""
+
     def end(self) -> None:
         self._live.stop()
 
@@ -85,20 +125,16 @@ class LiveTable(Table):
         for slot, job in sorted(self._running.items()):
             share = min(1.0, self._steps[slot] / job.config.budget)
             grid.add_row(job.label, f"{share:4.0%}", self._pace[slot] or "compiling")
-        outcome = self._outcome
-        finished = len(outcome.before) + len(outcome.done)
-        waiting = len(self._jobs) - finished - len(outcome.failed) - len(outcome.elsewhere) - len(self._running)
-        counts = f"{finished} done, {len(self._running)} running, {len(outcome.failed)} failed, {waiting} waiting"
-        grid.add_row(f"{len(self._jobs)} runs: {counts}", "", self._left(waiting))
+        counts = f"{self._finished} done, {len(self._running)} running, {len(self._outcome.failed)} failed"
+        grid.add_row(f"{self._total} runs: {counts}, {self._waiting} waiting", "", self._left())
         return grid
 
-    def _left(self, waiting: int) -> str:
-        under_way = [self._steps[slot] / job.config.budget for slot, job in self._running.items()]
-        done = len(self._outcome.done) + sum(under_way)
-        if done <= 0:
-            return ""
-        left = waiting + sum(1 - min(1.0, share) for share in under_way)
-        return f"{duration((time.monotonic() - self._began) / done * left)} left"
+
+def _part(job: Job, steps: int | None = None) -> float:
+    """The part of its tier's budget that a run has done after `steps`, None for all of its own budget."""
+    budget = job.config.budget
+    done = budget if steps is None else min(steps, budget)
+    return done / getattr(job.config.task.spec.budgets, job.config.tier)
 
 
 def table(stream: TextIO) -> Table:

@@ -6,6 +6,7 @@ writes `leaderboards/lite-v1/spec.json` from the catalogue and `requirements.loc
 and the old board stays.
 """
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -20,7 +21,7 @@ from esbench.leaderboard.safe_files import read_file, read_json
 from esbench.report.statistics.normalise import has_scores
 from esbench.results.records import Record
 from esbench.tasks.catalogue import CATALOGUE
-from esbench.tasks.spec import EPISODES, TIERS, TaskSpec, Tier
+from esbench.tasks.spec import EPISODES, RL, TIERS, TaskSpec, Tier, determining
 
 SPEC_FILE = "spec.json"
 SEEDS = tuple(range(7))
@@ -60,22 +61,30 @@ class BoardTask(Record):
             spec = TaskSpec.from_json(value)
         except (KeyError, TypeError) as error:
             raise ValueError(f"not a task's spec: {error}") from error
+        if spec.track != RL:
+            raise ValueError(f"{spec.id} is of the track {spec.track}: boards are of the track {RL}")
         if not has_scores(spec):
             raise ValueError("a task of a board needs the anchors of a score, random and reference")
         return spec.to_json()
 
     @property
     def task(self) -> TaskSpec:
-        return TaskSpec.from_json(self.spec)
+        """The spec; the bounds of its measure are the catalogue's, where it has the same task."""
+        spec = TaskSpec.from_json(self.spec)
+        now = next((one for one in CATALOGUE if one.id == spec.id), spec)
+        return spec if self.unlike(now.to_json()) else dataclasses.replace(spec, measure=now.measure)
 
     def unlike(self, spec: dict[str, Any]) -> list[str]:
         """The names of what another spec, as in a manifest, has otherwise of what returns and scores depend on. Words
         about a task may be improved while its board is frozen."""
-        ours, theirs = ({**one, **_values(one)} for one in (self.spec, spec))
+        ours, theirs = ({**one, **determining(one), **_values(one)} for one in (self.spec, spec))
         return [name for name in (*_SAME_TASK, *_ANCHORS) if ours.get(name) != theirs.get(name)]
 
 
-_SAME_TASK = ("id", "suite", "source_id", "max_episode_steps", "action_kind", "requires", "score_scale")
+_SAME_TASK = (
+    *("id", "track", "suite", "source_id", "max_episode_steps", "action_kind", "requires"),
+    *("measure", "score_scale"),
+)
 _ANCHORS = ("random", "reference")
 
 

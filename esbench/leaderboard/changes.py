@@ -15,7 +15,8 @@ _SETTINGS = ("safe.bareRepository=explicit", "core.fsmonitor=false", f"core.hook
 
 def changed_elsewhere(entry: Path, base: str) -> list[str]:
     """The files changed since this branch left `base`, committed or not, that are not the entry's, by their path in
-    the repository.
+    the repository. New files that git does not know yet count among the boards only: runs, a report, a strategy and
+    entry.toml may lie in the checkout.
 
     The ranking in the README and the page are not among them: they are checked by building them. The entry's
     verification is: only those who verified it may change that. InputError where git cannot tell.
@@ -24,7 +25,7 @@ def changed_elsewhere(entry: Path, base: str) -> list[str]:
     root = Path(_git(boards, "rev-parse", "--show-toplevel").strip()).resolve()
     start = _git(root, "merge-base", "--end-of-options", base, "HEAD").strip()
     changed = _git(root, "diff", "--name-only", "--no-renames", "-z", start).split("\0")
-    new = _git(root, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
+    new = _git(boards, "ls-files", "--others", "--exclude-standard", "--full-name", "-z").split("\0")
     own, readme = (path.relative_to(root) for path in (entry.resolve(), boards / README))
     found = {*changed, *new} - {"", str(readme.with_name(PAGE))}
     if str(readme) in found and _rules_are_kept(root, start, readme):

@@ -38,18 +38,21 @@ from esbench.leaderboard.entry import (
     read_entry,
     run_key,
 )
-from esbench.leaderboard.run_checks import CLOCKS, COUNTERS, RETURNS, RUN_CHECKS
+from esbench.leaderboard.run_checks import CLOCKS, COUNTERS, MODES, run_problems
 from esbench.leaderboard.safe_files import read_file, read_json
 from esbench.leaderboard.scores import entry_scores
 from esbench.plugins import names_a_file
+from esbench.report.grouping import track_of
 from esbench.results.fingerprints import plugins_digest
+from esbench.results.records import Row
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, DamagedRunError, RunDirectory
+from esbench.results.versions import current_policy
+from esbench.tasks.spec import RL
 
 _RUN_FILE = re.compile(rf"{RUNS}/([^/]+)/seed-(0|[1-9]\d*)/({re.escape(ROWS_FILE)}|{re.escape(POLICY_FILE)})")
-_MODES = ("return_greedy", "return_sample")
-"""The returns of a row, side by side as it is written; older versions write return_mean_greedy."""
 _TICK = re.compile(rb'"train_seconds": (\d{1,20}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?)[,}]')
 _NUMBER = rb"(-?\d{1,20}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?)"
+# Side by side as a row is written; older versions write return_mean_greedy.
 _RETURNS = re.compile(rb'"return_(?:mean_)?greedy": %s, "return_(?:mean_)?sample": %s' % (_NUMBER, _NUMBER))
 _LARGEST = 2**53
 """Of a counter: all above cannot be told apart as floats."""
@@ -115,9 +118,11 @@ def check(path: Path, others: Path | None = None) -> Checked:
     except SchemaError as error:
         return Checked(error.problems, None)
     evidence = gather(board, directory, others)
+    if foreign := sorted({track_of(run) for run in evidence.runs.values()} - {RL}):
+        return Checked([f"runs of the track {foreign[0]}: {board.name} is of the track {RL}"], evidence)
     problems = [problem for one in ENTRY_CHECKS for problem in one(evidence)]
     for (task, seed), run in evidence.runs.items():
-        problems += [f"{run_key(task, seed)}: {problem}" for one in RUN_CHECKS for problem in one(evidence.board, run)]
+        problems += [f"{run_key(task, seed)}: {problem}" for problem in run_problems(evidence.board, run)]
     return Checked(problems, evidence)
 
 
@@ -155,9 +160,13 @@ def _open(board: Board, directory: EntryDirectory, task: str, seed: int) -> RunD
     numbers += [getattr(row, name) for row in run.rows for name in COUNTERS]
     if min(numbers) < 0 or max(numbers) > _LARGEST:
         raise DamagedRunError("a count is below 0 or above 2^53")
-    if any(abs(getattr(row, name)) > _FARTHEST for row in run.rows for name in (*RETURNS, *CLOCKS)):
+    if any(abs(number) > _FARTHEST for row in run.rows for number in _numbers(row)):
         raise DamagedRunError(f"a return or a clock is beyond {_FARTHEST:g}")
     return run
+
+
+def _numbers(row: Row) -> list[float]:
+    return [row.std, *row.scores.values(), *(getattr(row, name) for name in CLOCKS)]
 
 
 def names(found: Evidence) -> Iterator[str]:
@@ -246,21 +255,33 @@ def settings(found: Evidence) -> Iterator[str]:
         yield f"{SETTINGS_FILE}: {task} is {'not in it' if task in wanted else 'no task of this entry with a run'}"
     for (task, seed), run in found.runs.items():
         of_run = {name: getattr(run.manifest, name) for name in ("settings", "policy", "sizes")}
-        if task in stated and stated[task] != of_run:
-            of_task = stated[task] if isinstance(stated[task], dict) else {}
+        of_task = _current(stated.get(task))
+        if task in stated and of_task != of_run:
             differing = [name for name, value in of_run.items() if of_task.get(name) != value] or sorted(of_task)
             yield f"{run_key(task, seed)}: {', '.join(differing)} in its manifest and in {SETTINGS_FILE} differ"
     if found.entry.track == "fixed" and found.runs:
         yield from _one_setting(found)
 
 
+def _current(of_task: Any) -> dict[str, Any]:
+    """What settings.json says of a task, as the current version writes it; empty where it is no table."""
+    if not isinstance(of_task, dict):
+        return {}
+    policy = of_task.get("policy")
+    return {**of_task, "policy": current_policy(policy)} if isinstance(policy, dict) else of_task
+
+
 def _one_setting(found: Evidence) -> Iterator[str]:
     (first, reference), *others = found.runs.items()
+    told: set[str] = set()  # tasks: the seeds of one hardly ever differ among themselves
     for key, run in others:
+        if key[0] in told:
+            continue
         for name in ("settings", "policy"):
             one, other = getattr(reference.manifest, name), getattr(run.manifest, name)
             if one != other:
                 differing = sorted(k for k in {**one, **other} if one.get(k) != other.get(k))
+                told.add(key[0])
                 yield (
                     f"track fixed has one setting for all tasks: {run_key(*key)} and {run_key(*first)} differ in "
                     f"{', '.join(differing)}"
@@ -296,7 +317,7 @@ def _ticks(run: RunDirectory) -> set[float]:
 
 
 def _returns(run: RunDirectory) -> list[tuple[float, ...]]:
-    return [tuple(row.scores.get(name, row.value) for name in _MODES) for row in run.rows]
+    return [tuple(row.scores.get(name, row.value) for name in MODES) for row in run.rows]
 
 
 def borrowed(found: Evidence) -> Iterator[str]:

@@ -17,11 +17,12 @@ from esbench.leaderboard.entry import ENTRY_FILE, Entry, State, Track
 from esbench.leaderboard.safe_files import is_inside
 from esbench.leaderboard.scores import entry_cells
 from esbench.leaderboard.states import RANKED, state_of
-from esbench.report.analysis import Aggregate, aggregates, compare_all, episode_spread
+from esbench.report.analysis import Aggregate, aggregates, compare_all, sample_spread
 from esbench.report.cells import Cell, Run, Tier
 from esbench.report.digits import agreed
 from esbench.report.statistics.comparison import paired, rank_ranges
-from esbench.report.statistics.intervals import LEVEL, Estimate, mean_estimate
+from esbench.report.statistics.intervals import LEVEL, Estimate
+from esbench.tasks.spec import RL
 
 TRACKS: tuple[Track, ...] = ("fixed", "tuned")
 """Those that are ranked, the headline first."""
@@ -116,6 +117,7 @@ def _tier(board: Board, entries: Mapping[str, Mapping[str, Cell]]) -> Tier:
     """Entries as the report has algorithms, with the board's own anchors and budgets."""
     return Tier(
         name=board.name,
+        track=RL,
         specs=board.specs,
         algorithms=sorted(entries),
         budgets={name: task.budget for name, task in board.tasks.items()},
@@ -131,7 +133,7 @@ def _at_equal_seconds(tier: Tier, hardware: str) -> Tier:
     """Every run up to the training seconds of its task's quickest."""
     ends = {task: tier.seconds(task, hardware) for task in {task for task, _ in tier.cells}}
     cells = {
-        (task, slug): Cell(tuple(_until(run, ends[task]) for run in cell.runs))
+        (task, slug): Cell(tuple(_until(run, ends[task]) for run in cell.runs), cell.spec)
         for (task, slug), cell in tier.cells.items()
     }
     return dataclasses.replace(tier, cells=cells)
@@ -143,7 +145,7 @@ def _until(run: Run, seconds: float) -> Run:
         run,
         useful_steps=run.useful_steps[:rows],
         train_seconds=run.train_seconds[:rows],
-        returns=run.returns[:rows],
+        values=run.values[:rows],
         scores=run.scores[:rows],
     )
 
@@ -157,12 +159,12 @@ def _places(tier: Tier, task: str) -> Sequence[TaskPlace]:
     level = 1 - (1 - LEVEL) / max(len(pairs), 1)
     separated = {
         (a, b): paired(
-            cells[a].scores - cells[b].scores, level, least=episode_spread(tier, task, a, b, scores=True)
+            cells[a].scores - cells[b].scores, level, least=sample_spread(tier, task, a, b, scores=True)
         ).difference
         for a, b in pairs
     }
     ranks = rank_ranges(scores, separated)
     return [
-        TaskPlace(task, slug, ranks[slug], mean_estimate(cell.scores), cell)
+        TaskPlace(task, slug, ranks[slug], cell.mean_score, cell)
         for slug, cell in sorted(cells.items(), key=lambda item: -agreed(scores[item[0]]))
     ]

@@ -8,16 +8,14 @@ from collections.abc import Callable, Iterator
 
 from esbench.algorithms.built_in import EVOSAX
 from esbench.leaderboard.board import EVERYWHERE, Board
-from esbench.problem import Evolution
 from esbench.results.budget import is_within, share_of
 from esbench.results.fingerprints import config_hash_of
 from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import RunDirectory
-from esbench.settings import field_names
 
 COUNTERS = ("generation", "useful_steps", "computed_steps", "sequential_steps")
-RETURNS = ("value", "std")
 MODES = ("return_greedy", "return_sample")
+"""Of a row's scores: the returns in either action mode."""
 CLOCKS = ("compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds")
 
 OPERATIONS = {"cpu": 1e13, "gpu": 2e15, "tpu": 2e15}
@@ -129,7 +127,7 @@ def work(board: Board, run: RunDirectory) -> Iterator[str]:
 def _step_bounds(manifest: Manifest, cap: int) -> tuple[int, int] | None:
     """The fewest and the most useful steps that one step of training takes, by the settings; None for an algorithm that
     is neither in the evolution loop nor PPO, since its settings can mean anything. No code of an entry is loaded."""
-    strategy = {"pop_size", *field_names(Evolution)} <= manifest.settings.keys()
+    strategy = {"pop_size", "n_parallel_evaluations", "deterministic_policy"} <= manifest.settings.keys()
     factors = ("pop_size", "n_parallel_evaluations") if strategy else ("num_envs", "num_steps")
     if not (strategy or manifest.algorithm == "ppo"):
         return None
@@ -202,6 +200,8 @@ def _work(before: Row, row: Row) -> list[int]:
     return [getattr(row, n) - getattr(before, n) for n in ("generation", "computed_steps", "sequential_steps")]
 
 
+_BY_BUDGET = (shares, final_row)
+"""What follows from the budget: nothing new is said where it is another one than the board's."""
 RUN_CHECKS: tuple[Callable[[Board, RunDirectory], Iterator[str]], ...] = (
     protocol,
     provenance,
@@ -212,3 +212,10 @@ RUN_CHECKS: tuple[Callable[[Board, RunDirectory], Iterator[str]], ...] = (
     returns,
     pace,
 )
+
+
+def run_problems(board: Board, run: RunDirectory) -> list[str]:
+    """All that is wrong with a run, one line each, and one line for one cause."""
+    other_budget = run.manifest.budget != board.tasks[run.manifest.task["id"]].budget
+    checks = [one for one in RUN_CHECKS if not (other_budget and one in _BY_BUDGET)]
+    return [problem for one in checks for problem in one(board, run)]

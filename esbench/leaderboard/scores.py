@@ -33,7 +33,8 @@ def entry_cells(board: Board, tasks: Collection[str], runs: Runs) -> dict[str, C
                     if (name, seed) in runs
                     else _failed(seed, spec, any_manifest)
                     for seed in task.seeds
-                )
+                ),
+                spec,
             )
     return cells
 
@@ -46,7 +47,7 @@ def entry_scores(board: Board, tasks: Collection[str], runs: Runs) -> Scores:
         seconds = [run.train_seconds[-1] for run in cell.runs if np.isfinite(run.train_seconds[-1])]
         scores[name] = TaskScore(
             n=len(cell.runs),
-            return_mean=fmean(cell.returns),
+            return_mean=fmean(cell.values),
             score_mean=agreed(fmean(cell.scores)),
             train_seconds=fmean(seconds) if seconds else None,
         )
@@ -83,6 +84,6 @@ def _failed(seed: int, spec: TaskSpec, manifest: Manifest) -> Run:
         steps_in_all=0,
         useful_steps=np.zeros(1),
         train_seconds=np.array([math.inf]),
-        returns=np.array([value]),
+        values=np.array([value]),
         scores=np.zeros(1),
     )

@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,10 +34,14 @@ from esbench.leaderboard.entry import (
 from esbench.leaderboard.safe_files import decode, read_file
 from esbench.leaderboard.scores import entry_scores
 from esbench.plugins import names_a_file
+from esbench.report.grouping import track_of
 from esbench.results.error_file import ERROR_FILE, has_failed, last_error
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.load import load_runs
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, RunDirectory
+from esbench.tasks.spec import RL
+
+_OF_A_RUN = re.compile(r"([^/\s]+)/seed-(\d+): (.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,11 @@ class Submitted:
     lacking: list[str]
 
 
-def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
-    """Packs the runs below `runs` that carry the slug of `declaration` (entry.toml) as an entry of its board.
+def submit(
+    runs: Sequence[Path], declaration: Path, boards: Path, say: Callable[[str], object] = lambda _: None
+) -> Submitted:
+    """Packs the runs below `runs` that carry the slug of `declaration` (entry.toml) as an entry of its board. say: is
+    told how far it is, a line each.
 
     The runs are left as they are; the board is changed only where the check finds nothing, and then at once.
     InputError where there is nothing to pack, or an entry of this slug is there.
@@ -69,9 +77,11 @@ def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
             f"no runs named {declared.slug!r} of tier {board.tier} below {', '.join(map(str, runs))}: "
             "slug is the name of the runs' directories"
         )
+    if all(track_of(run) != RL for run in found):
+        raise InputError(f"runs of the track {track_of(found[0])}: {board.name} is of the track {RL}")
     packed = _choose(board, found)
     try:
-        checked = _place(target, board, declared, packed, runs, declaration.parent)
+        checked = _place(target, board, declared, packed, runs, declaration.parent, say)
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror}") from error
     entry = checked.evidence.entry if checked.evidence is not None else None
@@ -85,6 +95,20 @@ def submit(runs: Sequence[Path], declaration: Path, boards: Path) -> Submitted:
     )
 
 
+def together(problems: Sequence[str]) -> list[str]:
+    """What is wrong with several seeds of a task in the same way is one line: it has one cause."""
+    seeds: dict[tuple[str, str], list[str]] = {}
+    for problem in problems:
+        match = _OF_A_RUN.fullmatch(problem)
+        task, seed, rest = match.groups() if match else ("", "", problem)
+        seeds.setdefault((task, rest), []).append(seed)
+    lines = []
+    for (task, rest), of in seeds.items():
+        more = f" and {len(of) - 1} more" if len(of) > 1 else ""
+        lines.append(f"{task}/seed-{of[0]}{more}: {rest}" if task else rest)
+    return lines
+
+
 def _place(
     target: Path,
     board: Board,
@@ -92,6 +116,7 @@ def _place(
     packed: dict[tuple[str, int], RunDirectory],
     runs: Sequence[Path],
     folder: Path,
+    say: Callable[[str], object],
 ) -> Checked:
     """Packs and checks the entry beside the boards, and moves it to `target` where the check finds nothing."""
     with TemporaryDirectory(dir=target.parent.parent, prefix=".submit-") as temporary:
@@ -100,6 +125,9 @@ def _place(
         place.mkdir()
         shutil.copyfile(target.parent / SPEC_FILE, place / SPEC_FILE)
         _pack(place / declared.slug, board, declared, packed, runs, folder)
+        finished = sum(run.finished for run in packed.values())
+        owed = sum(len(task.seeds) for task in board.tasks.values())
+        say(f"packed {finished} of the {owed} runs of {board.name}; checking them")
         checked = check(place / declared.slug, others=target.parent)
         if not checked.problems:
             (place / declared.slug).rename(target)
@@ -113,7 +141,7 @@ def read_declaration(file: Path) -> Declaration:
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror}") from error
     try:
-        values = tomllib.loads(text)
+        values = tomllib.loads(text.removeprefix("\ufeff"))  # Windows editors begin with a mark
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError
         raise InputError(f"{file} is not TOML: {error}") from error
     try:
@@ -127,7 +155,7 @@ def _choose(board: Board, runs: list[RunDirectory]) -> dict[tuple[str, int], Run
     chosen: dict[tuple[str, int], RunDirectory] = {}
     for run in runs:
         task, seed = run.manifest.task["id"], run.manifest.seed
-        if task in board.tasks and seed in board.tasks[task].seeds:
+        if task in board.tasks and seed in board.tasks[task].seeds and track_of(run) == RL:
             if (task, seed) in chosen:
                 raise InputError(f"{run_key(task, seed)} is there twice: {chosen[task, seed].path} and {run.path}")
             chosen[task, seed] = run

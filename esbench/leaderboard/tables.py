@@ -124,9 +124,10 @@ def _places_table(ranked: RankedBoard, ranking: Ranking) -> Table:
         )
     columns = ("Task", "Rank", "Entry", "Score", "Return", "Train s", "Failed runs")
     notes = [
-        "Score: (return - random) / (reference - random), the mean over seeds with its 95% Student-t interval, not "
-        "clipped. Rank: by paired differences on the same seeds, over all pairs of the task together. Train s: mean of "
-        "the runs, without compilation and evaluation; of unlike hardware they are not comparable."
+        "Score: (return - random) / (reference - random), not clipped, the mean over seeds with its 95% Student-t "
+        "interval, cut at what the rules allow. Rank: by paired differences on the same seeds, over all pairs of the "
+        "task together. Train s: mean of the runs, without compilation and evaluation; of unlike hardware they are not "
+        "comparable."
     ]
     name = f"{ranked.board.name}-{ranking.track}-tasks"
     title = f"{ranked.board.name}, track {ranking.track}, task by task"

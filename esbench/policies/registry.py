@@ -11,7 +11,7 @@ from typing import Any
 import gymnasium
 
 from esbench.errors import InputError, unknown
-from esbench.plugins import load_object, names_a_file
+from esbench.plugins import load_object, names_a_file, unnamed
 from esbench.policies.networks import ActionSpace, Policy
 from esbench.settings import build, field_names
 
@@ -169,7 +169,7 @@ def _named(name: str) -> Any:
     if names_a_file(name):
         return load_object(name)
     if name not in BUILT_IN:
-        raise unknown("policy", name, BUILT_IN)
+        raise unnamed("policy", name) if name.endswith(".py") else unknown("policy", name, BUILT_IN)
     module, _, attribute = BUILT_IN[name].partition(":")
     return getattr(importlib.import_module(module), attribute)
 

@@ -24,7 +24,7 @@ from esbench.report.statistics.comparison import (
     verdict,
 )
 from esbench.report.statistics.intervals import LEVEL, Estimate
-from esbench.report.statistics.normalise import normalised
+from esbench.report.statistics.normalise import normalised, score_bounds
 
 SEED = 0
 
@@ -38,12 +38,12 @@ def _generator() -> np.random.Generator:
 class TaskComparison:
     """Two algorithms on one task, first less second, on the seeds they share.
 
-    returns, scores: differences of returns and of scores, the latter NaN where the task has no anchors. adjusted_p:
-    Holm's of the returns', over the tasks of the pair.
+    values, scores: differences of the measure and of scores, the latter NaN where the task has no anchors. adjusted_p:
+    Holm's of the measure's, over the tasks of the pair. verdict: the first's.
     """
 
     task: str
-    returns: Paired
+    values: Paired
     scores: Paired
     adjusted_p: float
     verdict: Verdict
@@ -82,22 +82,16 @@ def compare(tier: Tier, first: str, second: str) -> Comparison | None:
     shared = [task for task in tier.tasks if tier.cell(task, first) and tier.cell(task, second)]
     if not shared:
         return None
-    returns = {
-        task: paired(_differences(tier, task, first, second, _returns), least=episode_spread(tier, task, first, second))
-        for task in shared
-    }
-    adjusted = holm([returns[task].p_value for task in shared])
+    values = {task: _paired(tier, task, first, second) for task in shared}
+    adjusted = holm([values[task].p_value for task in shared])
     scored = [task for task in shared if task in tier.scored_tasks]
     tasks = [
         TaskComparison(
             task,
-            returns[task],
-            paired(
-                _differences(tier, task, first, second, _scores),
-                least=episode_spread(tier, task, first, second, scores=True),
-            ),
+            values[task],
+            _paired(tier, task, first, second, scores=True),
             float(p),
-            verdict(returns[task].difference.value, p),
+            verdict(tier.specs[task].measure.sign * values[task].difference.value, p),
         )
         for task, p in zip(shared, adjusted, strict=True)
     ]
@@ -109,11 +103,28 @@ def compare(tier: Tier, first: str, second: str) -> Comparison | None:
         second,
         tasks,
         len(scored),
-        mean_difference(clipped, _generator()),
+        mean_difference(clipped, _generator()).within(-1, 1),
         probability_of_improvement(ones, others, _generator()) if scored else Estimate(math.nan),
         not_worse(tier, first, second),
         not_worse(tier, second, first),
     )
+
+
+def _paired(tier: Tier, task: str, first: str, second: str, scores: bool = False) -> Paired:
+    """Of the measure or of scores; the interval ends where differences do."""
+    found = paired(
+        _differences(tier, task, first, second, _scores if scores else _values),
+        least=sample_spread(tier, task, first, second, scores),
+    )
+    most = _most_apart(tier, task, scores)
+    return found._replace(difference=found.difference.within(-most, most))
+
+
+def _most_apart(tier: Tier, task: str, scores: bool = False) -> float:
+    """How far apart two means on a task can be, of the measure or of scores."""
+    spec = tier.specs[task]
+    low, high = score_bounds(spec) if scores else (spec.measure.lowest, spec.measure.highest)
+    return math.inf if low is None or high is None else high - low
 
 
 def not_worse(tier: Tier, first: str, second: str, at_seconds: bool = False) -> dict[str, NotWorse]:
@@ -125,10 +136,11 @@ def not_worse(tier: Tier, first: str, second: str, at_seconds: bool = False) -> 
     for task in tier.scored_tasks:
         if tier.cell(task, first) and tier.cell(task, second):
             seconds = tier.seconds(task, tier.hardware[0]) if at_seconds else math.inf
-            tests[task] = non_inferiority(
+            test = non_inferiority(
                 _differences(tier, task, first, second, lambda cell, end=seconds: cell.at_seconds(end, scores=True)),
-                least=episode_spread(tier, task, first, second, scores=True),
+                least=sample_spread(tier, task, first, second, scores=True),
             )
+            tests[task] = test._replace(low=max(test.low, -_most_apart(tier, task, scores=True)))
     adjusted = holm([test.p_value for test in tests.values()])
     return {
         task: NotWorse(test, float(p), None if math.isnan(p) else bool(p < SIGNIFICANCE))
@@ -136,20 +148,20 @@ def not_worse(tier: Tier, first: str, second: str, at_seconds: bool = False) -> 
     }
 
 
-def episode_spread(tier: Tier, task: str, first: str, second: str, scores: bool = False) -> float:
-    """The standard deviation that a difference of the two algorithms' returns, or scores, on one seed has because each
-    was evaluated with some episodes, not all there are."""
+def sample_spread(tier: Tier, task: str, first: str, second: str, scores: bool = False) -> float:
+    """The standard deviation that a difference of the two algorithms' values, or scores, on one seed has because each
+    was evaluated with some samples, not all there are."""
     variances = []
     for cell in (tier.cells[task, first], tier.cells[task, second]):
-        errors = cell.episode_errors
+        errors = cell.sample_errors
         if scores:
-            errors = normalised(cell.returns + errors, tier.specs[task]) - cell.scores
+            errors = normalised(cell.values + errors, tier.specs[task]) - cell.scores
         variances.append(float(np.mean(errors**2)))
     return math.sqrt(sum(variances))
 
 
-def _returns(cell: Cell) -> np.ndarray:
-    return cell.returns
+def _values(cell: Cell) -> np.ndarray:
+    return cell.values
 
 
 def _scores(cell: Cell) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The runs of a report as it reads them: per tier, task and algorithm a cell of seeds."""
+"""The runs of a report as it reads them: per track, tier, task and algorithm a cell of seeds."""
 
 import itertools
 import math
@@ -10,13 +10,14 @@ from statistics import fmean
 import numpy as np
 
 from esbench.errors import InputError
-from esbench.report.grouping import algorithm_order, tier_order
+from esbench.report.grouping import algorithm_order, run_name, tier_order, track_of, track_order
 from esbench.report.statistics.intervals import Estimate, mean_estimate
-from esbench.report.statistics.normalise import has_scores, normalised
+from esbench.report.statistics.normalise import has_scores, normalised, score_bounds
 from esbench.report.statistics.runtime import area_under, carry_forward
 from esbench.results.budget import is_within
+from esbench.results.load import Run as AnyRun
+from esbench.results.load import run_identity
 from esbench.results.records import Manifest, Row
-from esbench.results.run_directory import RunDirectory
 from esbench.tasks.registry import task_specs
 from esbench.tasks.spec import TaskSpec
 
@@ -25,8 +26,9 @@ from esbench.tasks.spec import TaskSpec
 class Run:
     """One seed, up to the row that is its score.
 
-    useful_steps, train_seconds, returns, scores: (rows,) float64, ascending times; scores are normalised returns, not
-    clipped, NaN where the task has no anchors. score_row: the last of the rows. steps_in_all: with the overshoot.
+    useful_steps, train_seconds, values, scores: (rows,) float64, ascending times; values are of the task's measure,
+    scores are normalised values, not clipped, NaN where the task has no anchors. score_row: the last of the rows.
+    steps_in_all: with the overshoot.
     """
 
     seed: int
@@ -35,15 +37,16 @@ class Run:
     steps_in_all: int
     useful_steps: np.ndarray
     train_seconds: np.ndarray
-    returns: np.ndarray
+    values: np.ndarray
     scores: np.ndarray
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One algorithm on one task: its runs by ascending seed, at least one."""
+    """One algorithm on one task: its runs by ascending seed, at least one, and the task's spec."""
 
     runs: tuple[Run, ...]
+    spec: TaskSpec
 
     @property
     def manifest(self) -> Manifest:
@@ -51,9 +54,9 @@ class Cell:
         return self.runs[0].manifest
 
     @cached_property
-    def returns(self) -> np.ndarray:
-        """The return of every seed's score row, (n,)."""
-        return np.array([run.returns[-1] for run in self.runs])
+    def values(self) -> np.ndarray:
+        """The measure of every seed's score row, (n,)."""
+        return np.array([run.values[-1] for run in self.runs])
 
     @cached_property
     def scores(self) -> np.ndarray:
@@ -61,21 +64,31 @@ class Cell:
         return np.array([run.scores[-1] for run in self.runs])
 
     @cached_property
-    def episode_errors(self) -> np.ndarray:
-        """The standard error of every seed's return over the episodes of its evaluation, (n,); 0 of a board's stand-in
+    def sample_errors(self) -> np.ndarray:
+        """The standard error of every seed's value over the samples of its evaluation, (n,); 0 of a board's stand-in
         for a failed run, which had none."""
         rows = [run.score_row for run in self.runs]
         return np.array([row.std / math.sqrt(row.samples) if row.samples else 0.0 for row in rows])
 
     @property
-    def mean_return(self) -> Estimate:
-        """Over seeds; of equal returns the interval is what their episodes leave open."""
-        return mean_estimate(self.returns, least=self.episode_spread)
+    def mean(self) -> Estimate:
+        """Of the measure, over seeds; of equal values the interval is what their samples leave open."""
+        return self.mean_of_values(self.values)
 
     @property
-    def episode_spread(self) -> float:
-        """The standard deviation that a return has from evaluating with so many episodes alone."""
-        return float(np.sqrt(np.mean(self.episode_errors**2)))
+    def mean_score(self) -> Estimate:
+        """Over seeds, of scores that are not clipped."""
+        return mean_estimate(self.scores).within(*score_bounds(self.spec))
+
+    def mean_of_values(self, values: np.ndarray) -> Estimate:
+        """Of one value a seed, (n,); the interval ends where the measure does."""
+        measure = self.spec.measure
+        return mean_estimate(values, least=self.sample_spread).within(measure.lowest, measure.highest)
+
+    @property
+    def sample_spread(self) -> float:
+        """The standard deviation that a value has from evaluating with so many samples alone."""
+        return float(np.sqrt(np.mean(self.sample_errors**2)))
 
     @property
     def hardware(self) -> list[str]:
@@ -83,13 +96,13 @@ class Cell:
 
     def on(self, hardware: str) -> "Cell":
         """The runs on one kind of hardware, at least one."""
-        return Cell(tuple(run for run in self.runs if str(run.manifest.device) == hardware))
+        return Cell(tuple(run for run in self.runs if str(run.manifest.device) == hardware), self.spec)
 
     def at_seconds(self, seconds: float, scores: bool = False) -> np.ndarray:
-        """The return (or score) of every seed after so many seconds of training, (n,)."""
+        """The value (or score) of every seed after so many seconds of training, (n,)."""
         return np.array(
             [
-                float(carry_forward(run.train_seconds, run.scores if scores else run.returns, seconds))
+                float(carry_forward(run.train_seconds, run.scores if scores else run.values, seconds))
                 for run in self.runs
             ]
         )
@@ -105,12 +118,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Tier:
-    """All finished runs of one tier. specs: by task, in the order of the report; cells: by (task, algorithm).
+    """All finished runs of one tier of a track.
 
-    budgets: per task the useful steps at which its algorithms are compared, the smallest of their budgets.
+    specs: by task, in the order of the report. cells: by (task, algorithm). budgets: per task the
+    useful steps at which its algorithms are compared, the smallest of their budgets.
     """
 
     name: str
+    track: str
     specs: dict[str, TaskSpec]
     algorithms: list[str]
     budgets: dict[str, int]
@@ -151,16 +166,41 @@ class Tier:
         )
 
 
-def gather(runs: Sequence[RunDirectory]) -> list[Tier]:
-    """Tiers from the smallest to the largest, of runs of which at least one is finished.
+def left_out(runs: Sequence[AnyRun]) -> list[tuple[AnyRun, int]]:
+    """Of finished runs those that cannot be compared with the others of their task, each with the budget at which those
+    are: shorter ones, and longer ones that were not evaluated before its end. The budget is the one that leaves out
+    fewest, of equal ones the largest."""
+    found = []
+    for task in {_task(run) for run in runs}:
+        of_task = [run for run in runs if _task(run) == task]
+        budgets = {run.manifest.budget for run in of_task}
+        budget = max(budgets, key=lambda budget: (sum(_is_read_at(run, budget) for run in of_task), budget))
+        found += [(run, budget) for run in of_task if not _is_read_at(run, budget)]
+    return sorted(found, key=lambda one: run_identity(one[0]))
+
+
+def _is_read_at(run: AnyRun, budget: int) -> bool:
+    return run.manifest.budget == budget or (run.manifest.budget > budget and _score_place(run, budget) > 0)
+
+
+def _task(run: AnyRun) -> tuple[str, str]:
+    return run.manifest.tier, run.manifest.task["id"]
+
+
+def gather(runs: Sequence[AnyRun]) -> list[Tier]:
+    """The tiers of each track from the smallest to the largest, of runs of which at least one of each is finished, and
+    none is `left_out`.
 
     The tasks are those with a finished run. Unfinished runs add the names of their algorithms, so that what is missing
     shows as missing.
     """
     anchored = {spec.id: spec for spec in task_specs()}
     tiers = []
-    for tier in tier_order(run.manifest.tier for run in runs):
-        of_tier = [run for run in runs if run.manifest.tier == tier]
+    groups = [(track, tier) for track in track_order(runs) for tier in tier_order(run.manifest.tier for run in runs)]
+    for track, tier in groups:
+        of_tier = [run for run in runs if (track_of(run), run.manifest.tier) == (track, tier)]
+        if not of_tier:
+            continue
         finished = [run for run in of_tier if run.finished]
         specs: dict[str, TaskSpec] = {}
         for run in sorted(finished, key=lambda run: (run.manifest.task["id"].lower(), run.manifest.started)):
@@ -173,29 +213,32 @@ def gather(runs: Sequence[RunDirectory]) -> list[Tier]:
         cells = {}
         by_cell = sorted(finished, key=lambda run: (_cell_name(run), run.manifest.seed))
         for (task, algorithm), group in itertools.groupby(by_cell, key=_cell_name):
-            cells[task, algorithm] = Cell(tuple(read_run(run, specs[task], budgets[task]) for run in group))
+            read = tuple(read_run(run, specs[task], budgets[task]) for run in group)
+            cells[task, algorithm] = Cell(read, specs[task])
         algorithms = algorithm_order(run.manifest.name for run in of_tier)
-        tiers.append(Tier(tier, specs, algorithms, budgets, cells))
+        tiers.append(Tier(tier, track, specs, algorithms, budgets, cells))
     return tiers
 
 
-def _cell_name(run: RunDirectory) -> tuple[str, str]:
+def _cell_name(run: AnyRun) -> tuple[str, str]:
     return run.manifest.task["id"], run.manifest.name
 
 
-def read_run(run: RunDirectory, spec: TaskSpec, budget: int) -> Run:
-    """A finished run as it stands at `budget`, its scores by the anchors of `spec`."""
+def _score_place(run: AnyRun, budget: int) -> int:
+    """The place of the row that is a finished run's score at `budget`; 0 where only the untrained one comes before."""
     if run.manifest.budget == budget:
-        last = next(i for i, row in enumerate(run.rows) if row.final)
-    else:  # a longer run is read at the budget that all have
-        last = max(i for i, row in enumerate(run.rows) if is_within(row.useful_steps, budget))
-        if last == 0:
-            raise InputError(
-                f"{run.path} was not evaluated between step 0 and {budget:,}, the smallest budget of the runs on its "
-                f"task: its own is {run.manifest.budget:,}; report them apart"
-            )
+        return next(i for i, row in enumerate(run.rows) if row.final)
+    return max(i for i, row in enumerate(run.rows) if is_within(row.useful_steps, budget))
+
+
+def read_run(run: AnyRun, spec: TaskSpec, budget: int) -> Run:
+    """A finished run as it stands at `budget`, its scores by the anchors of `spec`. A longer run is read at the budget
+    that all have; InputError where it was not evaluated before."""
+    last = _score_place(run, budget)
+    if last == 0 and run.manifest.budget != budget:
+        raise InputError(f"{run_name(run)} was not evaluated between step 0 and {budget:,}: its budget is another")
     rows = run.rows[: last + 1]
-    returns = np.array([row.value for row in rows], np.float64)
+    values = np.array([row.value for row in rows], np.float64)
     return Run(
         seed=run.manifest.seed,
         manifest=run.manifest,
@@ -203,6 +246,6 @@ def read_run(run: RunDirectory, spec: TaskSpec, budget: int) -> Run:
         steps_in_all=run.rows[-1].useful_steps,
         useful_steps=np.array([row.useful_steps for row in rows], np.float64),
         train_seconds=np.array([row.train_seconds for row in rows], np.float64),
-        returns=returns,
-        scores=normalised(returns, spec),
+        values=values,
+        scores=normalised(values, spec),
     )

@@ -6,22 +6,31 @@ from collections.abc import Iterable
 from typing import Any
 
 from esbench.errors import InputError
-from esbench.results.load import run_identity
+from esbench.results.load import Run, run_identity
 from esbench.results.records import Manifest
-from esbench.results.run_directory import RunDirectory
-from esbench.tasks.spec import TIERS
+from esbench.tasks.spec import RL, TIERS, determining
 
 BASELINES = ("eggroll", "open_es", "ppo")
 
-# What a task's returns depend on. Anchors and descriptions may be improved without making another task of it.
-_SAME_TASK = ("suite", "source_id", "max_episode_steps", "action_kind", "requires")
+# What a task's values depend on. Anchors and descriptions may be improved without making another task of it.
+_SAME_TASK = ("track", "suite", "source_id", "max_episode_steps", "action_kind", "requires", "measure")
 # What the seeds of one name share. Sizes are the machine's: they do not change what is measured.
-_SAME_SETTINGS = ("algorithm", "plugins", "settings", "policy", "budget", "action_mode", "precision")
+_SAME_SETTINGS = ("algorithm", "plugins", "settings", "policy", "problem", "budget", "action_mode", "precision")
 
 
 def tier_order(tiers: Iterable[str]) -> list[str]:
     """The tiers from the smallest budgets to the largest, unknown ones last."""
     return sorted(set(tiers), key=lambda tier: (TIERS.index(tier) if tier in TIERS else len(TIERS), tier))
+
+
+def track_of(run: Run) -> str:
+    """The track of a run's task."""
+    return str(determining(run.manifest.task)["track"])
+
+
+def track_order(runs: Iterable[Run]) -> list[str]:
+    """The tracks of runs: environments first, then the others by name."""
+    return sorted({track_of(run) for run in runs}, key=lambda track: (track != RL, track))
 
 
 def algorithm_order(algorithms: Iterable[str]) -> list[str]:
@@ -33,43 +42,45 @@ def _natural(name: str) -> list[tuple[str, int]]:
     return [(text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", name)]
 
 
-def run_name(run: RunDirectory) -> str:
+def run_name(run: Run) -> str:
     """A run's name in messages: tier/task/name/seed-n, the same on every machine."""
     tier, task, name, seed = run_identity(run)
     return f"{tier}/{task}/{name}/seed-{seed}"
 
 
-def check_comparable(runs: Iterable[RunDirectory]) -> None:
+def check_comparable(runs: Iterable[Run]) -> None:
     """InputError unless each run is there once, runs of one tier and task were of the same task, the seeds of one
     name had the same settings, and a tier has one version of every task."""
     runs = sorted(runs, key=run_identity)
     _check_versions(runs)
     for first, second in itertools.pairwise(runs):
         if run_identity(first) == run_identity(second):
-            raise InputError(f"{run_name(first)} is there twice: {first.path} and {second.path}; leave one of them out")
+            places = " and ".join(str(run.path or "in memory") for run in (first, second))
+            raise InputError(f"{run_name(first)} is there twice: {places}; leave one of them out")
         one, other = first.manifest, second.manifest
         if (one.tier, one.task["id"]) != (other.tier, other.task["id"]):
             continue
+        tasks = determining(one.task), determining(other.task)
         for field in _SAME_TASK:
-            _check_equal(first, second, f"task's {field}", one.task[field], other.task[field])
+            _check_equal(first, second, f"task's {field}", *(task[field] for task in tasks))
         if one.name == other.name:
             for field in _SAME_SETTINGS:
                 _check_equal(first, second, field, *_values(one, other, field))
 
 
-def _check_versions(runs: list[RunDirectory]) -> None:
+def _check_versions(runs: list[Run]) -> None:
     """Another version of a task is another task: a mean over both would count it twice."""
-    seen: dict[tuple[str, str], RunDirectory] = {}
+    seen: dict[tuple[str, str, str], Run] = {}
     for run in runs:
         name, version = run.manifest.task["id"].rsplit("-v", 1)
-        first = seen.setdefault((run.manifest.tier, name), run)
+        first = seen.setdefault((track_of(run), run.manifest.tier, name), run)
         if first.manifest.task["id"].rsplit("-v", 1)[1] != version:
             raise InputError(
                 f"{run_name(first)} and {run_name(run)} are of two versions of one task: report them apart"
             )
 
 
-def _check_equal(first: RunDirectory, second: RunDirectory, what: str, one: Any, other: Any) -> None:
+def _check_equal(first: Run, second: Run, what: str, one: Any, other: Any) -> None:
     if one != other:
         raise InputError(
             f"{run_name(first)} and {run_name(second)} cannot be averaged or compared: {what} is {one!r} and "

@@ -1,8 +1,9 @@
 """An export for the tools of the evolutionary field: IOHanalyzer and whatever else reads IOHprofiler's files.
 
-A task is a function, its returns are maximised, useful steps are evaluations and a seed is an instance. The dimension,
-by which its readers group, is always 1: policies have more parameters than the 65 535 that fit their field. Format:
-https://iohprofiler.github.io, version 0.3.5 of the index file, with the attributes `evaluations` and `raw_y`.
+A task is a function, its measure is what is optimised, useful steps are evaluations and a seed is an instance. Tracks
+other than that of the environments have folders of their own. The dimension, by which its readers group, is always 1:
+policies have more parameters than the 65 535 that fit their field. Format: https://iohprofiler.github.io, version 0.3.5
+of the index file, with the attributes `evaluations` and `raw_y`.
 """
 
 import json
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from esbench.report.cells import Cell, Tier
 from esbench.report.digits import agreed, written
 from esbench.tasks.catalogue import CATALOGUE
+from esbench.tasks.spec import RL
 
 _VERSION = "0.3.5"
 _DIMENSION = 1
@@ -26,11 +28,15 @@ def ioh_files(tiers: Sequence[Tier]) -> dict[str, str]:
                 if cell is None:
                     continue
                 data = f"data_f{number}_{task}/IOHprofiler_f{number}_DIM{_DIMENSION}.dat"
-                folder = f"{tier.name}/{algorithm}"
+                folder = f"{_group(tier)}/{algorithm}"
                 index = _index(tier, number, task, algorithm, cell, data)
                 files[f"{folder}/IOHprofiler_f{number}_{task}.json"] = json.dumps(index, indent=2) + "\n"
                 files[f"{folder}/{data}"] = _data(cell)
     return files
+
+
+def _group(tier: Tier) -> str:
+    return tier.name if tier.track == RL else f"{tier.track}-{tier.name}"
 
 
 def _numbers(tasks: Sequence[str]) -> dict[str, int]:
@@ -43,17 +49,17 @@ def _numbers(tasks: Sequence[str]) -> dict[str, int]:
 def _index(tier: Tier, number: int, task: str, algorithm: str, cell: Cell, data: str) -> dict:
     runs = []
     for run in cell.runs:
-        best = int(run.returns.argmax())
+        best = int((cell.spec.measure.sign * run.values).argmax())
         steps = _evaluations(run.useful_steps)
         # Its Python reader wants the best point too; a policy's parameters are in the run's directory.
-        solution = {"evals": steps[best], "y": agreed(run.returns[best]), "x": []}
+        solution = {"evals": steps[best], "y": agreed(run.values[best]), "x": []}
         runs.append({"instance": run.seed, "evals": steps[-1], "best": solution})
     return {
         "version": _VERSION,
-        "suite": f"esbench-{tier.name}",
+        "suite": f"esbench-{_group(tier)}",
         "function_id": number,
         "function_name": task,
-        "maximization": True,
+        "maximization": cell.spec.measure.higher_is_better,
         "algorithm": {"name": algorithm, "info": cell.manifest.algorithm},
         "attributes": ["evaluations", "raw_y"],
         "scenarios": [{"dimension": _DIMENSION, "path": data, "runs": runs}],
@@ -65,7 +71,7 @@ def _data(cell: Cell) -> str:
     lines = []
     for run in cell.runs:
         lines.append("evaluations raw_y")
-        lines += [f"{s} {written(y)}" for s, y in zip(_evaluations(run.useful_steps), run.returns, strict=True)]
+        lines += [f"{s} {written(y)}" for s, y in zip(_evaluations(run.useful_steps), run.values, strict=True)]
     return "".join(line + "\n" for line in lines)
 
 

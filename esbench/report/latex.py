@@ -30,7 +30,7 @@ def latex(table: Table) -> str:
         "% \\usepackage{booktabs,longtable}, on a page in landscape\n"
         "\\begingroup\\footnotesize\\setlength{\\tabcolsep}{3pt}\n"
         f"\\begin{{longtable}}{{{align}}}\n"
-        f"\\caption{{{escape(table.title)}}}\\label{{tab:{table.name}}}\\\\\n"
+        f"\\caption{{{escape(table.title)}}}\\label{{tab:{table.label}}}\\\\\n"
         f"\\toprule\n{heading} \\\\\n\\midrule\n\\endfirsthead\n"
         f"\\toprule\n{heading} \\\\\n\\midrule\n\\endhead\n"
         f"{rows}\\bottomrule\n\\end{{longtable}}\n{notes}\\endgroup\n"

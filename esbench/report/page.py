@@ -14,9 +14,13 @@ FILTERS = {"Tier": "tier", "Task": "task", "Algorithm": "algorithm", "First": "a
 
 
 def page(
-    tiers: Sequence[Tier], sentences: Sequence[str], tables: Sequence[Table], figures: Mapping[str, tuple[str, bytes]]
+    tiers: Sequence[Tier],
+    sentences: Sequence[str],
+    tables: Sequence[Table],
+    figures: Mapping[str, tuple[str, bytes]],
+    measures: Mapping[str, str],
 ) -> str:
-    """The page. figures: by name (caption, SVG)."""
+    """The page. figures: by label (caption, SVG). measures: what the tables of a track are of, by `Table.track`."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("esbench.report", "templates"),
         autoescape=True,
@@ -26,16 +30,17 @@ def page(
         keep_trailing_newline=True,
     )
     choices = {
-        "tier": [tier.name for tier in tiers],
+        "tier": list(dict.fromkeys(tier.name for tier in tiers)),
         "task": list(dict.fromkeys(task for tier in tiers for task in tier.tasks)),
         "algorithm": list(dict.fromkeys(name for tier in tiers for name in tier.algorithms)),
     }
     return environment.get_template("page.html").render(
         sentences=sentences,
         choices=choices,
-        one_tier=len(tiers) == 1,
+        one_tier=len({tier.name for tier in tiers}) == 1,
         filters=FILTERS,
         tables=tables,
+        measures=measures,
         figures={
             name: (caption, base64.b64encode(svg).decode(), _width(svg)) for name, (caption, svg) in figures.items()
         },
@@ -44,17 +49,17 @@ def page(
 
 
 def _strips(tiers: Sequence[Tier]) -> dict[tuple[str, str, str], list[tuple[int, str, float]]]:
-    """Per (tier, task, algorithm) its seeds as (seed, return, position in [0, 1] between all runs of the task)."""
+    """Per (tier, task, algorithm) its seeds as (seed, value, position in [0, 1] between all runs of the task)."""
     strips = {}
     for tier in tiers:
         for task in tier.tasks:
             cells = {name: cell for name in tier.algorithms if (cell := tier.cell(task, name)) is not None}
-            every = [value for cell in cells.values() for value in cell.returns]
+            every = [value for cell in cells.values() for value in cell.values]
             for name, cell in cells.items():
                 low, span = min(every), (max(every) - min(every)) or 1.0
                 strips[tier.name, task, name] = [
                     (run.seed, written(value, ".4g"), agreed((value - low) / span))
-                    for run, value in zip(cell.runs, cell.returns, strict=True)
+                    for run, value in zip(cell.runs, cell.values, strict=True)
                 ]
     return strips
 

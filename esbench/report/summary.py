@@ -5,13 +5,16 @@ from collections.abc import Sequence
 from esbench.report.cells import Tier
 from esbench.report.grouping import run_name
 from esbench.report.table import span
-from esbench.results.run_directory import RunDirectory
+from esbench.results.load import Run
 from esbench.tasks.catalogue import CATALOGUE
+from esbench.tasks.spec import RL
+
+_BY_TASK = "one or the other, by task"
 
 
-def summary(runs: Sequence[RunDirectory], tiers: Sequence[Tier]) -> list[str]:
-    """Whole sentences. runs: all, unfinished ones too."""
-    sentences = [_contents(tier) for tier in tiers]
+def summary(runs: Sequence[Run], tiers: Sequence[Tier], without: Sequence[tuple[Run, int]]) -> list[str]:
+    """Whole sentences. runs: all, unfinished ones too. without: what `cells.left_out` of them gives."""
+    sentences = [sentence for tier in tiers for sentence in (_contents(tier), *_unlike(tier))]
     for tier in tiers:
         sentences += [*_budgets(tier), *_lacking(tier)]
     finished = [run.manifest for run in runs if run.finished]
@@ -21,6 +24,10 @@ def summary(runs: Sequence[RunDirectory], tiers: Sequence[Tier]) -> list[str]:
         f"{_listed(manifest.versions.get('jax', 'unknown') for manifest in finished)}; compilation cache "
         f"{_listed(manifest.compilation_cache for manifest in finished)}."
     )
+    if short := [f"{run_name(run)} ({run.manifest.budget:,} of {at:,})" for run, at in without if at > _budget(run)]:
+        sentences.append(f"Left out because too short, the others were not evaluated so early: {', '.join(short)}.")
+    if late := [f"{run_name(run)} (none to {at:,})" for run, at in without if at < _budget(run)]:
+        sentences.append(f"Left out because not evaluated before the budget of the others ends: {', '.join(late)}.")
     if unfinished := [run for run in runs if not run.finished]:
         names = ", ".join(f"{run_name(run)} ({len(run.rows)} rows)" for run in unfinished)
         sentences.append(f"Left out because unfinished: {names}.")
@@ -30,16 +37,71 @@ def summary(runs: Sequence[RunDirectory], tiers: Sequence[Tier]) -> list[str]:
     return sentences
 
 
+def _budget(run: Run) -> int:
+    return run.manifest.budget
+
+
 def _contents(tier: Tier) -> str:
     seeds = sorted({len(cell.runs) for cell in tier.cells.values()})
-    known = sum(spec.id in tier.specs for spec in CATALOGUE)
-    others = len(tier.tasks) - known
     return (
-        f"Tier {tier.name}: {known} of the {len(CATALOGUE)} tasks"
-        + (f" and {others} other{'s' if others > 1 else ''}" if others else "")
-        + f", {len(tier.algorithms)} algorithm{'s' if len(tier.algorithms) > 1 else ''}, "
+        f"{_named(tier)}: {_tasks(tier)}, {_counted(len(tier.algorithms), 'algorithm')}, "
         f"{span(seeds)} seed{'s' if seeds[-1] > 1 else ''} each."
     )
+
+
+def _named(tier: Tier) -> str:
+    return f"Tier {tier.name}" if tier.track == RL else f"Track {tier.track}, tier {tier.name}"
+
+
+def _within(tier: Tier) -> str:
+    """The name inside a sentence."""
+    name = _named(tier)
+    return name[0].lower() + name[1:]
+
+
+def _tasks(tier: Tier) -> str:
+    if tier.track != RL:
+        return _counted(len(tier.tasks), "task")
+    known = sum(spec.id in tier.specs for spec in CATALOGUE)
+    others = len(tier.tasks) - known
+    return f"{known} of the {len(CATALOGUE)} tasks" + (f" and {_counted(others, 'other')}" if others else "")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''}"
+
+
+def _unlike(tier: Tier) -> list[str]:
+    """What the algorithms of a task differ in besides themselves."""
+    return [
+        f"{_named(tier)} compares unlike {what}{sentence}."
+        for what, field in (("presets", "preset"), ("action modes", "action_mode"))
+        if (sentence := _differing(tier, field))
+    ]
+
+
+def _differing(tier: Tier, field: str) -> str:
+    """On which tasks the manifests of the algorithms differ in a field, and who has what there; empty for none."""
+    found = {
+        task: {
+            name: _listed(getattr(run.manifest, field) for run in cell.runs)
+            for name in tier.algorithms
+            if (cell := tier.cell(task, name)) is not None
+        }
+        for task in tier.tasks
+    }
+    unlike = {task: values for task, values in found.items() if len(set(values.values())) > 1}
+    if not unlike:
+        return ""
+    having: dict[str, list[str]] = {}
+    for name in tier.algorithms:
+        if own := {values[name] for values in unlike.values() if name in values}:
+            having.setdefault(own.pop() if len(own) == 1 else _BY_TASK, []).append(name)
+    values = sorted(having, key=lambda value: (value == _BY_TASK, value))
+    told = "; ".join(f"{value}: {', '.join(having[value])}" for value in values)
+    tasks = ", ".join(unlike) if len(unlike) <= 3 else f"{len(unlike)} of the {len(found)} tasks"
+    where = f" on {tasks}" if len(unlike) < len(found) else ""
+    return f"{where} ({told})"
 
 
 def _budgets(tier: Tier) -> list[str]:
@@ -51,7 +113,7 @@ def _budgets(tier: Tier) -> list[str]:
         if (usual := getattr(tier.specs[task].budgets, tier.name, budget)) != budget
     ]
     if changed:
-        sentences.append(f"Not the budgets of tier {tier.name}, and not comparable with it: {', '.join(changed)}.")
+        sentences.append(f"Not the budgets of {_within(tier)}, and not comparable with it: {', '.join(changed)}.")
     for task in tier.tasks:
         longer = [
             f"{algorithm} ({cell.manifest.budget:,})"
@@ -60,8 +122,8 @@ def _budgets(tier: Tier) -> list[str]:
         ]
         if longer:
             sentences.append(
-                f"{task} ({tier.name}) is read at {tier.budgets[task]:,} steps, the smallest budget; longer runs: "
-                f"{', '.join(longer)}."
+                f"{task} ({tier.name}) is read at {tier.budgets[task]:,} {tier.specs[task].cost_word}, the smallest "
+                f"budget; longer runs: {', '.join(longer)}."
             )
     return sentences
 
@@ -70,7 +132,7 @@ def _lacking(tier: Tier) -> list[str]:
     sentences = []
     for algorithm in tier.algorithms:
         if lacking := [task for task in tier.tasks if tier.cell(task, algorithm) is None]:
-            sentences.append(f"Missing in tier {tier.name}: {algorithm} on {', '.join(lacking)}.")
+            sentences.append(f"Missing in {_within(tier)}: {algorithm} on {', '.join(lacking)}.")
     return sentences
 
 

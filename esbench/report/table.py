@@ -29,9 +29,11 @@ class Shown:
 
 @dataclass(frozen=True)
 class Table:
-    """name: of its files. columns: headings, the first `words` of which stand above words, the others above numbers.
+    """name: what it is a table of. columns: headings, the first `words` of which stand above words, the others above
+    numbers.
 
-    rows: what is shown. frame: the numbers of the same rows, not rounded. notes: whole sentences.
+    rows: what is shown. frame: the numbers of the same rows, not rounded. notes: whole sentences. track: where a report
+    has another one before it, whose tables have the plain names.
     """
 
     name: str
@@ -41,10 +43,21 @@ class Table:
     rows: Sequence[Sequence[Shown]]
     frame: pd.DataFrame
     notes: Sequence[str]
+    track: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its name in a report: of its files, and what links go to."""
+        return in_track(self.name, self.track)
 
     def to_csv(self) -> str:
         """The numbers, missing ones empty."""
         return csv(self.frame)
+
+
+def in_track(name: str, track: str) -> str:
+    """What a table or a figure is called beside those of another track."""
+    return f"{track}-{name}" if track else name
 
 
 def words(*texts: str) -> list[Shown]:
@@ -66,7 +79,7 @@ def span(values: Sequence[int]) -> str:
 
 
 def decimals(value: float) -> int:
-    """Decimals that leave about four significant digits of a return."""
+    """Decimals that leave about four significant digits of a mean."""
     size = abs(agreed(value))
     return 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 else 3
 

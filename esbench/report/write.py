@@ -1,17 +1,20 @@
-"""A report: tables, figures, one page and an export of all runs below some directories."""
+"""A report: tables, figures, one page and an export of runs, below some directories or in memory."""
 
+import html
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from esbench.errors import InputError
 from esbench.report.analysis import Aggregate, Comparison, aggregates, compare_all
-from esbench.report.cells import Tier, gather
+from esbench.report.cells import Tier, gather, left_out
 from esbench.report.figures.aggregates import draw_aggregates
 from esbench.report.figures.curves import draw_curves
 from esbench.report.figures.improvement import draw_improvement
@@ -20,13 +23,13 @@ from esbench.report.figures.runtimes import draw_runtimes
 from esbench.report.figures.scores import draw_scores
 from esbench.report.figures.style import render
 from esbench.report.figures.wins import draw_wins, headline_pair
-from esbench.report.grouping import check_comparable
+from esbench.report.grouping import check_comparable, track_of, track_order
 from esbench.report.ioh import ioh_files
 from esbench.report.latex import latex
 from esbench.report.markdown import markdown
 from esbench.report.page import page
 from esbench.report.summary import summary
-from esbench.report.table import Table
+from esbench.report.table import Table, in_track
 from esbench.report.tables.aggregates import aggregates_table
 from esbench.report.tables.anchors import anchors_table
 from esbench.report.tables.coverage import coverage_table
@@ -38,49 +41,50 @@ from esbench.report.tables.runs import runs_table
 from esbench.report.tables.scores import scores_table
 from esbench.report.tables.speed import cost_table, speed_table
 from esbench.report.tables.targets import targets_table
-from esbench.results.load import load_runs
-from esbench.results.run_directory import RunDirectory
+from esbench.report.wording import Wording, wording
+from esbench.results.load import Run, load_runs, run_identity
 
-CAPTIONS = {
-    "scores": "Scores at the end of training: a point per seed, a bar at the mean; what is outside the axes lies "
-    "hollow at their edge.",
-    "curves": "Learning curves: return against useful steps and against training seconds, mean and range over seeds.",
-    "aggregates": "Scores over all tasks, with 95% intervals over seeds.",
-    "profile": "Performance profile: the share of runs with a score above each τ, every task weighing the same.",
-    "improvement": "Probability of improvement: how often a run of the first algorithm beats one of the second.",
-    "runtimes": "Runtime distributions: the share of (run, target) pairs reached, what is not reached kept as such.",
-    "wins": "Wins, ties and losses by the paired test, and the paired difference in score on every task.",
-}
+FIGURES = ("scores", "curves", "aggregates", "profile", "improvement", "runtimes", "wins")
 _TOLD = ("scores", "aggregates", "pairs")
 
 
-def table_path(name: str, ending: str) -> str:
-    """Where a table lies in a report: the final returns beside the page, the others in a folder."""
-    return f"table.{ending}" if name == "scores" else f"tables/{name}.{ending}"
+def captions(say: Wording) -> dict[str, str]:
+    """What each of the `FIGURES` shows."""
+    return {
+        "scores": "Scores at the end of training: a point per seed, a bar at the mean; what is outside the axes lies "
+        "hollow at their edge.",
+        "curves": f"Learning curves: {say.title} against useful {say.unit} and against training seconds, mean and "
+        "range over seeds.",
+        "aggregates": "Scores over all tasks, with 95% intervals over seeds.",
+        "profile": "Performance profile: the share of runs with a score above each τ, every task weighing the same.",
+        "improvement": "Probability of improvement: how often a run of the first algorithm beats one of the second.",
+        "runtimes": "Runtime distributions: the share of (run, target) pairs reached, what is not reached kept as "
+        "such.",
+        "wins": "Wins, ties and losses by the paired test, and the paired difference in score on every task.",
+    }
 
 
-def figure_path(name: str, ending: str) -> str:
+def table_path(label: str, ending: str) -> str:
+    """Where a table lies in a report: the final measure beside the page, the others in a folder."""
+    return f"table.{ending}" if label == "scores" else f"tables/{label}.{ending}"
+
+
+def figure_path(label: str, ending: str) -> str:
     """Where a figure lies in a report: the learning curves beside the page, the others in a folder."""
-    return f"curves.{ending}" if name == "curves" else f"figures/{name}.{ending}"
+    return f"curves.{ending}" if label == "curves" else f"figures/{label}.{ending}"
 
 
-class Contents:
-    """What a report of some runs holds, made when asked for. The same rows give the same, wherever they lie.
+class Section:
+    """What a report has of one track: its tables and figures, made when asked for.
 
-    InputError where no run is finished, or where runs are mixed that cannot be compared.
+    tiers: the track's, at least one. runs: the track's, unfinished ones too. track: its name, where another track has
+    the plain names of tables and figures; titles and captions of other tracks than that of the environments say it.
     """
 
-    def __init__(self, runs: Sequence[RunDirectory]):
-        self.runs = runs
-        finished = [run for run in runs if run.finished]
-        if not finished:
-            raise InputError(
-                "nothing to report: no run is finished; `esbench run --resume`, or the same sweep, goes on with one"
-            )
-        check_comparable(finished)
-        # A tier without any score has nothing that could be missing.
-        tiers = {run.manifest.tier for run in finished}
-        self.tiers: list[Tier] = gather([run for run in runs if run.manifest.tier in tiers])
+    def __init__(self, tiers: Sequence[Tier], runs: Sequence[Run], track: str):
+        self.tiers, self.runs, self.track = tiers, runs, track
+        self.say = wording(tiers)
+        self._suffix = "" if self.say.is_rl else f", track {tiers[0].track}"
 
     @cached_property
     def comparisons(self) -> list[dict[tuple[str, str], Comparison]]:
@@ -91,13 +95,9 @@ class Contents:
         return [aggregates(tier, pairs) for tier, pairs in zip(self.tiers, self.comparisons, strict=True)]
 
     @cached_property
-    def summary(self) -> list[str]:
-        return summary(self.runs, self.tiers)
-
-    @cached_property
     def all_tables(self) -> list[Table]:
         """In the order of the report, those without a row, too."""
-        return [
+        tables = [
             overview_table(self.tiers, self.comparisons),
             scores_table(self.tiers, self.comparisons),
             aggregates_table(self.tiers, self.aggregates),
@@ -109,30 +109,14 @@ class Contents:
             targets_table(self.tiers),
             speed_table(self.tiers),
             cost_table(self.tiers),
-            coverage_table(),
             runs_table(self.runs),
         ]
-
-    @property
-    def tables(self) -> list[Table]:
-        """Those that have rows."""
-        return [table for table in self.all_tables if table.rows]
-
-    def texts(self) -> dict[str, str]:
-        """The text tables by path: each in Markdown, LaTeX and CSV, and all in report.md."""
-        files = {"report.md": self._markdown()}
-        for table in self.tables:
-            for ending, write in (("md", markdown), ("tex", latex), ("csv", Table.to_csv)):
-                files[table_path(table.name, ending)] = write(table)
-        return files
-
-    def told(self) -> str:
-        """What is read in a terminal: the summary and the tables that answer first."""
-        return "\n".join([self._sentences(), *(markdown(table) for table in self.tables if table.name in _TOLD)])
+        tables = [replace(table, title=table.title + self._suffix, track=self.track) for table in tables]
+        return tables if self.track else [*tables[:-1], coverage_table(), tables[-1]]
 
     @cached_property
     def figures(self) -> dict[str, Callable[[], Figure]]:
-        """What draws each of the figures that these runs have, by the names of `CAPTIONS`."""
+        """What draws each of the `FIGURES` that these runs have."""
         complete = [tier for tier in self.tiers if tier.complete]
         with_scores = [tier for tier in self.tiers if tier.scored_tasks]
         scored = [(t.name, a) for t, a in zip(self.tiers, self.aggregates, strict=True) if a]
@@ -154,30 +138,114 @@ class Contents:
             "runtimes": (complete, lambda: draw_runtimes(complete)),
             "wins": (heads, lambda: draw_wins(heads)),
         }
-        return {name: make for name, (data, make) in draw.items() if data}
+        return {name: draw[name][1] for name in FIGURES if draw[name][0]}
+
+    def caption(self, name: str) -> str:
+        text = captions(self.say)[name]
+        return f"Track {self.tiers[0].track}. {text}" if self._suffix else text
+
+
+class Contents:
+    """What a report of some runs holds, made when asked for. The same rows give the same, wherever they lie.
+
+    sections: one a track, that of the environments first. InputError where no run is finished, or where runs are mixed
+    that cannot be compared.
+    """
+
+    def __init__(self, runs: Sequence[Run]):
+        self.runs = runs
+        finished = [run for run in runs if run.finished]
+        if not finished:
+            raise InputError(
+                "nothing to report: no run is finished; `esbench run --resume`, or the same sweep, goes on with one"
+            )
+        self._left_out = left_out(finished)
+        without = {id(run) for run, _ in self._left_out}
+        finished = [run for run in finished if id(run) not in without]
+        check_comparable(finished)
+        # A tier without any score has nothing that could be missing.
+        tiers = {(track_of(run), run.manifest.tier) for run in finished}
+        told = [run for run in runs if id(run) not in without and (track_of(run), run.manifest.tier) in tiers]
+        self.tiers: list[Tier] = gather(told)
+        tracks = track_order(finished)
+        self.sections = [
+            Section(
+                [tier for tier in self.tiers if tier.track == track],
+                [run for run in runs if track_of(run) == track],
+                "" if track == tracks[0] else track,
+            )
+            for track in tracks
+        ]
+
+    @cached_property
+    def summary(self) -> list[str]:
+        return summary(self.runs, self.tiers, self._left_out)
+
+    @property
+    def tables(self) -> list[Table]:
+        """Those that have rows."""
+        return [table for section in self.sections for table in section.all_tables if table.rows]
+
+    @property
+    def table_names(self) -> list[str]:
+        """Of all tables that a track can have."""
+        return [table.name for table in self.sections[0].all_tables]
+
+    def texts(self) -> dict[str, str]:
+        """The text tables by path: each in Markdown, LaTeX and CSV, and all in report.md."""
+        files = {"report.md": self._markdown()}
+        for table in self.tables:
+            for ending, write in (("md", markdown), ("tex", latex), ("csv", Table.to_csv)):
+                files[table_path(table.label, ending)] = write(table)
+        return files
+
+    def told(self) -> str:
+        """What is read in a terminal: the summary and the tables that answer first."""
+        return "\n".join([self._sentences(), *(markdown(table) for table in self.tables if table.name in _TOLD)])
+
+    @cached_property
+    def figures(self) -> dict[str, Callable[[], Figure]]:
+        """What draws each figure that these runs have, by its label."""
+        return {
+            in_track(name, section.track): draw for section in self.sections for name, draw in section.figures.items()
+        }
+
+    @cached_property
+    def captions(self) -> dict[str, str]:
+        """Of the figures, by label."""
+        return {
+            in_track(name, section.track): section.caption(name)
+            for section in self.sections
+            for name in section.figures
+        }
 
     def files(self) -> dict[str, bytes]:
         """Everything by path."""
         files = {name: text.encode() for name, text in self.texts().items()}
         images = {}
-        for name, draw in self.figures.items():
+        for label, draw in self.figures.items():
             figure = draw()
-            files[figure_path(name, "png")] = render(figure, "png")
-            files[figure_path(name, "svg")] = images[name] = render(figure, "svg")
-        captioned = {name: (CAPTIONS[name], svg) for name, svg in images.items()}
-        files["report.html"] = page(self.tiers, self.summary, self.tables, captioned).encode()
+            files[figure_path(label, "png")] = render(figure, "png")
+            files[figure_path(label, "svg")] = images[label] = render(figure, "svg")
+        files["report.html"] = self.page(images).encode()
         return files | {f"ioh/{name}": text.encode() for name, text in ioh_files(self.tiers).items()}
+
+    def page(self, images: Mapping[str, bytes]) -> str:
+        """The page. images: SVG of the figures by label."""
+        measures = {section.track: section.say.measure for section in self.sections}
+        captioned = {label: (self.captions[label], svg) for label, svg in images.items()}
+        return page(self.tiers, self.summary, self.tables, captioned, measures)
 
     def _sentences(self) -> str:
         return "# esbench report\n\n" + "".join(f"- {sentence}\n" for sentence in self.summary)
 
     def _markdown(self) -> str:
-        drawn = "".join(f"- [{CAPTIONS[name]}]({figure_path(name, 'png')})\n" for name in self.figures)
+        drawn = "".join(f"- [{text}]({figure_path(label, 'png')})\n" for label, text in self.captions.items())
         return "\n".join([self._sentences(), *(markdown(table) for table in self.tables), f"## Figures\n\n{drawn}"])
 
 
 @dataclass(frozen=True)
-class Report:
+class Written:
     """What was written. text: for a terminal. table, figure, page: what to name to a reader."""
 
     text: str
@@ -186,42 +254,115 @@ class Report:
     page: Path
 
 
-def read_contents(directories: Sequence[str | os.PathLike[str]]) -> Contents:
-    """Of all runs below `directories`. A last line that was cut off stands in the summary instead of a warning."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        runs = load_runs(*directories)
-    return Contents(runs)
+class Report:
+    """A report of some runs, its parts made when they are asked for; nothing is written before `write`.
 
-
-def write_report(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> Report:
-    """Writes a report into `out`, replacing an older one there.
-
-    table.{md,tex,csv} (final returns), curves.{png,svg}, report.html (the page), report.md (all tables), and the other
-    tables, the other figures and the export for IOHanalyzer in the folders tables, figures and ioh.
-
-    Unfinished runs are named and left out. InputError, and nothing is written, where there is no finished run, where
-    runs are mixed that cannot be compared, or where `out` cannot be written.
+    In a notebook it shows itself as its first table.
     """
-    contents = read_contents(directories)
-    out = Path(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)  # before the work, since it may fail
-        files = contents.files()
-        for old in _older(out, [table.name for table in contents.all_tables]):
-            if str(old.relative_to(out)) not in files:
-                old.unlink()
-        for name, content in files.items():
-            (out / name).parent.mkdir(parents=True, exist_ok=True)
-            (out / name).write_bytes(content)
-    except OSError as error:
-        raise InputError(f"cannot write a report to {out}: {error.strerror}") from error
-    return Report(contents.told(), out / "table.md", out / figure_path("curves", "png"), out / "report.html")
+
+    def __init__(self, runs: Sequence[Run]):
+        self._contents = Contents(runs)
+
+    @cached_property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The numbers of every table by name, not rounded; "scores" are the final measures. Beside another track's
+        tables those of track t are named "t-scores" and so on."""
+        return {table.label: table.frame for table in self._contents.tables}
+
+    @property
+    def figures(self) -> dict[str, Callable[[], Figure]]:
+        """What draws each figure, by name; "curves" are the learning curves. Named as the tables are."""
+        return self._contents.figures
+
+    @cached_property
+    def text(self) -> str:
+        """What `esbench report` prints: a summary and the tables that answer first, in Markdown."""
+        return self._contents.told()
+
+    def write(self, out: str | os.PathLike[str]) -> Written:
+        """Writes the report into `out`, replacing an older one there.
+
+        table.{md,tex,csv} (final measures), curves.{png,svg}, report.html (the page), report.md (all tables), and the
+        other tables, the other figures and the export for IOHanalyzer in the folders tables, figures and ioh.
+        InputError where `out` cannot be written.
+        """
+        contents, out = self._contents, Path(out)
+        try:
+            out.mkdir(parents=True, exist_ok=True)  # before the work, since it may fail
+            files = contents.files()
+            for old in _older(out, contents.table_names):
+                if str(old.relative_to(out)) not in files:
+                    old.unlink()
+            for name, content in files.items():
+                (out / name).parent.mkdir(parents=True, exist_ok=True)
+                (out / name).write_bytes(content)
+        except OSError as error:
+            raise InputError(f"cannot write a report to {out}: {error.strerror}") from error
+        return Written(self.text, out / "table.md", out / figure_path("curves", "png"), out / "report.html")
+
+    def __repr__(self) -> str:
+        told = self._contents.summary[: len(self._contents.tiers)]
+        return f"<Report: {' '.join(told)} Tables: {', '.join(self.tables)}; figures: {', '.join(self.figures)}>"
+
+    def _repr_html_(self) -> str:
+        sentences = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in self._contents.summary)
+        main = next(table for table in self._contents.tables if table.name == "overview")
+        shown = pd.DataFrame([[cell.text + cell.mark for cell in row] for row in main.rows], columns=list(main.columns))
+        return f"<ul>{sentences}</ul>{shown.to_html(index=False)}"
 
 
-def _older(out: Path, names: Sequence[str]) -> list[Path]:
-    """Files of an earlier report that this one may not have; nothing else is ever removed. names: of all tables."""
-    figures = [out / figure_path(name, ending) for name in CAPTIONS for ending in ("png", "svg")]
-    tables = [out / table_path(name, ending) for name in names for ending in ("md", "tex", "csv")]
-    exported = (out / "ioh").rglob("IOHprofiler_*")
-    return [path for path in [*figures, *tables, *exported] if path.is_file()]
+def load_report(*runs: Any, out: str | os.PathLike[str] | None = None) -> Report:
+    """Tables and figures of runs: directories, of which all runs below count, and what `esbench.run` and
+    `esbench.train` give, in any mixture.
+
+    out: a directory to write it into, as `Report.write`. Unfinished runs are named and left out. InputError where there
+    is no finished run, or where runs are mixed that cannot be compared.
+    """
+    found = Report(_all_runs(runs))
+    if out is not None:
+        found.write(out)
+    return found
+
+
+def _all_runs(given: Sequence[Any]) -> list[Run]:
+    """By tier, task, name and seed. A last line that was cut off stands in the summary instead of a warning."""
+    directories: list[Any] = []
+    runs: list[Run] = []
+    for one in given:
+        if isinstance(one, str | os.PathLike):
+            directories.append(one)
+        elif hasattr(one, "manifest"):
+            runs.append(one)
+        elif hasattr(one, "runs"):
+            runs += one.runs
+        elif hasattr(one, "path"):
+            directories.append(one.path)
+        else:
+            raise InputError(f"report of {one!r}: expected directories, or what esbench.run or esbench.train gives")
+    if directories or not runs:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            runs = [*load_runs(*directories), *runs]
+    return sorted(runs, key=run_identity)
+
+
+def read_contents(directories: Sequence[str | os.PathLike[str]]) -> Contents:
+    """Of all runs below `directories`."""
+    return Contents(_all_runs(directories))
+
+
+def write_report(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> Written:
+    """`load_report` of all runs below `directories`, written into `out`."""
+    return load_report(*directories).write(out)
+
+
+def _older(out: Path, tables: Sequence[str]) -> list[Path]:
+    """Files of an earlier report that this one may not have, whatever tracks it had; nothing else is ever removed.
+    tables: the names of all."""
+    found = list((out / "ioh").rglob("IOHprofiler_*"))
+    for names, path, endings in ((tables, table_path, ("md", "tex", "csv")), (FIGURES, figure_path, ("png", "svg"))):
+        for name in names:
+            for ending in endings:
+                of_a_track = out / path(in_track(name, "*"), ending)
+                found += [out / path(name, ending), *of_a_track.parent.glob(of_a_track.name)]
+    return [path for path in found if path.is_file()]

@@ -10,7 +10,7 @@ AGAIN = "; trying again"
 def last_error(run: Path) -> str:
     """The first line of the last attempt's error, empty where there is none."""
     try:
-        attempts = (run / ERROR_FILE).read_text().split("\n\n")
+        attempts = (run / ERROR_FILE).read_text(encoding="utf-8", errors="replace").split("\n\n")
     except OSError:
         return ""
     lines = [attempt.splitlines()[0] for attempt in attempts if attempt[:2] == "20"]

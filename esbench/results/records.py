@@ -4,9 +4,9 @@ A change of these models is a new version of the format: `SCHEMA` is raised, `es
 the older one, and `make results` writes the JSON Schema of the new one beside the old.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 SCHEMA = 3
 _THEN = ", then "
@@ -113,6 +113,12 @@ class Row(Record):
     log_seconds: float
     final: bool
     training: dict[str, float | None]
+
+    @model_validator(mode="after")
+    def _has_its_measure(self) -> Self:
+        if self.measure not in self.scores:
+            raise ValueError(f"no score {self.measure!r}, its measure")
+        return self
 
     @property
     def value(self) -> float:

@@ -101,7 +101,7 @@ def load_policy(run: str | os.PathLike[str], policy: Any = None) -> TrainedPolic
     deployed, record = directory.load_policy(), directory.manifest.policy
     if not record:
         raise InputError(f"{directory.path}: its problem brings its own network; there is no policy")
-    network, spaces = network_from(record, policy), getattr(directory.manifest, "spaces", None)
+    network, spaces = network_from(record, policy), directory.manifest.spaces
     try:
         observation_space, action_space = spaces_from(spaces or spaces_of_mlp(deployed.params, record["n_layers"]))
         made = network.bind(observation_space, action_space)

@@ -19,12 +19,17 @@ def _from_1(manifest: Values) -> Values:
     return {**manifest, "tuning": None}
 
 
+def current_policy(policy: Values) -> Values:
+    """A network's settings as the current version writes them: before version 3 there was one kind, without a name."""
+    return {"name": "mlp", **policy}
+
+
 def _from_2(manifest: Values) -> Values:
     """Version 2 had one kind of network, and environments only; its hash was over the whole spec of the task.
 
     A right hash becomes the right one of version 3; a wrong one stays, and is wrong there too.
     """
-    lifted = {**manifest, "policy": {"name": "mlp", **manifest["policy"]}, "problem": {}, "spaces": None}
+    lifted = {**manifest, "policy": current_policy(manifest["policy"]), "problem": {}, "spaces": None}
     hashed = json.dumps({name: manifest[name] for name in _HASHED_BEFORE_3}, sort_keys=True)
     if hashlib.sha256(hashed.encode()).hexdigest() == manifest["config_hash"]:
         lifted["config_hash"] = config_hash(lifted)

@@ -3,7 +3,9 @@
 `python baselines/studies/anchors.py` measures the anchors that are measured.
 """
 
-from esbench.tasks.spec import Anchor, Budgets, TaskSpec
+import dataclasses
+
+from esbench.tasks.spec import RETURN, Anchor, Budgets, Measure, TaskSpec
 
 GYMNAX = "gymnax==1.0.1"
 BRAX = "brax==0.14.2"
@@ -21,6 +23,11 @@ def measured(value: float, standard_error: float, episodes: int) -> Anchor:
 def rule(name: str, value: float, standard_error: float, episodes: int) -> Anchor:
     """The mean return of a simple rule, measured likewise."""
     return Anchor(value, f"{name}, {episodes} episode{'s' * (episodes > 1)}, seed 0", standard_error)
+
+
+def returns(lowest: float | None, highest: float | None) -> Measure:
+    """Returns between what the rules allow at least and at most; None where they set no bound."""
+    return dataclasses.replace(RETURN, lowest=lowest, highest=highest)
 
 
 STILL, NOOP, LEGAL = "standing still: no torque", "no motor, no thrust", "legal actions at random"
@@ -43,6 +50,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="CartPole-v1",
         max_episode_steps=500,
         action_kind="discrete",
+        measure=returns(1.0, 500.0),
         description="Balance a pole on a cart by pushing it left or right; 1 for every step upright.",
         budgets=Budgets(lite=2_000_000),
         random=measured(22.32, 0.12, 10_000),
@@ -58,6 +66,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="Pendulum-v1",
         max_episode_steps=200,
         action_kind="continuous",
+        measure=returns(-3255.0, 0.0),  # 200 steps of pi^2 + 0.1 x 8^2 + 0.001 x 2^2
         description="Swing a pendulum up and hold it there with little torque; every step costs angle, speed, torque.",
         budgets=Budgets(lite=2_000_000),
         random=measured(-1231.8, 2.9, 10_000),
@@ -103,6 +112,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="brax/inverted_double_pendulum",
         max_episode_steps=1000,
         action_kind="continuous",
+        measure=returns(None, 9360.0),
         description="Balance two linked poles on a cart; up to 10 a step while the tip stays above 1 m.",
         budgets=Budgets(lite=400_000),
         lite_episodes=32,
@@ -120,6 +130,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="craftax/Craftax-Classic-Symbolic-AutoReset-v1",
         max_episode_steps=10_000,
         action_kind="discrete",
+        measure=returns(-0.9, 22.0),  # it begins with the most health points there can be, 9
         description="Survive, gather and craft in an open world; 1 for each of 22 achievements, 0.1 a health point.",
         budgets=Budgets(lite=100_000),
         lite_episodes=32,
@@ -134,6 +145,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="craftax/Craftax-Symbolic-AutoReset-v1",
         max_episode_steps=100_000,
         action_kind="discrete",
+        measure=returns(-0.9, 226.4),  # it begins with 9 health points; there can be 13
         description="Descend nine floors of a dungeon, fighting and crafting; 67 achievements worth 226 together.",
         budgets=Budgets(lite=20_000),
         lite_episodes=32,
@@ -148,6 +160,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="jumanji/Game2048-v1",
         max_episode_steps=1000,
         action_kind="discrete",
+        measure=returns(0.0, None),
         description="Slide and merge tiles of 2048; a merge pays the new tile's value, an illegal move does nothing.",
         budgets=Budgets(lite=1_000_000),
         random=measured(1092.5, 8.5, 4000),
@@ -163,6 +176,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="jumanji/Knapsack-v1",
         max_episode_steps=50,
         action_kind="discrete",
+        measure=returns(0.0, 50.0),
         description="Pack 50 items of random weight and value into a bag of 12.5; an illegal choice ends the episode.",
         budgets=Budgets(lite=600_000),
         random=measured(4.253, 0.023, 10_000),
@@ -177,6 +191,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="jumanji/Snake-v1",
         max_episode_steps=4000,
         action_kind="discrete",
+        measure=returns(0.0, 143.0),
         description="Eat fruit on a 12 x 12 board while growing; 1 each, and running into a wall or oneself ends it.",
         budgets=Budgets(lite=500_000),
         lite_episodes=32,
@@ -192,6 +207,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="kinetix/l/hard_pinball",
         max_episode_steps=256,
         action_kind="continuous",
+        measure=returns(None, 1.2531),  # goal and the whole distance
         description="Flip a ball with two motors to the goal, 1, and keep it off the floor, -1; one fixed start.",
         budgets=Budgets(lite=50_000),
         lite_episodes=32,
@@ -207,6 +223,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="kinetix/m/h17_thrustcontrol_left",
         max_episode_steps=256,
         action_kind="continuous",
+        measure=returns(None, 1.3266),  # goal and the whole distance
         description="Fly a box with two thrusters round a ball to the goal, 1, clear of a bar, -1; one fixed start.",
         budgets=Budgets(lite=150_000),
         lite_episodes=32,
@@ -222,6 +239,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="kinetix/s/h1_thrust_over_ball",
         max_episode_steps=256,
         action_kind="continuous",
+        measure=returns(None, 1.3815),  # goal and the whole distance
         description="Fly a ball with a thruster over a block, -1, to the goal, 1; one fixed start.",
         budgets=Budgets(lite=150_000),
         lite_episodes=32,
@@ -237,6 +255,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="navix/Navix-DoorKey-8x8-v0",
         max_episode_steps=100,
         action_kind="discrete",
+        measure=returns(0.0, 1.0),
         description="Fetch a key, open the door and reach the goal behind it: 1.",
         budgets=Budgets(lite=600_000),
         random=measured(0.0002, 0.0001, 20_000),
@@ -250,6 +269,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="navix/Navix-Dynamic-Obstacles-6x6-Random-v0",
         max_episode_steps=100,
         action_kind="discrete",
+        measure=returns(0.0, 1.0),
         description="Reach the goal among three moving balls: 1; being hit ends the episode with nothing.",
         budgets=Budgets(lite=1_000_000),
         random=measured(0.0452, 0.0015, 20_000),
@@ -263,6 +283,7 @@ CATALOGUE: tuple[TaskSpec, ...] = (
         paper_id="navix/Navix-FourRooms-v0",
         max_episode_steps=100,
         action_kind="discrete",
+        measure=returns(0.0, 1.0),
         description="Reach a goal somewhere in four connected rooms within 100 steps: 1.",
         budgets=Budgets(lite=750_000),
         random=measured(0.0358, 0.0013, 20_000),

@@ -20,7 +20,7 @@ import gymnasium
 
 from esbench.errors import InputError, unknown
 from esbench.jax_switches import pinned
-from esbench.plugins import load_object, names_a_file
+from esbench.plugins import load_object, names_a_file, unnamed
 from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, RL, Budgets, Measure, TaskSpec
 
@@ -89,7 +89,7 @@ def task(name: Any) -> Task:
         if name in broken:
             raise InputError(f"plug-in task {name!r} cannot be loaded: {broken[name]}")
         if name not in _REGISTRY:
-            raise unknown("task", name, _REGISTRY)
+            raise unnamed("task", name) if name.endswith(".py") else unknown("task", name, _REGISTRY)
     return _REGISTRY[name]
 
 
@@ -97,6 +97,11 @@ def task_specs() -> list[TaskSpec]:
     """All specs: the catalogue's in its order, then the installed plug-ins'."""
     _load_plugins()
     return [task.spec for task in _REGISTRY.values()]
+
+
+def environments() -> list[str]:
+    """The ids of all tasks of the track rl: what "all" means. Other tracks are never shown together with it."""
+    return [spec.id for spec in task_specs() if spec.track == RL]
 
 
 def make(name: Any) -> "Environment":

@@ -43,17 +43,25 @@ class Anchor:
 @dataclass(frozen=True)
 class Measure:
     """What is measured of what is deployed. name: of the scores in an evaluation. sample: what an evaluation has many
-    independent ones of. unit: of the measure, empty where it has none."""
+    independent ones of. unit: of the measure, empty where it has none. lowest, highest: what no sample can pass, by the
+    rules; None where they set no bound. Intervals end there."""
 
     name: str
     sample: str
     higher_is_better: bool = True
     unit: str = ""
+    lowest: float | None = None
+    highest: float | None = None
 
     @property
     def title(self) -> str:
         """The name with its unit, as headings and axes have it."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
+
+    @property
+    def sign(self) -> int:
+        """What values are multiplied by so that more is better."""
+        return 1 if self.higher_is_better else -1
 
 
 RETURN = Measure("return", "episode")
@@ -148,7 +156,11 @@ class TaskSpec:
 def determining(spec: dict[str, Any]) -> dict[str, Any]:
     """What of a spec's JSON a run's rows depend on; tracks and measures of older versions, which had one, filled in."""
     filled = {"track": RL, "measure": dataclasses.asdict(RETURN), **spec}
-    return {name: filled.get(name) for name in _DETERMINING}
+    found = {name: filled.get(name) for name in _DETERMINING}
+    if isinstance(found["measure"], dict):  # a stranger's can be anything
+        bounds = ("lowest", "highest")
+        found["measure"] = {name: value for name, value in found["measure"].items() if name not in bounds}
+    return found
 
 
 _DETERMINING = (

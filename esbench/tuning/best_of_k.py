@@ -26,19 +26,21 @@ def expected_best(values: Sequence[float]) -> np.ndarray:
 
 def curves(first_rungs: Iterable[Sequence[Result]]) -> pd.DataFrame:
     """The curves of first rungs, each all trials of one algorithm on one task. Columns: task, algorithm, k, quantity
-    ("score", or "return" on a task without scores) and expected_best."""
+    ("score", or the measure on a task without scores) and expected_best, of a measure that less is better of the
+    expected least."""
     frames = []
     for results in first_rungs:
         best = expected_best(finite_values(results))
         scored = any(result.score is not None for result in results)
+        measure = results[0].measure
         frames.append(
             pd.DataFrame(
                 {
                     "task": results[0].task,
                     "algorithm": results[0].algorithm,
                     "k": np.arange(1, len(best) + 1),
-                    "quantity": "score" if scored else "return",
-                    "expected_best": best,
+                    "quantity": "score" if scored else measure.title,
+                    "expected_best": best if scored else measure.sign * best,
                 }
             )
         )

@@ -21,6 +21,7 @@ from esbench.report.statistics.normalise import has_scores, normalised
 from esbench.results.error_file import last_error
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks.registry import Task
+from esbench.tasks.spec import RETURN, Measure
 from esbench.tuning.space import Settings
 
 SEEDS = (1000, 1001, 1002)
@@ -35,8 +36,9 @@ class Result:
     """One run of a trial that is settled: it has its score, or failed.
 
     rung: 1 (a part of the budget), 2 (all of it) or 3 (again, on other seeds). score: normalised, None without a score
-    or without anchors. score_steps: useful steps at the score, 0 where it is the untrained policy's. useful_steps,
-    train_seconds: of the whole run. compile_seconds: of its programs, also where other runs of its process shared them.
+    or without anchors. mean: of the task's measure. score_steps: useful steps at the score, 0 where it is the untrained
+    policy's. useful_steps, train_seconds: of the whole run. compile_seconds: of its programs, also where other runs of
+    its process shared them.
     """
 
     task: str
@@ -47,19 +49,21 @@ class Result:
     budget: int
     settings: Settings
     score: float | None = None
-    return_mean: float | None = None
+    mean: float | None = None
     score_steps: int | None = None
     useful_steps: int = 0
     train_seconds: float = 0.0
     compile_seconds: float = 0.0
     error: str | None = None
+    measure: Measure = RETURN
 
     @property
     def value(self) -> float:
-        """What trials are ordered by: the score, on a task without scores the return; a failed one is the worst."""
-        if self.return_mean is None:
+        """What trials are ordered by, the largest first: the score, on a task without scores the mean in the measure's
+        direction; a failed one is the worst."""
+        if self.mean is None:
             return -math.inf
-        return self.return_mean if self.score is None else self.score
+        return self.measure.sign * self.mean if self.score is None else self.score
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +99,11 @@ class Search:
     def promoted(self) -> int:
         """How many trials the second rung has, at most."""
         return min(len(self.trials), max(FINALISTS, len(self.trials) // 4))
+
+    @property
+    def runs(self) -> int:
+        """How many runs all rungs have, at most."""
+        return len(self.trials) + self.promoted + min(FINALISTS, len(self.trials)) * (len(SEEDS) - 1)
 
     @property
     def scored(self) -> bool:
@@ -142,6 +151,15 @@ class Search:
         """The runs that can be run now and are not settled."""
         return [run.job for rung in self.rungs() for run in rung if self.result(run) is None and run.job is not None]
 
+    @property
+    def quantity(self) -> str:
+        """What trials are told of: the score, or the measure."""
+        return "score" if self.scored else self.task.spec.measure.title
+
+    def told(self, value: float) -> float:
+        """A value, as trials are ordered by it, as the quantity itself."""
+        return value if self.scored else self.task.spec.measure.sign * value
+
     def full_budget(self) -> dict[int, float]:
         """By finalist the mean value over all seeds at the full budget, in the order of the second rung; empty before
         the search is finished."""
@@ -158,10 +176,19 @@ class Search:
 
     def chosen(self) -> int | None:
         """The trial with the best mean over the seeds at the full budget, the first of equal ones; None before the
-        search is finished, and where every finalist failed on one of the seeds."""
+        search is finished, where every finalist failed on one of the seeds, and where the first rung says nothing."""
+        if self.untrained:
+            return None
         values = self.full_budget()
         best = min(values, key=lambda trial: (-values[trial], trial), default=None)
         return best if best is not None and values[best] > -math.inf else None
+
+    @property
+    def untrained(self) -> bool:
+        """Whether the first rung says nothing: no budget in it held a generation, every score is the first policy's."""
+        results = [self.result(run) for run in self.first]
+        scored = [result for result in results if result is not None and result.error is None]
+        return None not in results and bool(scored) and not any(result.score_steps for result in scored)
 
     def _settled(self, runs: Sequence[TrialRun]) -> bool:
         return all(self.result(run) is not None for run in runs)
@@ -204,6 +231,7 @@ class Search:
             "seed": run.seed,
             "budget": run.budget,
             "settings": dict(self.trials[run.trial]),
+            "measure": self.task.spec.measure,
         }
         if run.job is None:
             return Result(**result, error=run.refusal)
@@ -218,7 +246,7 @@ class Search:
             **result,
             **_spent(run.job.path),
             score=agreed(float(normalised(score.value, self.task.spec))) if self.scored else None,
-            return_mean=score.value,
+            mean=score.value,
             score_steps=score.useful_steps,
         )
 

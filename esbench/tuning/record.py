@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import pandas as pd
 
@@ -19,6 +20,7 @@ from esbench.experiment.config import default_name
 from esbench.report.digits import csv, written
 from esbench.report.figures.style import render
 from esbench.results.records import Tuning
+from esbench.tasks.spec import RETURN, Measure
 from esbench.tuning.best_of_k import curves, draw
 from esbench.tuning.halving import SEEDS, SHARE, Result, Search
 from esbench.tuning.space import Settings, Space
@@ -36,7 +38,7 @@ def write(searches: Sequence[Search], spaces: Sequence[Space], out: Path) -> lis
     """
     files: dict[str, bytes] = {}
     results = [result for search in searches for result in search.results()]
-    files[TRIALS] = "".join(json.dumps(asdict(result)) + "\n" for result in results).encode()
+    files[TRIALS] = "".join(json.dumps(to_json(result)) + "\n" for result in results).encode()
     files |= _trials_table(results)
     first_rungs = [[search.result(run) for run in search.first] for search in searches]
     files |= _best_of_k([[result for result in rung if result] for rung in first_rungs if None not in rung])
@@ -55,7 +57,7 @@ def redraw(out: Path) -> list[Path]:
     """trials.csv and the curves in `out` anew from trials.jsonl there, as `write` made them once all first rungs were
     settled."""
     lines = (out / TRIALS).read_text(encoding="utf-8").splitlines()
-    results = [Result(**json.loads(line)) for line in lines]
+    results = [from_json(json.loads(line)) for line in lines]
     first_rungs: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         if result.rung == 1:
@@ -63,9 +65,32 @@ def redraw(out: Path) -> list[Path]:
     return _write(out, _trials_table(results) | _best_of_k(list(first_rungs.values())))
 
 
+def to_json(result: Result) -> dict[str, Any]:
+    """A line of trials.jsonl: the mean by the name of its measure, and what the measure is, where it is no return."""
+    values = {_column(result.measure) if name == "mean" else name: value for name, value in asdict(result).items()}
+    if (result.measure.name, result.measure.sign) == (RETURN.name, RETURN.sign):
+        del values["measure"]
+    return values
+
+
+def from_json(line: dict[str, Any]) -> Result:
+    """The result of a line of trials.jsonl."""
+    values: dict[str, Any] = {"measure": asdict(RETURN), **line}
+    measure = Measure(**values.pop("measure"))
+    mean = values.pop(_column(measure))
+    return Result(**values, mean=mean, measure=measure)
+
+
+def _column(measure: Measure) -> str:
+    return f"{measure.name}_mean"
+
+
 def _trials_table(results: Sequence[Result]) -> dict[str, bytes]:
-    records = [{**asdict(result), "settings": json.dumps(result.settings)} for result in results]
-    table = pd.DataFrame(records, columns=[field.name for field in fields(Result)]).astype({"score_steps": "Int64"})
+    records = [{**to_json(result), "settings": json.dumps(result.settings)} for result in results]
+    means = list(dict.fromkeys(_column(result.measure) for result in results)) or [_column(RETURN)]
+    names = [field.name for field in fields(Result) if field.name != "measure"]
+    columns = [column for name in names for column in (means if name == "mean" else [name])]
+    table = pd.DataFrame(records, columns=columns).astype({"score_steps": "Int64"})
     return {"trials.csv": csv(table).encode()}
 
 
@@ -97,8 +122,8 @@ def chosen_preset(searches: Sequence[Search]) -> str:
         trial = search.chosen()
         assert trial is not None
         task = json.dumps(search.task.spec.id)
-        mean = written(search.full_budget()[trial], ".4g")
-        text += ["", f"# trial {trial}: mean {'score' if search.scored else 'return'} {mean} over tuning seeds"]
+        mean = written(search.told(search.full_budget()[trial]), ".4g")
+        text += ["", f"# trial {trial}: mean {search.quantity} {mean} over tuning seeds"]
         text += _table(f"tasks.{task}", search.trials[trial])
         text += ["", *_table(f"tuning.tasks.{task}", _cost(search.results()).model_dump())]
     return "\n".join(text) + "\n"

@@ -15,7 +15,7 @@ from esbench.errors import InputError, unknown
 from esbench.experiment.assembly import assemble
 from esbench.experiment.presets import baselines_file, check_values
 from esbench.plugins import names_a_file
-from esbench.policies.registry import describe
+from esbench.policies.registry import settings_of as network_settings
 
 Scale = Literal["linear", "log"]
 Value = bool | int | float | str
@@ -98,7 +98,7 @@ def ranges_file(algorithm: str) -> Path:
 def read_space(path: Path, algorithm: str) -> Space:
     """The ranges in `path`, checked. InputError, naming the file and the key, for everything that cannot be."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors begin with a mark
     except OSError as error:
         raise InputError(f"cannot read ranges {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -113,7 +113,7 @@ def read_space(path: Path, algorithm: str) -> Space:
         raise InputError(f"{path}: nothing to tune: expected [ranges] with a setting, as sigma = {_EXAMPLE}")
     check_values(f"{path}: [constants]", constants, constants, algorithm)
     built = assemble(algorithm, constants)
-    known = {**describe(built.network), **settings_of(built.algorithm)}
+    known = {**network_settings(built.network), **settings_of(built.algorithm)}
     tuned = {}
     for name, values in ranges.items():
         if name in constants:

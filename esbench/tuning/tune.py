@@ -11,7 +11,7 @@ from esbench.experiment.sweep import sweep
 from esbench.experiment.table import Table
 from esbench.tasks import registry
 from esbench.tasks.spec import TIERS
-from esbench.tuning.halving import FINALISTS, SEEDS, Search
+from esbench.tuning.halving import Search
 from esbench.tuning.record import RUNS
 from esbench.tuning.space import Space
 
@@ -31,6 +31,9 @@ def plan(tasks: Sequence[str], spaces: Sequence[Space], trials: int, tier: str, 
     ids = [task.spec.id for task in found.values()]
     if len(set(ids)) < len(ids):
         raise InputError(f"tasks {', '.join(ids)}: expected different ids, their runs share a directory")
+    tracks = sorted({task.spec.track for task in found.values()})
+    if len(tracks) > 1:
+        raise InputError(f"tasks of the tracks {', '.join(tracks)}: expected tasks of one track")
     drawn = [(space, space.trials(trials)) for space in spaces]
     searches = [
         Search(name, task, space.algorithm, settings, tier, out / RUNS)
@@ -69,6 +72,7 @@ def tune(
 
     jobs = due(Outcome())
     check_settings(jobs)
+    table.expected = sum(search.runs - len(search.results()) for search in searches)
     sweep(jobs, table, processes, _RETRIES, environments, more=due)
     record()
     return all(search.finished for search in searches)
@@ -76,15 +80,15 @@ def tune(
 
 def dry_run(searches: Sequence[Search]) -> list[tuple[str, ...]]:
     """What it would take, a line for each search and one for all, under a heading."""
-    lines = [("task", "algorithm", "trials", "runs", "useful steps", "compilations", "training")]
+    units = sorted({search.task.spec.cost_word for search in searches})
+    lines = [("task", "algorithm", "trials", "runs", f"useful {' or '.join(units)}", "compilations", "training")]
     totals = [0, 0, 0, 0, 0.0]
     for search in searches:
-        again = min(FINALISTS, len(search.trials)) * (len(SEEDS) - 1)
         first = sum(run.budget for run in search.first)
-        steps = first + (search.promoted + again) * search.budget
+        steps = first + (search.runs - len(search.trials)) * search.budget
         numbers = [
             len(search.trials),
-            len(search.trials) + search.promoted + again,
+            search.runs,
             steps,
             len({run.job.programs for run in search.first if run.job is not None}),
             steps * _seconds_per_step(search),
@@ -124,9 +128,23 @@ def progress(searches: Sequence[Search]) -> list[tuple[str, ...]]:
                 str(sum(result.error is not None for result in results)),
                 str(sum(result.score_steps == 0 for result in results)),
                 "-" if trial is None else f"trial {trial}",
-                "-" if trial is None else f"{search.full_budget()[trial]:.4g}",
+                "-" if trial is None else f"{search.told(search.full_budget()[trial]):.4g}",
             )
         )
+    return lines
+
+
+def untold(searches: Sequence[Search]) -> list[str]:
+    """A line for each search whose first rung says nothing, so that nothing is chosen."""
+    lines = []
+    for search in searches:
+        if search.untrained:
+            took = [r.useful_steps for r in search.results() if r.rung == 1 and r.error is None]
+            lines.append(
+                f"nothing chosen: {search.task.spec.id} {default_name(search.algorithm)}: every score of rung 1 is the "
+                f"UNTRAINED policy's, since one generation took {min(took):,} {search.task.spec.cost_word} or more of "
+                f"{search.first[0].budget:,}: use a larger --tier, or a smaller pop_size in the ranges' [constants]"
+            )
     return lines
 
 

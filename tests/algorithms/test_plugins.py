@@ -65,3 +65,34 @@ def test_each_solves_cartpole(algorithm, tmp_path):
         algorithm = f"{path}:{class_name}"
     rows = esbench.run("CartPole-v1", algorithm, steps=3_000_000, out=tmp_path / "runs").rows
     assert max(row.value for row in rows if row.useful_steps <= 3_000_000) >= 400
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("pop_size=0", "pop_size = 0: expected a whole number, 1 or more"),
+        ("pop_size=-1", "pop_size = -1: expected a whole number, 1 or more"),
+        ("pop_size=1", "pop_size = 1: expected an even number"),
+        ("pop_size=3", "pop_size = 3: expected an even number"),
+        ("sigma=-1", "sigma = -1.0: expected a number above 0"),
+        ("sigma=inf", "sigma = inf: expected a number above 0"),
+        ("learning_rate=nan", "learning_rate = nan: expected a number"),
+        ("learning_rate=-inf", "learning_rate = -inf: expected a finite number"),
+        ("rank=0", "rank = 0: expected a whole number, 1 or more"),
+        ("layer_size=0", "layer_size = '0'"),
+        ("n_layers=-1", "n_layers = '-1'"),
+        ("lanes=0", "lanes = '0'"),
+    ],
+)
+def test_a_strategy_without_ranges_gets_no_value_that_cannot_be(setting, message, tmp_path, monkeypatch, capsys):
+    """README's strategy, whose settings are plain numbers."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    code = readme.partition("```python\n# signed.py")[2].partition("```")[0]
+    (tmp_path / "signed.py").write_text(
+        "#"
+        + code.replace("rank=1)", "rank=self.rank)").replace("    sigma: float", "    rank: int = 1\n    sigma: float")
+    )
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "--task", "CartPole-v1", "--algorithm", "signed.py:Signed", "--set", setting]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line

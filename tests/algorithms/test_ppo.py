@@ -7,11 +7,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import struct
 
 from esbench.algorithms.ppo import PPO, RESET_BLOCK, clip_by_network, generalized_advantages
 from esbench.errors import InputError
+from esbench.policies.cnn import CNN, Convolutional
 from esbench.policies.distributions import Categorical
-from esbench.policies.mlp import MLP
+from esbench.policies.mlp import MLP, Perceptron
+from esbench.policies.registry import build_network
 from esbench.rollout.problem import EpisodicProblem
 from esbench.settings import build
 from esbench.tasks.environment import TimeLimit
@@ -258,7 +261,73 @@ def test_numbers_share_one_program_and_shapes_do_not():
     assert program() != program(num_envs=16)
 
 
+# Networks of every kind without memory.
+
+
+def bare(observation_space, action_space):
+    """A policy whose author thought of no critic."""
+
+    class Bare(nn.Module):
+        @nn.compact
+        def __call__(self, carry, observation):
+            return carry, Categorical(nn.Dense(2)(observation))
+
+        @nn.nowrap
+        def initial_carry(self):
+            return ()
+
+    return Bare()
+
+
+@pytest.mark.parametrize(
+    ("network", "critic", "first_layer"),
+    [
+        (MLP(2, 24), Perceptron(2, 24, "pqn", 1), (1, 24)),
+        (CNN(height=1, width=1, channels=1, features=5), Convolutional(CNN(1, 1, 1, features=5), 1), (3, 3, 1, 5)),
+        (build_network(bare), Perceptron(3, 256, "pqn", 1), (1, 256)),
+    ],
+    ids=["mlp", "cnn", "one of one's own"],
+)
+def test_the_critic_is_of_the_policys_kind(network, critic, first_layer):
+    environment = probes.MatchObservation()
+    policy = network.bind(environment.observation_space, environment.action_space)
+    ppo = SMALL.bind(EpisodicProblem(environment, policy))
+    assert ppo.critic == critic
+    state, _ = train(ppo, 60)
+    layers = state.params["critic"]["params"]
+    assert layers.get("Conv_0", layers.get("Dense_0"))["kernel"].shape == first_layer
+    observations = jnp.array([[-1.0], [1.0]])
+    np.testing.assert_array_equal(greedy_actions(ppo, state, observations), [0, 1])
+    np.testing.assert_allclose(ppo.values(state, observations), 1, atol=0.2)
+    assert ppo.values(state, observations[None]).shape == (1, 2)
+
+
 # Bad input.
+
+
+def test_a_distribution_without_density_is_refused():
+    class Certain(struct.PyTreeNode):
+        action: jax.Array
+
+        def sample(self, key):
+            return self.action
+
+        mode = sample
+
+        def entropy(self):
+            return jnp.float32(0)
+
+    class Deterministic(nn.Module):
+        @nn.compact
+        def __call__(self, carry, observation):
+            return carry, Certain(jnp.argmax(nn.Dense(2)(observation)))
+
+        @nn.nowrap
+        def initial_carry(self):
+            return ()
+
+    with pytest.raises(InputError, match=r"PPO needs log_prob and entropy .* Certain of Deterministic lacks log_prob$"):
+        SMALL.bind(EpisodicProblem(probes.ConstantReward(), Deterministic()))
 
 
 def test_a_policy_with_memory_is_refused():

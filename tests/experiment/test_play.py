@@ -39,6 +39,37 @@ def test_gif(run, tmp_path):
     assert not np.array_equal(first[28:], last[28:])
 
 
+def test_several_episodes_each_with_a_hold_at_its_end(run, tmp_path):
+    """The first is that of a film of its own, and the second that of the next seed's."""
+    alone = [play(run, tmp_path / "film.gif", seed) for seed in (5, 6)]
+    film = play(run, tmp_path / "film.gif", 5, fps=50, episodes=2)
+    assert film.episode_return == pytest.approx(sum(one.episode_return for one in alone) / 2)
+    assert (film.steps, film.fps) == (400, 50)
+    times = durations(tmp_path / "film.gif")
+    assert len(times) == 402 and {number for number, time in enumerate(times) if time == 1000} == {200, 401}
+    assert set(times) == {20, 1000}
+
+
+def test_a_film_of_few_frames_lasts_and_an_mp4_holds_too(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_FRAMES", 8)
+    played = play(run, tmp_path / "film.gif")
+    times = durations(tmp_path / "film.gif")
+    assert sum(times) >= 3000 and times[-1] == 1000 and played.fps < 5
+    play(run, tmp_path / "film.mp4", fps=10)
+    probed = subprocess.run([module._ffmpeg(), "-i", str(tmp_path / "film.mp4")], capture_output=True, text=True)
+    assert f"Duration: 00:00:0{(len(times) + 9) / 10:.1f}" in probed.stderr
+
+
+def durations(path):
+    """Of the frames of a GIF, in milliseconds."""
+    film = Image.open(path)
+    times = []
+    for number in range(film.n_frames):
+        film.seek(number)
+        times.append(film.info["duration"])
+    return times
+
+
 def test_mp4(run, tmp_path, capfd):
     assert main(["play", str(run), "--out", str(tmp_path / "film.mp4")]) == 0
     captured = capfd.readouterr()

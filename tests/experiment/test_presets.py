@@ -156,3 +156,12 @@ def test_an_algorithm_without_a_file_has_its_own_defaults(echo):
     assert resolve(**echo).preset == "defaults"
     with pytest.raises(InputError, match="has no preset 'paper'"):
         resolve(**echo, preset="paper")
+
+
+def test_a_file_of_a_windows_editor_is_read(tmp_path):
+    """It begins with a mark, and its lines end in two characters."""
+    (tmp_path / "mine.toml").write_bytes(b"\xef\xbb\xbf[default]\r\nsigma = 0.3\r\n")
+    assert resolve("CartPole-v1", "eggroll", preset=str(tmp_path / "mine.toml")).settings["sigma"] == 0.3
+    (tmp_path / "mine.toml").write_bytes("[default]\nsigma = 0.3\n".encode("utf-16"))
+    with pytest.raises(InputError, match=r"mine\.toml is not TOML"):
+        resolve("CartPole-v1", "eggroll", preset=str(tmp_path / "mine.toml"))

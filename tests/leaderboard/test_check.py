@@ -19,7 +19,7 @@ from esbench.leaderboard.safe_files import MAX_FILE_BYTES, read_json
 from esbench.results.fingerprints import config_hash_of
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks.catalogue import CATALOGUE
-from tests.leaderboard.honest import edit_entry, edit_rows, enter, new_board, repack
+from tests.leaderboard.honest import edit_entry, edit_rows, enter, in_version_2, new_board, raise_return, repack
 
 RUN = "runs/CartPole-v1/seed-1"
 
@@ -65,17 +65,14 @@ def test_a_missing_seed(entry):
 
 
 def test_an_edited_return(entry):
-    edit_rows(entry / RUN, lambda row: row.update(return_mean=row["return_mean"] * 1.01), line=5)
-    assert found(entry, "run.jsonl: edited", "row 5: return_mean")
+    edit_rows(entry / RUN, raise_return, line=5)
+    assert found(entry, "run.jsonl: edited", "row 5: return ")
     repack(entry)
-    assert found(entry, "CartPole-v1/seed-1: row 5: return_mean")
+    assert found(entry, "CartPole-v1/seed-1: row 5: return ")
 
 
 def test_an_edited_score_in_both_of_its_places(entry):
-    def raised(row):
-        row["return_mean"] = row["return_mean_greedy"] = row["return_mean"] * 1.01
-
-    edit_rows(entry / RUN, raised, line=-1)
+    edit_rows(entry / RUN, lambda row: raise_return(row, "greedy"), line=-1)
     repack(entry)
     assert found(entry, "return_mean of CartPole-v1", "score_mean of CartPole-v1", "the aggregate is")
 
@@ -224,6 +221,31 @@ def test_another_task_under_the_same_name(entry):
     assert found(entry, "CartPole-v1/seed-1: the task is not the board's: random")
 
 
+def test_runs_of_another_track_are_refused_in_one_line(entry, capsys):
+    def of_another_track(manifest):
+        manifest["task"] |= {"track": "text", "max_episode_steps": None, "action_kind": None}
+
+    edit_rows(entry / RUN, of_another_track, line=0)
+    repack(entry)
+    assert problems(entry) == ["runs of the track text: lite-v1 is of the track rl"]
+    assert main(["leaderboard", "check", str(entry)]) == 1
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_another_measure_under_the_same_name(entry):
+    measure = {"name": "accuracy", "sample": "episode", "higher_is_better": True, "unit": ""}
+    edit_rows(entry / RUN, lambda manifest: manifest["task"].update(measure=measure), line=0)
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-1: the task is not the board's: measure")
+
+
+@pytest.mark.parametrize("measure", [3, [], {}, "accuracy"])
+def test_a_measure_that_is_none(entry, measure):
+    edit_rows(entry / RUN, lambda manifest: manifest["task"].update(measure=measure, track=measure), line=0)
+    repack(entry)
+    assert problems(entry)
+
+
 def test_better_words_about_a_task_leave_it_the_board_s(entry):
     run = entry / RUN
     manifest = RunDirectory.open(run).manifest
@@ -235,7 +257,7 @@ def test_better_words_about_a_task_leave_it_the_board_s(entry):
 
 
 def test_rows_of_another_protocol(entry):
-    edit_rows(entry / RUN, lambda row: row.update(episodes=16, distinct_episodes=10))
+    edit_rows(entry / RUN, lambda row: row.update(samples=16, distinct_samples=10))
     repack(entry)
     assert found(entry, "evaluations of 16 episodes: the board's are of 128")
 
@@ -290,11 +312,27 @@ def _key(number):
 
 
 def test_returns_and_clocks_that_no_run_has(entry):
-    edit_rows(entry / RUN, lambda row: row.update(return_std=1e308))
+    edit_rows(entry / RUN, lambda row: row.update(std=1e308))
     edit_rows(entry / "runs/CartPole-v1/seed-0", lambda row: row.update(train_seconds=row["train_seconds"] * 1e305))
+    edit_rows(entry / "runs/CartPole-v1/seed-2", lambda row: row["scores"].update(return_sample=1e308))
     repack(entry)
     said = problems(entry)
-    assert {f"CartPole-v1/seed-{seed}: a return or a clock is beyond 1e+15" for seed in range(2)} <= set(said)
+    assert {f"CartPole-v1/seed-{seed}: a return or a clock is beyond 1e+15" for seed in range(3)} <= set(said)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"measure": "accuracy"}, "line 2: not a row: "),
+        ({"scores": {}}, "line 2: not a row: "),
+        ({"measure": "length"}, "row 1: it is not of returns in both action modes"),
+        ({"scores": {"return": 20.0}}, "row 1: it is not of returns in both action modes"),
+    ],
+)
+def test_rows_of_another_measure(entry, change, said):
+    edit_rows(entry / RUN, lambda row: row.update(change))
+    repack(entry)
+    assert found(entry, f"CartPole-v1/seed-1: {said}")
 
 
 def test_counts_that_are_no_counts(entry):
@@ -323,6 +361,50 @@ def test_problems_are_not_a_flood(entry, capsys):
     output = capsys.readouterr()
     assert output.out.splitlines()[-1] == f"{entry}: and 150 more" and len(output.out.splitlines()) == 51
     assert "200 problems" in output.err
+
+
+def test_an_entry_of_version_2_is_checked_like_one_of_today(entry):
+    """Its rows are flat, its networks have no name, and its hashes are over the whole spec of a task."""
+    in_version_2(entry)
+    assert "return_mean_greedy" in (entry / RUN / "run.jsonl").read_text()
+    assert "mlp" not in (entry / "settings.json").read_text()
+    assert problems(entry) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "change", "said"),
+    [
+        (5, lambda row: row.update(return_mean=row["return_mean"] * 1.01), "row 5: return "),
+        (5, lambda row: row.update(return_mean_greedy=row["return_mean"] * 1.01), "row 5: return "),
+        (5, lambda row: row.update(return_std=-1.0), "row 5: std -1.0"),
+        (5, lambda row: row.update(episodes=16), "evaluations of 16 episodes"),
+        (5, lambda row: row.pop("return_std"), "line 6: not a row: return_std: Field required"),
+        (0, lambda manifest: manifest["settings"].update(sigma=0.1), "its config hash is not"),
+        (0, lambda manifest: manifest["policy"].update(n_layers=4), "its config hash is not"),
+        (0, lambda manifest: manifest.update(config_hash="0" * 64), "its config hash is not"),
+    ],
+)
+def test_an_edit_of_version_2_is_found(entry, line, change, said):
+    in_version_2(entry)
+    edit_rows(entry / RUN, change, line=line)
+    assert found(entry, f"{RUN}/run.jsonl: edited")
+    repack(entry)
+    assert found(entry, f"CartPole-v1/seed-1: {said}")
+
+
+def test_returns_of_another_entry_are_found_across_versions(entry):
+    copy = shutil.copytree(entry, entry.with_name("other"))
+    in_version_2(entry)
+    edit_entry(copy, lambda values: values.update(slug="other"))
+    for run in copy.rglob("run.jsonl"):
+        edit_rows(run.parent, lambda manifest: manifest.update(name="other"), line=0)
+        edit_rows(run.parent, lambda row: row.update(train_seconds=row["train_seconds"] * (1 + 1e-10)))
+        (run.parent / "policy.npz").unlink()
+    edit_entry(copy, lambda v: v.update(policies={name: f"{n:064}" for n, name in enumerate(v["policies"])}))
+    repack(copy)
+    said = "all returns are those of"
+    assert problems(copy) == [f"{_key(n)}: {said} eggroll's {_key(n)}" for n in range(6)]
+    assert problems(entry) == [f"{_key(n)}: {said} other's {_key(n)}" for n in range(6)]
 
 
 def test_stated_failures(entry):
@@ -547,8 +629,18 @@ def test_a_pull_request_changes_its_own_directory_only(entry, capsys):
     git(root, "commit", "-q", "-m", "base")
     git(root, "checkout", "-q", "-b", "entry")
     shutil.move(other, entry)
+    # What the steps of leaderboards/README.md leave in a clone.
+    for name in ("signed.py", "entry.toml", "report/report.md", "runs/lite/a task/Signed/run.jsonl"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("x")
     assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 0
-    git(root, "add", "-A")
+    (entry.parent / "new").mkdir()
+    (entry.parent / "new" / "entry.json").write_text("{}")
+    capsys.readouterr()
+    assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 1
+    assert "leaderboards/lite-v1/new/entry.json: changed, but not the entry's" in capsys.readouterr().out
+    shutil.rmtree(entry.parent / "new")
+    git(root, "add", "leaderboards")
     git(root, "commit", "-q", "-m", "an entry")
     assert main(["leaderboard", "build", "--boards", str(root / "leaderboards")]) == 0
     assert main(["leaderboard", "check", str(entry), "--base", "main"]) == 0

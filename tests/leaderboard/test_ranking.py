@@ -56,7 +56,7 @@ def test_the_ranks_are_those_of_a_report(board):
     for name in ("free", "own", "part"):
         shutil.rmtree(board / name)
     fixed = rank_board(board).rankings[0]
-    ((*report,),) = read_contents([board]).aggregates
+    ((*report,),) = read_contents([board]).sections[0].aggregates
     assert ranks(fixed.steps) == ranks(report)
     values = {one.algorithm: one.estimates["mean"] for one in report}
     assert {one.algorithm: one.estimates["mean"] for one in fixed.steps} == values

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,12 @@ from esbench.errors import InputError
 from esbench.leaderboard.build import build
 from esbench.leaderboard.check import check
 from esbench.leaderboard.entry import read_entry
-from esbench.leaderboard.submit import submit
+from esbench.leaderboard.submit import read_declaration, submit
 from esbench.results.error_file import AGAIN
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.records import Device
 from esbench.results.run_directory import RunDirectory
-from tests.leaderboard.honest import declare, edit_rows, enter, new_board, write_runs
+from tests.leaderboard.honest import TWO, declare, edit_rows, enter, new_board, write_runs
 
 
 @pytest.fixture
@@ -38,7 +39,9 @@ def test_one_command_packs_and_checks(place, capsys):
     declaration = declare(folder / "entry.toml", "lite-v1", "mine")
     argv = ["leaderboard", "submit", str(folder / "runs"), "--entry", str(declaration), "--boards", str(boards)]
     assert main(argv) == 0
-    assert "lite-v1/mine: checked, 2 of 2 tasks, 6 runs, 0 failed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "lite-v1/mine: checked, 2 of 2 tasks, 6 runs, 0 failed" in said
+    assert said.splitlines()[-1] == f"next: esbench leaderboard build --boards {boards}"
     packed = read_entry(boards / "lite-v1" / "mine")
     for seed in range(3):
         run = folder / "runs" / "lite" / "CartPole-v1" / "mine" / f"seed-{seed}"
@@ -75,6 +78,38 @@ def test_problems_leave_the_board_as_it_was(place, capsys):
     assert names(boards) == before
 
 
+def test_one_cause_is_one_line_a_task(tmp_path, capsys):
+    """All runs had half the budget; then all are lacking, of one task."""
+    board = new_board(tmp_path / "leaderboards")
+    halved = [replace(spec, budgets=replace(spec.budgets, lite=spec.budgets.lite // 2)) for spec in TWO]
+    write_runs(tmp_path / "runs", new_board(tmp_path / "other", halved), "mine")
+    declaration = declare(tmp_path / "entry.toml", "lite-v1", "mine")
+    argv = ["leaderboard", "submit", str(tmp_path / "runs"), "--entry", str(declaration)]
+    argv += ["--boards", str(tmp_path / "leaderboards")]
+    assert main(argv) == 1
+    output = capsys.readouterr()
+    assert output.err.startswith("packed 6 of the 6 runs of lite-v1; checking them\n")
+    lines = output.out.splitlines()
+    assert len(lines) == 2
+    for line, spec in zip(lines, TWO, strict=True):
+        said = f"{spec.id}/seed-0 and 2 more: budget {spec.budgets.lite // 2}: the board's is {spec.budgets.lite}"
+        assert line.endswith(said)
+    shutil.rmtree(tmp_path / "runs")
+    write_runs(tmp_path / "runs", board, "mine", tasks=["CartPole-v1"])
+    declaration.write_text(declaration.read_text() + '\n[failures]\n"Knapsack-v1/seed-0" = "none was run"\n')
+    assert main(argv) == 1
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "Knapsack-v1/seed-1 and 1 more: missing" in line
+
+
+def test_runs_of_another_track_are_refused_in_one_line(place):
+    folder, boards, _ = place
+    for file in (folder / "runs").rglob("run.jsonl"):
+        edit_rows(file.parent, lambda manifest: manifest["task"].update(track="text"), line=0)
+    with pytest.raises(InputError, match=r"^runs of the track text: lite-v1 is of the track rl$"):
+        submit([folder / "runs"], declare(folder / "entry.toml", "lite-v1", "mine"), boards)
+
+
 def test_a_failed_run_is_a_row_at_the_random_policy(place):
     folder, boards, board = place
     failed = folder / "runs/lite/CartPole-v1/mine/seed-1"
@@ -94,7 +129,7 @@ def test_a_failed_run_is_a_row_at_the_random_policy(place):
     kept = RunDirectory.open(submitted.path / "runs/CartPole-v1/seed-0").rows[-1]
     random = board.specs["CartPole-v1"].random.value
     assert score.n == 3
-    assert score.return_mean == pytest.approx((kept.return_mean + 2 * random) / 3)
+    assert score.return_mean == pytest.approx((kept.value + 2 * random) / 3)
     assert score.train_seconds == kept.train_seconds
 
 
@@ -270,3 +305,10 @@ def test_settings_are_those_of_the_manifests(place):
     manifest = RunDirectory.open(path / "runs/CartPole-v1/seed-0").manifest
     stated = json.loads((path / "settings.json").read_text())["CartPole-v1"]
     assert stated == {name: getattr(manifest, name) for name in ("settings", "policy", "sizes")}
+
+
+def test_a_declaration_of_a_windows_editor_is_read(place):
+    folder, _, _ = place
+    declaration = declare(folder / "entry.toml", "lite-v1", "mine")
+    declaration.write_bytes(b"\xef\xbb\xbf" + declaration.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_declaration(declaration).slug == "mine"

@@ -88,6 +88,15 @@ class LogLikelihood:
         return DeployedPolicy(params)
 
 
+class Bits(Spirals):
+    """The same points, measured in bits: less is better."""
+
+    measure = Measure("cross entropy", "point", higher_is_better=False, unit="bits", lowest=0.0)
+
+    def evaluate(self, deployed: DeployedPolicy, key: jax.Array, size: int) -> dict[str, jax.Array]:
+        return {"cross entropy": -super().evaluate(deployed, key, size)["log_likelihood"] / jnp.log(2)}
+
+
 class WithoutMeasure(Spirals):
     """Its evaluation lacks what it says is measured."""
 

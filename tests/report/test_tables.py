@@ -6,7 +6,6 @@ import math
 import pandas as pd
 import pytest
 
-from esbench.errors import InputError
 from esbench.report.grouping import algorithm_order
 from esbench.report.latex import escape, latex
 from esbench.report.markdown import markdown
@@ -68,7 +67,8 @@ def test_numbers_of_the_score_rows(runs):
     assert (row["n"], row["budget"], row["action_mode"]) == (3, 1000, "sample")
     assert row["return_mean"] == pytest.approx(3.0)
     half = T2 * (7 / 3) ** 0.5
-    assert (row["return_low"], row["return_high"]) == pytest.approx((3.0 - half, 3.0 + half), rel=1e-5)
+    # CartPole pays 1 a step: no return is below 1.
+    assert (row["return_low"], row["return_high"]) == pytest.approx((1.0, 3.0 + half), rel=1e-5)
     assert row["score_mean"] == pytest.approx((3.0 - RANDOM) / (REFERENCE - RANDOM))
     assert row["useful_steps"] == pytest.approx(1001.0)
     assert row["overshoot"] == pytest.approx(0.001)
@@ -293,7 +293,7 @@ def test_without_a_trend_no_budget_is_named(tmp_path, add_run, make_row, make_sp
 def test_the_overview_has_a_column_per_algorithm(runs):
     table = tables(runs)["overview"]
     assert list(table.columns[5:]) == ["eggroll", "ppo"]
-    assert shown(table, "CartPole-v1")[2:] == ["1,000", "22.32", "500.0", "3.00 [-3.57, 9.57]", "7.00"]
+    assert shown(table, "CartPole-v1")[2:] == ["1,000", "22.32", "500.0", "3.00 [1.00, 9.57]", "7.00"]
     assert shown(table, "Knapsack-v1")[-1] == "missing"
 
 
@@ -337,12 +337,27 @@ def test_a_longer_run_is_read_at_the_common_budget(race, add_run, make_row):
     )
 
 
-def test_a_run_that_has_no_row_near_the_common_budget_is_refused(race, add_run, make_row):
+def test_a_run_that_has_no_row_near_the_common_budget_is_named_and_left_out(race, add_run, make_row):
     """Its untrained policy would pass for its score."""
+    before = tables(race)["scores"].to_csv()
     rows = [make_row(), make_row(useful_steps=5000, train_seconds=5.0, return_mean=499.0, final=True)]
-    run = add_run(race, *rows, name="ppo", budget=5000)
-    with pytest.raises(InputError, match=f"{run.path} was not evaluated between step 0 and 1,000"):
-        Contents(load_runs(race))
+    add_run(race, *rows, name="ppo", budget=5000)
+    contents = Contents(load_runs(race))
+    said = "Left out because not evaluated before the budget of the others ends: lite/CartPole-v1/ppo/seed-0"
+    assert f"{said} (none to 1,000)." in contents.summary
+    assert tables(race)["scores"].to_csv() == before
+
+
+@pytest.mark.parametrize("name", ["mine", "open_es"])
+def test_one_short_run_is_named_and_left_out(race, add_run, make_row, name):
+    """Also where it has the name of longer ones: at its end nothing else was evaluated."""
+    before = tables(race)["scores"].to_csv()
+    add_run(race, make_row(), make_row(useful_steps=50, final=True), name=name, budget=50, seed=9)
+    contents = Contents(load_runs(race))
+    said = f"Left out because too short, the others were not evaluated so early: lite/CartPole-v1/{name}/seed-9"
+    assert f"{said} (50 of 1,000)." in contents.summary
+    assert tables(race)["scores"].to_csv() == before
+    assert "mine" not in contents.tiers[0].algorithms
 
 
 def test_tuning_is_shown_where_it_was_recorded(race, add_run, make_row):
@@ -357,7 +372,7 @@ def test_every_run_is_named_by_the_hash_of_its_rows(race):
     table = tables(race)["runs"].frame
     assert table["sha256"].nunique() == len(table) == 6
     file = race / "lite" / "CartPole-v1" / "eggroll" / "seed-1" / "run.jsonl"
-    file.write_text(file.read_text().replace('"return_std": 5.0', '"return_std": 5.5', 1))
+    file.write_text(file.read_text().replace('"std": 5.0', '"std": 5.5', 1))
     changed = tables(race)["runs"].frame
     assert (changed["sha256"] != table["sha256"]).sum() == 1
 
@@ -379,7 +394,7 @@ def test_markdown_of_known_rows(runs):
         "| Budget | Useful steps | Overshoot | Sequential steps | Train s | Compile s |   Acts |\n"
         "| ---- | ----------- | --------- | -------: | -------------: | ----: | -----: "
         "| -----: | -----------: | --------: | ---------------: | ------: | --------: | -----: |\n"
-        "| lite | CartPole-v1 | eggroll   |   3.00 ≈ |  [-3.57, 9.57] |     3 | -0.040 "
+        "| lite | CartPole-v1 | eggroll   |   3.00 ≈ |   [1.00, 9.57] |     3 | -0.040 "
         "|  1,000 |        1,001 |      0.1% |                0 |    11.0 |       1.5 | sample |\n"
         "| lite | CartPole-v1 | ppo       | **7.00** | none: one seed |     1 | -0.032 "
         "|  1,000 |        1,001 |      0.1% |                0 |     4.0 |       1.5 | greedy |\n"
@@ -395,7 +410,7 @@ def test_latex_is_a_booktabs_table(runs):
         r"\textbf{7.00}",
         r"0.1\%",
         r"$\approx$",
-        r"{[}-3.57, 9.57{]}",
+        r"{[}1.00, 9.57{]}",
     ):
         assert part in text
     lines = [line for line in text.splitlines() if line.startswith("lite")]

@@ -8,7 +8,8 @@ import sys
 import pytest
 from playwright.sync_api import sync_playwright
 
-from esbench.report.write import CAPTIONS
+from esbench.report.wording import Wording
+from esbench.report.write import captions
 from esbench.tasks.catalogue import CATALOGUE
 from tests.report.generated import ALGORITHMS, generate
 
@@ -83,7 +84,7 @@ def test_everything_is_there_and_fits(page):
     images = page.evaluate(
         "[...document.images].map((image) => [image.alt, image.complete && image.naturalWidth > 300])"
     )
-    assert images == [[caption, True] for caption in CAPTIONS.values()]
+    assert images == [[caption, True] for caption in captions(Wording(CATALOGUE)).values()]
     assert page.locator("table.scores svg.strip").first.locator("circle").count() == 10
 
 

@@ -7,7 +7,7 @@ import pytest
 from esbench.cli import main
 from esbench.errors import InputError
 from esbench.report.ioh import ioh_files
-from esbench.report.write import CAPTIONS, figure_path, read_contents, write_report
+from esbench.report.write import FIGURES, figure_path, read_contents, write_report
 
 TABLES = [
     *("overview", "scores", "aggregates", "anchors", "pairs", "tasks", "non_inferiority", "equal_seconds", "targets"),
@@ -48,13 +48,13 @@ def test_a_report_has_its_files(runs, tmp_path):
         *(f"table.{ending}" for ending in ("md", "tex", "csv")),
         *(f"curves.{ending}" for ending in ("png", "svg")),
         *(f"tables/{name}.{ending}" for name in TABLES if name != "scores" for ending in ("md", "tex", "csv")),
-        *(f"figures/{name}.{ending}" for name in CAPTIONS if name != "curves" for ending in ("png", "svg")),
+        *(f"figures/{name}.{ending}" for name in FIGURES if name != "curves" for ending in ("png", "svg")),
     }
     assert written["curves.png"].startswith(b"\x89PNG")
     assert b"<svg" in written["curves.svg"]
     assert "128 fresh episodes" in report.text
     assert "Computed on 1 x a processor (cpu), matrix products in float32, jax 0.9.0;" in report.text
-    for name in CAPTIONS:
+    for name in FIGURES:
         image = written[figure_path(name, "svg")] + written[figure_path(name, "png")]
         assert b"dc:date" not in image and b"Matplotlib v" not in image and b"Matplotlib version" not in image, name
     assert report.page.exists() and report.table.exists() and report.figure.exists()
@@ -128,7 +128,7 @@ def test_the_same_run_from_two_places_is_refused(runs, tmp_path):
     ],
 )
 def test_seeds_with_other_settings_are_not_averaged(runs, tmp_path, add_run, make_row, changes, match):
-    add_run(runs, make_row(final=True), seed=11, **changes)
+    add_run(runs, make_row(), make_row(useful_steps=1000, final=True), seed=11, **changes)
     refused(runs, tmp_path, match)
 
 
@@ -177,7 +177,7 @@ def test_the_page_and_the_markdown_are_complete_in_themselves(runs):
     files = read_contents([runs]).files()
     assert not re.search(r"(src|href)=\"(?!data:|#)", files["report.html"].decode())
     assert set(re.findall(r"\]\((.*?)\)", files["report.md"].decode())) == {
-        figure_path(name, "png") for name in CAPTIONS
+        figure_path(name, "png") for name in FIGURES
     }
 
 

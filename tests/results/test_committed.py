@@ -6,6 +6,8 @@ from pathlib import Path, PurePath
 import pytest
 
 from esbench.report.write import Contents, read_contents
+from esbench.results.load import load_runs
+from esbench.tasks.catalogue import CATALOGUE
 
 RESULTS = Path(__file__).parents[2] / "results"
 SETS = sorted(path.name for path in RESULTS.iterdir() if next(path.rglob("run.jsonl"), None))
@@ -36,6 +38,24 @@ def differing(contents: Contents, report: Path) -> list[str]:
 def test_committed_tables_are_made_from_committed_rows(name):
     wrong = differing(read_contents([RESULTS / name, *ELSEWHERE.get(name, [])]), RESULTS / name / "report")
     assert not wrong, f"results/{name}/report: {', '.join(wrong)} not what the rows give; run `make results`"
+
+
+def test_no_committed_return_is_beyond_what_the_rules_allow():
+    """Intervals are cut there."""
+    bounds = {spec.id: spec.measure for spec in CATALOGUE}
+    for run in load_runs(RESULTS, *ENTRIES):
+        measure = bounds[run.manifest.task["id"]]
+        returns = [value for row in run.rows for name, value in row.scores.items() if name.startswith("return")]
+        # Sums of 32-bit rewards.
+        assert measure.lowest is None or min(returns) >= measure.lowest - 1e-6, run.path
+        assert measure.highest is None or max(returns) <= measure.highest + 1e-6, run.path
+
+
+def test_anchors_are_within_what_the_rules_allow():
+    for spec in CATALOGUE:
+        anchors = [anchor.value for anchor in (spec.random, spec.heuristic, spec.reference) if anchor is not None]
+        assert spec.measure.lowest is None or min(anchors) >= spec.measure.lowest, spec.id
+        assert spec.measure.highest is None or max(anchors) <= spec.measure.highest, spec.id
 
 
 def test_there_are_committed_results():

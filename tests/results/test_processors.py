@@ -18,7 +18,6 @@ from esbench.leaderboard.build import build
 from esbench.report import analysis, cells
 from esbench.report.digits import DIGITS, agreed
 from esbench.report.ioh import ioh_files
-from esbench.report.page import page
 from esbench.report.statistics import aggregate, comparison, intervals
 from esbench.report.tables import anchors
 from esbench.report.write import Contents, read_contents
@@ -40,7 +39,7 @@ def report(name: str) -> dict[str, str]:
     """A report's texts of the committed set, the page without its figures."""
     contents: Contents = read_contents([RESULTS / name, *ELSEWHERE.get(name, [])])
     texts = contents.texts() | {f"ioh/{path}": text for path, text in ioh_files(contents.tiers).items()}
-    texts["report.html"] = page(contents.tiers, contents.summary, contents.tables, {})
+    texts["report.html"] = contents.page({})
     return {f"{name}/{path}": text for path, text in texts.items()}
 
 
@@ -106,7 +105,7 @@ def test_last_bits_of_every_statistic_change_nothing(generated, monkeypatch):
     for module, name in [
         *[(module, name) for module in (aggregate, comparison) for name in ("bootstrap_interval", "expansion")],
         *[(module, "standard_error") for module in (comparison, intervals)],
-        *[(analysis, "episode_spread"), (cells, "area_under"), (anchors, "_slope")],
+        *[(analysis, "sample_spread"), (cells, "area_under"), (anchors, "_slope")],
     ]:
         function = perturbed(getattr(module, name), generator, cancelling=name == "bootstrap_interval")
         monkeypatch.setattr(module, name, function)

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from esbench.keys import stream
+from esbench.policies.cnn import CNN
 from esbench.policies.distributions import Categorical
+from esbench.policies.gru import GRU
 from esbench.policies.mlp import MLP
 from esbench.policies.normalization import Moments
 from esbench.population.gaussian import Gaussian
@@ -21,10 +23,11 @@ from esbench.sizes import Sizes
 from tests.environments import Delay, Recall, Walk
 
 KEY = jax.random.key(7)
+SMALL = MLP(n_layers=2, layer_size=32)
 
 
-def problem(environment, **sizes):
-    policy = MLP(n_layers=2, layer_size=32).bind(environment.observation_space, environment.action_space)
+def problem(environment, network=SMALL, **sizes):
+    policy = network.bind(environment.observation_space, environment.action_space)
     return EpisodicProblem(environment, policy, Sizes(**sizes))
 
 
@@ -55,17 +58,26 @@ def one_lane_per_job(problem, members, episodes):
         )
 
         def step(carry):
-            t, state, obs, total, length, running = carry
-            _, distribution = store.apply(problem.policy.apply, own, (), obs)
+            t, state, obs, memory, total, length, running = carry
+            memory, distribution = store.apply(problem.policy.apply, own, memory, obs)
             at_t = jax.vmap(lambda key: jax.random.fold_in(key, t))
             action = jax.vmap(lambda key, d: d.sample(key))(at_t(action_keys), distribution)
             state, after = jax.vmap(problem.step)(at_t(environment_keys), state, action)
             total = total + jnp.where(running, after.reward, 0)
-            return t + 1, state, after.obs, total, length + running, running & ~(after.terminated | after.truncated)
+            return (
+                t + 1,
+                state,
+                after.obs,
+                memory,
+                total,
+                length + running,
+                running & ~(after.terminated | after.truncated),
+            )
 
         zeros = jnp.zeros(len(index))
-        start = (jnp.int32(0), state, obs, zeros, zeros.astype(jnp.int32), zeros == 0)
-        return jax.lax.while_loop(lambda carry: carry[5].any(), step, start)[3:5]
+        memory = jax.tree.map(lambda x: jnp.tile(x, (len(index), 1)), problem.policy.initial_carry())
+        start = (jnp.int32(0), state, obs, memory, zeros, zeros.astype(jnp.int32), zeros == 0)
+        return jax.lax.while_loop(lambda carry: carry[6].any(), step, start)[4:6]
 
     return tuple(np.reshape(x, (members.size, episodes)) for x in run_all(members))
 
@@ -82,6 +94,25 @@ def one_lane_per_job(problem, members, episodes):
 )
 def test_refilled_lanes_equal_one_lane_per_job_to_the_bit(sizes, rank):
     task = problem(Walk(), **sizes)
+    members = gaussian(task, size=50, rank=rank)
+    result = run(task, members, episodes=3)
+    returns, lengths = one_lane_per_job(task, members, 3)
+    assert len(np.unique(lengths)) > 10
+    np.testing.assert_array_equal(result.lengths, lengths)
+    np.testing.assert_array_equal(result.returns, returns)
+
+
+@pytest.mark.parametrize(
+    ("network", "rank"),
+    [
+        (GRU(hidden_size=24, n_layers=0), 1),
+        (GRU(hidden_size=32, layer_size=32), None),
+        (CNN(height=1, width=2, channels=1, features=8, layer_size=32), 1),
+    ],
+    ids=["gru", "gru with hidden layers", "cnn"],
+)
+def test_refilled_lanes_equal_one_lane_per_job_for_networks_of_every_kind(network, rank):
+    task = problem(Walk(), network, lanes=64, narrow=8, block=8)
     members = gaussian(task, size=50, rank=rank)
     result = run(task, members, episodes=3)
     returns, lengths = one_lane_per_job(task, members, 3)
@@ -190,7 +221,7 @@ def test_gru_members_are_perturbed_at_low_rank_and_run():
 
 
 def test_policy_rows_have_the_same_bits_in_every_batch_that_is_large_enough():
-    """Why the policy is padded to `policy_rows.MIN_ROWS`: whether that many are enough on this processor."""
+    """Why the policy is padded to `members.MIN_ROWS`: whether that many are enough on this processor."""
     task = problem(Walk())
     policy = dataclasses.replace(MLP(), layer_size=256).bind(Walk.observation_space, Walk.action_space)
     params = policy.init(jax.random.key(0), (), task.blank_observation)

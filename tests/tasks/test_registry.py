@@ -7,12 +7,14 @@ import sys
 import textwrap
 from pathlib import Path
 
+import gymnasium
 import jax
 import pytest
 
 from esbench.errors import InputError
-from esbench.tasks.registry import make, register, task, task_specs
-from esbench.tasks.spec import TIERS, TaskSpec
+from esbench.tasks import registry
+from esbench.tasks.registry import Task, make, register, task, task_specs
+from esbench.tasks.spec import TIERS, Measure, TaskSpec
 
 PAPER_TASKS = 16
 SUITES = ["brax", "craftax", "gymnax", "jumanji", "kinetix", "navix"]
@@ -319,3 +321,14 @@ def test_a_file_that_leaves_python_is_one_line(tmp_path):
     file.write_text("import sys; sys.exit('bye')")
     with pytest.raises(InputError, match="cannot be loaded: SystemExit: bye"):
         task(f"{file}:Task")
+
+
+def test_all_never_mixes_tracks(monkeypatch):
+    spec = TaskSpec("Text-v0", "user", "text", track="text", measure=Measure("bits", "chapter"), cost="tokens")
+    monkeypatch.setattr(registry, "_REGISTRY", dict(registry._REGISTRY))
+    register(Task(spec, object))
+    assert "Text-v0" in [spec.id for spec in task_specs()]
+    assert len(registry.environments()) == 16 and "Text-v0" not in registry.environments()
+    assert "esbench/Text-v0" not in gymnasium.registry
+    with pytest.raises(InputError, match="Text-v0 is of the track text: it is no environment"):
+        registry.make("Text-v0")

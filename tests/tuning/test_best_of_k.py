@@ -20,7 +20,7 @@ def test_a_failed_trial_counts_as_the_worst_and_no_more_than_random():
     def result(**values):
         return Result("T-v0", "a", 0, 1, 1000, 10, {}, **values)
 
-    good, failed = result(score=0.5, return_mean=7.0), result(error="broken")
-    assert finite_values([good, failed, result(score=0.2, return_mean=6.0)]) == [0.5, 0.0, 0.2]
-    assert finite_values([good, failed, result(score=-0.2, return_mean=4.0)]) == [0.5, -0.2, -0.2]
-    assert finite_values([result(return_mean=7.0), failed, result(return_mean=3.0)]) == [7.0, 3.0, 3.0]
+    good, failed = result(score=0.5, mean=7.0), result(error="broken")
+    assert finite_values([good, failed, result(score=0.2, mean=6.0)]) == [0.5, 0.0, 0.2]
+    assert finite_values([good, failed, result(score=-0.2, mean=4.0)]) == [0.5, -0.2, -0.2]
+    assert finite_values([result(mean=7.0), failed, result(mean=3.0)]) == [7.0, 3.0, 3.0]

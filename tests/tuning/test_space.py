@@ -100,3 +100,8 @@ def test_the_ranges_of_a_file_are_beside_it(tmp_path):
         ranges_file(f"{tmp_path}/mine.py:Mine")
     (tmp_path / "mine.toml").write_text("")
     assert ranges_file(f"{tmp_path}/mine.py:Mine") == tmp_path / "mine.toml"
+
+
+def test_a_file_of_a_windows_editor_is_read(tmp_path):
+    (tmp_path / "ranges.toml").write_bytes(b"\xef\xbb\xbf[ranges]\r\nsigma = { low = 0.1, high = 0.2 }\r\n")
+    assert set(read_space(tmp_path / "ranges.toml", "eggroll").tuned) == {"sigma"}

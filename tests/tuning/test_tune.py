@@ -21,7 +21,7 @@ from esbench.results.records import Tuning
 from esbench.results.run_directory import RunDirectory
 from esbench.tuning import record
 from esbench.tuning.space import read_space
-from esbench.tuning.tune import errors, plan, progress, tune
+from esbench.tuning.tune import errors, plan, progress, tune, untold
 
 FILE = Path(__file__).with_name("tunable.py")
 TASK, PICKY, REREADING = f"{FILE}:SCORED", f"{FILE}:Picky", f"{FILE}:Rereading"
@@ -113,6 +113,27 @@ def test_a_task_whose_first_rung_is_untrained_has_no_say_in_the_setting_for_all(
     lucky = replace(search, _results=luck)
     assert record.best_for_all([search, lucky]) == best
     assert record.best_for_all([lucky]) is None
+
+
+def test_nothing_is_chosen_by_scores_of_untrained_policies(tuned):
+    """Whatever comes later: which trials it comes of was luck."""
+    _, search, _ = tuned
+    results = {run: search.result(run) for rung in search.rungs() for run in rung}
+    untrained = {run: replace(of, score_steps=None if of.error else 9 * (run.rung > 1)) for run, of in results.items()}
+    lucky = replace(search, _runs=search._runs, _results=untrained)
+    assert search.chosen() is not None and lucky.finished and lucky.chosen() is None
+    assert progress([lucky])[1][-2:] == ("-", "-")
+    (line,) = untold([lucky])
+    assert line.startswith("nothing chosen: Scored-v0 Picky: every score of rung 1 is the UNTRAINED policy's")
+    assert untold([search]) == []
+
+
+def test_how_far_it_is_counts_the_rungs_to_come(tuned):
+    """Of four first runs, two of the second rung and four of the third."""
+    _, search, said = tuned
+    counts = [line.partition(" runs done")[0] for line in said.splitlines() if " runs done" in line]
+    assert search.runs == 10 and counts[0].endswith(" of 10") and counts[-1] == "8 of 10"
+    assert "left for all" in said
 
 
 def test_the_table_and_the_curves_are_made_anew_from_the_trials_alone(tuned, tmp_path):

@@ -1,4 +1,4 @@
-"""Learning curves: return against useful steps and against training seconds, mean and range over seeds."""
+"""Learning curves: the measure against useful steps and against training seconds, mean and range over seeds."""
 
 from collections.abc import Sequence
 
@@ -13,14 +13,15 @@ from matplotlib.ticker import EngFormatter, MaxNLocator, StrMethodFormatter
 from esbench.report.cells import Tier
 from esbench.report.figures.style import GREY, Look, appearance, drawing, legend_above, legend_line
 from esbench.report.statistics.runtime import carry_forward
-from esbench.tasks.spec import Anchor, TaskSpec
+from esbench.report.wording import wording
+from esbench.tasks.spec import Anchor, Measure, TaskSpec
 
 TASKS_PER_BAND = 4
 # Of a curve, over all seeds; a run has 21.
 MOST_POINTS = 64
 # Where markers stand, as shares of the axis: a line is also known where colours are not.
 _MARKED = np.array([0.25, 0.5, 0.75])
-_AXES = {"useful_steps": "useful steps", "train_seconds": "training time (s), without compilation"}
+_AXES = ("useful_steps", "train_seconds")
 _ANCHORS = {"random": ("random policy", (0, (1, 4))), "reference": ("reference", (0, (10, 4)))}
 
 
@@ -38,9 +39,10 @@ def mean_and_range(curves: Sequence[tuple[np.ndarray, np.ndarray]], end: float) 
 
 
 def draw_curves(tiers: Sequence[Tier]) -> Figure:
-    """One pair of panels per tier and task: return against useful steps above, against training seconds below."""
+    """One pair of panels per tier and task: the measure against useful steps above, against training seconds below."""
     panels = [(tier, task) for tier in tiers for task in tier.tasks]
     looks = appearance(name for tier in tiers for name in tier.algorithms)
+    several = wording(tiers).several
     columns = min(len(panels), TASKS_PER_BAND)
     bands = -(-len(panels) // TASKS_PER_BAND)
     with drawing():
@@ -52,9 +54,9 @@ def draw_curves(tiers: Sequence[Tier]) -> Figure:
             for axes, quantity in zip(pair, _AXES, strict=True):
                 _draw_panel(axes, tier, task, quantity, looks)
             pair[0].set_title(f"{task} ({tier.name})" if len(tiers) > 1 else task)
-            if column == 0:
+            if column == 0 or several:
                 for axes in pair:
-                    axes.set_ylabel("mean return")
+                    axes.set_ylabel(_label(tier.specs[task].measure))
         for i in range(len(panels), columns * bands):
             for axes in grid[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]:
                 axes.set_visible(False)
@@ -77,7 +79,7 @@ def _draw_panel(axes: Axes, tier: Tier, task: str, quantity: str, looks: dict[st
         if cell is None:
             lacking.append(algorithm)
             continue
-        curves = [(getattr(run, quantity), run.returns) for run in cell.runs]
+        curves = [(getattr(run, quantity), run.values) for run in cell.runs]
         end = max(x[-1] for x, _ in curves)
         if quantity == "useful_steps":
             end = max(end, float(tier.budgets[task]))
@@ -92,25 +94,31 @@ def _draw_panel(axes: Axes, tier: Tier, task: str, quantity: str, looks: dict[st
     if lacking:
         remarks.append(f"missing: {', '.join(lacking)}")
     if remarks:
+        higher = tier.specs[task].measure.higher_is_better
         box = {"facecolor": "white", "alpha": 0.8, "linewidth": 0, "boxstyle": "square,pad=0.15"}
         axes.annotate(
             "\n".join(remarks),
-            (0.98, 0.1),
+            (0.98, 0.1 if higher else 0.9),
             xycoords="axes fraction",
             ha="right",
-            va="bottom",
+            va="bottom" if higher else "top",
             color=GREY,
             fontsize=7.5,
             bbox=box,
         )
-    axes.set_xlabel(_AXES[quantity])
     if quantity == "useful_steps":
+        axes.set_xlabel(f"useful {tier.specs[task].cost_word}")
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     else:
+        axes.set_xlabel("training time (s), without compilation")
         _scale_seconds(axes, ends)
     axes.grid(True)
+
+
+def _label(measure: Measure) -> str:
+    return f"mean {measure.title}" + ("" if measure.higher_is_better else "\nlower is better")
 
 
 def _scale_seconds(axes: Axes, ends: list[float]) -> None:

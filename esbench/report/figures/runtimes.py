@@ -9,6 +9,7 @@ from matplotlib.ticker import StrMethodFormatter
 from esbench.report.cells import Tier
 from esbench.report.figures.style import appearance, drawing, legend_above, legend_line
 from esbench.report.statistics.runtime import TARGETS, first_hits, runtime_distribution
+from esbench.report.wording import wording
 
 _POINTS = 200
 _MARKED = _POINTS // 5
@@ -19,6 +20,7 @@ def draw_runtimes(tiers: Sequence[Tier]) -> Figure:
 
     Left over useful steps as a share of the task's budget, right over training seconds.
     """
+    unit = wording(tiers).unit
     looks = appearance(name for tier in tiers for name in tier.complete)
     with drawing():
         figure = Figure(figsize=(9, 3.2 * len(tiers) + 0.3), layout="constrained")
@@ -37,7 +39,7 @@ def draw_runtimes(tiers: Sequence[Tier]) -> Figure:
                 axes.set(xscale="log", xlim=(at[0], at[-1]), ylim=(0, 1.02))
                 axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
                 axes.grid(True)
-            row[0].set(xlabel="useful steps, share of the budget", ylabel="share of (run, target) reached")
+            row[0].set(xlabel=f"useful {unit}, share of the budget", ylabel="share of (run, target) reached")
             row[1].set(xlabel="training time (s), without compilation")
             row[0].set_title(f"{tier.name}, {len(tier.scored_tasks)} tasks, {len(TARGETS)} targets each")
         drawn = [legend_line(name, look) for name, look in looks.items() if any(name in t.complete for t in tiers)]

@@ -1,14 +1,25 @@
 """Learning curves of one algorithm on one task: a line a seed, the mean over seeds on top."""
 
+import io
+
 import pandas as pd
 from matplotlib.figure import Figure
 
 from esbench.tasks.spec import TaskSpec
 
 
+class Shown(Figure):
+    """A figure that a notebook shows without pyplot, once."""
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png")
+        return buffer.getvalue()
+
+
 def draw_seeds(frame: pd.DataFrame, spec: TaskSpec) -> Figure:
     """frame: rows of `load_results`, of one task and one algorithm."""
-    figure = Figure(figsize=(6, 4), layout="constrained")
+    figure = Shown(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     for seed, rows in frame.groupby("seed"):
         axes.plot(rows["useful_steps"], rows["value"], alpha=0.5, linewidth=1, label=f"seed {seed}")

@@ -23,6 +23,15 @@ class Estimate(NamedTuple):
     def has_interval(self) -> bool:
         return not math.isnan(self.low)
 
+    def within(self, lowest: float | None, highest: float | None) -> "Estimate":
+        """The same with an interval that ends where values end, None: nowhere. The value stays inside: a sum of floats
+        may lie past a bound by its last digits."""
+        if not self.has_interval:
+            return self
+        low = self.low if lowest is None else max(self.low, min(lowest, self.value))
+        high = self.high if highest is None else min(self.high, max(highest, self.value))
+        return Estimate(self.value, low, high)
+
 
 def standard_error(values: Sequence[float] | np.ndarray, least: float = 0.0) -> float:
     """The standard error s / sqrt(n) of the mean of at least two values, one a seed.

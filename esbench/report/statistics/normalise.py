@@ -1,4 +1,4 @@
-"""Returns as scores: 0 is the task's random policy, 1 its reference."""
+"""Values of a measure as scores: 0 is the task's random policy, 1 its reference, whichever way is better."""
 
 import math
 
@@ -7,19 +7,28 @@ import numpy as np
 from esbench.tasks.spec import TaskSpec
 
 
-def normalised(returns: np.ndarray | float, spec: TaskSpec) -> np.ndarray:
-    """(return - random) / (reference - random) with the spec's anchors, float64, the shape of `returns`.
+def normalised(values: np.ndarray | float, spec: TaskSpec) -> np.ndarray:
+    """(value - random) / (reference - random) with the spec's anchors, float64, the shape of `values`.
 
-    On a task whose `score_scale` is "log2" returns and anchors are replaced by their binary logarithm, returns below 1
+    On a task whose `score_scale` is "log2" values and anchors are replaced by their binary logarithm, values below 1
     counting as 1. Not clipped. NaN where the task lacks an anchor: it has no scores.
     """
-    returns = np.asarray(returns, np.float64)
+    values = np.asarray(values, np.float64)
     if spec.random is None or spec.reference is None or not has_scores(spec):
-        return np.full_like(returns, math.nan)
+        return np.full_like(values, math.nan)
     random, reference = spec.random.value, spec.reference.value
     if spec.score_scale == "log2":
-        returns, random, reference = np.log2(np.maximum(returns, 1.0)), math.log2(random), math.log2(reference)
-    return (returns - random) / (reference - random)
+        values, random, reference = np.log2(np.maximum(values, 1.0)), math.log2(random), math.log2(reference)
+    return (values - random) / (reference - random)
+
+
+def score_bounds(spec: TaskSpec) -> tuple[float | None, float | None]:
+    """The lowest and the highest score that the measure's bounds leave, None where it has none there."""
+    if spec.random is None or spec.reference is None or not has_scores(spec):
+        return None, None
+    bounds = spec.measure.lowest, spec.measure.highest
+    low, high = (None if bound is None else float(normalised(bound, spec)) for bound in bounds)
+    return (low, high) if spec.reference.value > spec.random.value else (high, low)
 
 
 def has_scores(spec: TaskSpec) -> bool:

@@ -1,4 +1,4 @@
-"""Returns at equal training seconds, beside those at equal useful steps."""
+"""The measure at equal training seconds, beside that at equal useful steps."""
 
 import math
 from collections.abc import Sequence
@@ -7,35 +7,38 @@ import pandas as pd
 
 from esbench.report.cells import Tier
 from esbench.report.digits import agreed
-from esbench.report.statistics.intervals import Estimate, mean_estimate
+from esbench.report.statistics.intervals import Estimate
 from esbench.report.table import Shown, Table, decimals, number, with_interval, words
+from esbench.report.wording import MEASURE, UNIT, wording
 
 
 def equal_seconds_table(tiers: Sequence[Tier]) -> Table:
     """One row per tier, task, kind of hardware and algorithm; seconds of unlike hardware are not compared."""
+    say = wording(tiers)
     rows, numbers = [], []
     for tier in tiers:
-        for task in tier.tasks:
+        for task, spec in tier.specs.items():
             of_task = {name: cell for name in tier.algorithms if (cell := tier.cell(task, name)) is not None}
             for hardware in sorted({name for cell in of_task.values() for name in cell.hardware}):
                 seconds = tier.seconds(task, hardware)
                 cells = {name: cell.on(hardware) for name, cell in of_task.items() if hardware in cell.hardware}
                 estimates = {
-                    name: {
-                        "at_steps": cell.mean_return,
-                        "at_seconds": mean_estimate(cell.at_seconds(seconds), least=cell.episode_spread),
-                    }
+                    name: {"at_steps": cell.mean, "at_seconds": cell.mean_of_values(cell.at_seconds(seconds))}
                     for name, cell in cells.items()
                 }
                 best = {
-                    key: max(of_name[key].value for of_name in estimates.values()) if len(cells) > 1 else math.nan
+                    key: max(
+                        (of_name[key].value for of_name in estimates.values()), key=lambda v: spec.measure.sign * v
+                    )
+                    if len(cells) > 1
+                    else math.nan
                     for key in ("at_steps", "at_seconds")
                 }
                 for name, cell in cells.items():
                     values = estimates[name]
                     rows.append(
                         [
-                            *words(tier.name, task, name, hardware),
+                            *words(tier.name, task, name, hardware, *say.told(spec, MEASURE, UNIT)),
                             Shown(str(len(cell.runs)), len(cell.runs)),
                             number(tier.budgets[task], ",d"),
                             _shown(values["at_steps"], best["at_steps"]),
@@ -54,24 +57,27 @@ def equal_seconds_table(tiers: Sequence[Tier]) -> Table:
                             "useful_steps": tier.budgets[task],
                             "train_seconds": seconds,
                             **{
-                                f"return_{key}{bound}": value
+                                f"{say.measure}_{key}{bound}": value
                                 for key, of_key in values.items()
                                 for bound, value in zip(("", "_low", "_high"), of_key, strict=True)
                             },
                             "sequential_steps": cell.mean_of("sequential_steps"),
                         }
                     )
+    own = say.columns(MEASURE, UNIT)
     columns = (
-        *("Tier", "Task", "Algorithm", "Hardware", "Seeds", "Useful steps", "Return at equal steps"),
-        *("Train s", "Return at equal seconds", "Sequential steps"),
+        *("Tier", "Task", "Algorithm", "Hardware", *own, "Seeds", f"Useful {say.unit}"),
+        *(f"{say.heading} at equal {say.unit}", "Train s", f"{say.heading} at equal seconds"),
+        f"Sequential {say.unit}",
     )
     notes = [
         "Train s: the training seconds of the task's quickest run on that hardware, without compilation and "
         "evaluation; of a slower run its last row until then counts. Seconds are compared within one kind of "
         "hardware only.",
-        "Intervals: 95% Student-t over seeds. Sequential steps: of the whole run.",
+        f"Intervals: 95% Student-t over seeds. Sequential {say.unit}: of the whole run.",
     ]
-    return Table("equal_seconds", "At equal steps and at equal seconds", columns, 4, rows, pd.DataFrame(numbers), notes)
+    title = f"At equal {say.unit} and at equal seconds"
+    return Table("equal_seconds", title, columns, 4 + len(own), rows, pd.DataFrame(numbers), notes)
 
 
 def _shown(estimate: Estimate, best: float) -> Shown:

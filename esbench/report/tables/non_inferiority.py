@@ -9,12 +9,14 @@ from esbench.report.analysis import NotWorse, not_worse
 from esbench.report.cells import Tier
 from esbench.report.statistics.comparison import MARGIN, SIGNIFICANCE
 from esbench.report.table import Shown, Table, number, words
+from esbench.report.wording import wording
 
 _SAID = {True: "yes", False: "not shown", None: "-"}
 
 
 def non_inferiority_table(tiers: Sequence[Tier]) -> Table:
     """One row per tier, ordered pair and task with anchors."""
+    say = wording(tiers)
     rows, numbers = [], []
     for tier in tiers:
         for first, second in itertools.permutations(tier.algorithms, 2):
@@ -42,13 +44,15 @@ def non_inferiority_table(tiers: Sequence[Tier]) -> Table:
                 )
     columns = (
         *("Tier", "First", "Second", "Task", "Shared seeds"),
-        *("Difference (steps)", "Lower bound (steps)", "p (Holm, steps)", "Not worse (steps)"),
+        *(f"Difference ({say.unit})", f"Lower bound ({say.unit})"),
+        *(f"p (Holm, {say.unit})", f"Not worse ({say.unit})"),
         *("Difference (seconds)", "Lower bound (seconds)", "p (Holm, seconds)", "Not worse (seconds)"),
     )
     notes = [
         f"Not worse: the mean paired difference of scores, first less second, is above -{MARGIN:g} of the way from "
         f"random to reference (one-sided paired t test, p < {SIGNIFICANCE:g} after Holm's correction over the tasks of "
-        "the ordered pair), at equal useful steps and at equal training seconds. Not shown is not the same as worse.",
+        f"the ordered pair), at equal useful {say.unit} and at equal training seconds. Not shown is not the same as "
+        "worse.",
         "Lower bound: one-sided 95%, not corrected. Seconds: those of the table of equal seconds; of several kinds of "
         "hardware nothing is said.",
     ]

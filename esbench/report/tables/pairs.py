@@ -8,12 +8,14 @@ from esbench.report.analysis import Comparison, TaskComparison
 from esbench.report.cells import Tier
 from esbench.report.statistics.comparison import MARGIN, SIGNIFICANCE
 from esbench.report.table import Shown, Table, estimate, number, with_interval, words
+from esbench.report.wording import MEASURE, wording
 
 Comparisons = dict[tuple[str, str], Comparison]
 
 
 def pairs_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> Table:
     """One row per tier and pair."""
+    say = wording(tiers)
     rows, numbers = [], []
     for tier, pairs in zip(tiers, comparisons, strict=True):
         for pair in pairs.values():
@@ -57,8 +59,8 @@ def pairs_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> Ta
     notes = [
         "Wins, ties and losses are the first's. A win or a loss is a paired t test on the seeds that both have, "
         f"p < {SIGNIFICANCE:g} after Holm's correction over the pair's tasks (where it is the same difference on every "
-        "seed, the spread is that of the episodes it was evaluated with); anything else is a tie. Untested: fewer than "
-        "two shared seeds.",
+        f"seed, the spread is that of the {say.samples} it was evaluated with); anything else is a tie. Untested: "
+        "fewer than two shared seeds.",
         "Score difference: first less second in scores clipped to [0, 1], mean over tasks, paired by seed, with the "
         "interval of the scores over all tasks. P(first > second): mean over tasks, ties count half.",
         f"Not worse: on how many of the tasks with anchors non-inferiority is shown, with a margin of {MARGIN:g} of "
@@ -69,39 +71,46 @@ def pairs_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> Ta
 
 def tasks_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> Table:
     """One row per tier, pair and task."""
+    say = wording(tiers)
     rows, numbers = [], []
     for tier, pairs in zip(tiers, comparisons, strict=True):
         for pair in pairs.values():
             for result in pair.tasks:
-                rows.append([*words(tier.name, pair.first, pair.second, result.task), *_shown(result)])
+                told = say.told(tier.specs[result.task], MEASURE)
+                rows.append([*words(tier.name, pair.first, pair.second, result.task, *told), *_shown(result)])
                 numbers.append(
                     {
                         "tier": tier.name,
                         "first": pair.first,
                         "second": pair.second,
                         "task": result.task,
-                        "seeds": result.returns.seeds,
-                        "difference": result.returns.difference.value,
-                        "difference_low": result.returns.difference.low,
-                        "difference_high": result.returns.difference.high,
-                        "p": result.returns.p_value,
+                        "seeds": result.values.seeds,
+                        "difference": result.values.difference.value,
+                        "difference_low": result.values.difference.low,
+                        "difference_high": result.values.difference.high,
+                        "p": result.values.p_value,
                         "p_holm": result.adjusted_p,
                         "verdict": result.verdict,
                     }
                 )
+    own = say.columns(MEASURE)
     columns = (
-        *("Tier", "First", "Second", "Task", "Verdict", "Shared seeds", "Return difference", "95% interval"),
-        *("p", "p (Holm)"),
+        *("Tier", "First", "Second", "Task", *own, "Verdict", "Shared seeds"),
+        *(f"{say.heading} difference", "95% interval", "p", "p (Holm)"),
     )
-    notes = ["Paired differences of returns, first less second; the verdict is the first's, as in the table of pairs."]
-    return Table("tasks", "Pairs of algorithms, task by task", columns, 5, rows, pd.DataFrame(numbers), notes)
+    notes = [
+        f"Paired differences of {say.plural}, first less second{say.remark}; the verdict is the first's, as in the "
+        "table of pairs."
+    ]
+    title = "Pairs of algorithms, task by task"
+    return Table("tasks", title, columns, 5 + len(own), rows, pd.DataFrame(numbers), notes)
 
 
 def _shown(result: TaskComparison) -> list[Shown]:
     return [
         *words(result.verdict),
-        Shown(str(result.returns.seeds), result.returns.seeds),
-        *estimate(result.returns.difference),
-        number(result.returns.p_value, ".3g"),
+        Shown(str(result.values.seeds), result.values.seeds),
+        *estimate(result.values.difference),
+        number(result.values.p_value, ".3g"),
         number(result.adjusted_p, ".3g"),
     ]

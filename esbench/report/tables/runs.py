@@ -6,17 +6,23 @@ from collections.abc import Sequence
 import pandas as pd
 
 from esbench.report.table import Shown, Table, words
-from esbench.results.run_directory import ROWS_FILE, RunDirectory
+from esbench.results.load import Run
+from esbench.results.run_directory import ROWS_FILE
 
 
-def runs_table(runs: Sequence[RunDirectory]) -> Table:
-    """Every run with where it was computed and the hash of its file: a changed row changes this table."""
+def runs_table(runs: Sequence[Run]) -> Table:
+    """Every run with where it was computed and the hash of its file: a changed row changes this table. A run in memory
+    has no file."""
     numbers = [_numbers(run) for run in runs]
     rows = [
         [
             *words(*(values[name] for name in ("tier", "task", "algorithm"))),
             *words(
-                values["status"], values["device"], values["precision"], values["commit"][:10], values["sha256"][:12]
+                values["status"],
+                values["device"],
+                values["precision"],
+                values["commit"][:10],
+                values["sha256"][:12] or "-",
             ),
             *(Shown(str(values[name]), values[name]) for name in ("seed", "rows")),
         ]
@@ -30,7 +36,7 @@ def runs_table(runs: Sequence[RunDirectory]) -> Table:
     return Table("runs", "Runs", columns, 8, rows, pd.DataFrame(numbers), notes)
 
 
-def _numbers(run: RunDirectory) -> dict:
+def _numbers(run: Run) -> dict:
     manifest = run.manifest
     return {
         "tier": manifest.tier,
@@ -46,5 +52,5 @@ def _numbers(run: RunDirectory) -> dict:
         "commit": (manifest.commit or "unknown") + ("+" if manifest.dirty else ""),
         "config_hash": manifest.config_hash,
         "started": manifest.started,
-        "sha256": hashlib.sha256((run.path / ROWS_FILE).read_bytes()).hexdigest(),
+        "sha256": hashlib.sha256((run.path / ROWS_FILE).read_bytes()).hexdigest() if run.path else "",
     }

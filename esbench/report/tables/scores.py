@@ -1,4 +1,4 @@
-"""Final returns: one row per tier, task and algorithm."""
+"""The final measure: one row per tier, task and algorithm."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -10,48 +10,57 @@ from esbench.report.cells import Cell, Tier
 from esbench.report.digits import agreed
 from esbench.report.statistics.intervals import Estimate
 from esbench.report.table import Shown, Table, decimals, estimate, missing, number, words
+from esbench.report.wording import MEASURE, UNIT, Wording, wording
 
 TIE = " ≈"
 
 Comparisons = dict[tuple[str, str], Comparison]
 
 _SECONDS = ("train_seconds", "compile_seconds")
-_NUMBERS = (
-    *("return_mean", "return_low", "return_high", "score_mean"),
-    *("useful_steps", "sequential_steps", "overshoot", *_SECONDS),
-)
-_FRAME = ["tier", "task", "algorithm", "action_mode", "n", "budget", *_NUMBERS]
 
 
 def scores_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> Table:
     """An algorithm without a score on a task is a row that says "missing", with n = 0."""
+    say = wording(tiers)
     rows, numbers = [], []
     for tier, pairs in zip(tiers, comparisons, strict=True):
-        for task in tier.tasks:
+        for task, spec in tier.specs.items():
             best = best_algorithms(tier, task)
             for algorithm in tier.algorithms:
                 cell = tier.cell(task, algorithm)
                 name = {"tier": tier.name, "task": task, "algorithm": algorithm}
+                named = words(*name.values(), *say.told(spec, MEASURE, UNIT))
                 if cell is None:
-                    rows.append([*words(*name.values()), *missing(2), Shown("0", 0), *[Shown("")] * 8])
+                    rows.append([*named, *missing(2), Shown("0", 0), *[Shown("")] * 8])
                     numbers.append({**name, "n": 0})
                     continue
-                values = _numbers(cell, tier.budgets[task])
+                values = _numbers(cell, tier.budgets[task], say.measure)
                 tied = best and algorithm not in best and not told_apart(pairs, task, best[0], algorithm)
-                rows.append([*words(*name.values()), *_shown(values, algorithm in best, TIE if tied else "")])
+                rows.append([*named, *_shown(values, cell.mean, algorithm in best, TIE if tied else "")])
                 numbers.append({**name, **values})
-    frame = pd.DataFrame(numbers, columns=_FRAME).astype({"n": int, "budget": "Int64"} | dict.fromkeys(_NUMBERS, float))
+    measured = [f"{say.measure}_{part}" for part in ("mean", "low", "high")] + ["score_mean"]
+    floats = [*measured, "useful_steps", "sequential_steps", "overshoot", *_SECONDS]
+    frame = pd.DataFrame(numbers, columns=["tier", "task", "algorithm", "action_mode", "n", "budget", *floats])
+    own = say.columns(MEASURE, UNIT)
     columns = (
-        *("Tier", "Task", "Algorithm", "Return", "95% interval", "Seeds", "Score"),
-        *("Budget", "Useful steps", "Overshoot", "Sequential steps", "Train s", "Compile s", "Acts"),
+        *("Tier", "Task", "Algorithm", *own, say.heading, "95% interval", "Seeds", "Score"),
+        *("Budget", f"Useful {say.unit}", "Overshoot", f"Sequential {say.unit}", "Train s", "Compile s", "Acts"),
     )
-    return Table("scores", "Final return", columns, 3, rows, frame, _notes(tiers))
+    return Table(
+        "scores",
+        f"Final {say.measure}",
+        columns,
+        3 + len(own),
+        rows,
+        frame.astype({"n": int, "budget": "Int64"} | dict.fromkeys(floats, float)),
+        _notes(tiers, say),
+    )
 
 
 def best_algorithms(tier: Tier, task: str) -> list[str]:
-    """Those with the highest mean return; none where there is no other to compare with."""
+    """Those with the best mean; none where there is no other to compare with."""
     means = {
-        algorithm: agreed(fmean(cell.returns))
+        algorithm: agreed(tier.specs[task].measure.sign * fmean(cell.values))
         for algorithm in tier.algorithms
         if (cell := tier.cell(task, algorithm)) is not None
     }
@@ -64,15 +73,15 @@ def told_apart(comparisons: Comparisons, task: str, first: str, second: str) -> 
     return any(result.task == task and result.verdict in ("win", "loss") for result in comparison.tasks)
 
 
-def _numbers(cell: Cell, budget: int) -> dict:
-    returns = cell.mean_return
+def _numbers(cell: Cell, budget: int, key: str) -> dict:
+    mean = cell.mean
     return {
         "action_mode": cell.manifest.action_mode,
         "n": len(cell.runs),
         "budget": budget,
-        "return_mean": returns.value,
-        "return_low": returns.low,
-        "return_high": returns.high,
+        f"{key}_mean": mean.value,
+        f"{key}_low": mean.low,
+        f"{key}_high": mean.high,
         "score_mean": fmean(cell.scores),
         "useful_steps": cell.mean_of("useful_steps"),
         "sequential_steps": cell.mean_of("sequential_steps"),
@@ -81,9 +90,8 @@ def _numbers(cell: Cell, budget: int) -> dict:
     }
 
 
-def _shown(values: dict, best: bool, mark: str) -> list[Shown]:
-    returns = Estimate(*(values[f"return_{part}"] for part in ("mean", "low", "high")))
-    shown, bounds = estimate(returns, decimals(returns.value), bold=best, mark=mark)
+def _shown(values: dict, mean: Estimate, best: bool, mark: str) -> list[Shown]:
+    shown, bounds = estimate(mean, decimals(mean.value), bold=best, mark=mark)
     return [
         shown,
         bounds if values["n"] > 1 else Shown("none: one seed"),
@@ -98,16 +106,17 @@ def _shown(values: dict, best: bool, mark: str) -> list[Shown]:
     ]
 
 
-def _notes(tiers: Sequence[Tier]) -> list[str]:
-    episodes = sorted({run.score_row.samples for tier in tiers for cell in tier.cells.values() for run in cell.runs})
+def _notes(tiers: Sequence[Tier], say: Wording) -> list[str]:
+    samples = sorted({run.score_row.samples for tier in tiers for cell in tier.cells.values() for run in cell.runs})
     return [
-        f"Return: mean over seeds of the deployed policy's mean return over {' or '.join(map(str, episodes))} fresh "
-        "episodes, in the mode it acts in; 95% Student-t interval over seeds.",
-        "Bold: the highest mean of the task. ≈: not told apart from it by the paired test of the table of tasks, which "
-        "is not corrected over pairs of algorithms, or too few shared seeds to test.",
-        "Score: (return - random) / (reference - random) with the task's fixed anchors, in log2 for Game2048; not "
+        f"{say.heading}{say.remark}: mean over seeds of the deployed policy's mean {say.measure} over "
+        f"{' or '.join(map(str, samples))} fresh {say.samples}, in the mode it acts in; 95% Student-t interval over "
+        f"seeds{say.cut}.",
+        f"Bold: the {say.best} mean of the task. ≈: not told apart from it by the paired test of the table of tasks, "
+        "which is not corrected over pairs of algorithms, or too few shared seeds to test.",
+        f"Score: ({say.measure} - random) / (reference - random) with the task's fixed anchors{say.in_log2}; not "
         "clipped here.",
-        "Budget and useful steps: environment steps of training, the steps at the score row. Overshoot: how far a run "
-        "went past its budget. Sequential steps: the critical path, the longest episode of every generation. "
+        f"Budget and useful {say.unit}: {say.cost} of training, the {say.unit} at the score row. Overshoot: how far a "
+        f"run went past its budget. Sequential {say.unit}: {say.critical_path}. "
         "Train s, compile s: means over seeds, compilation once for all seeds that one process ran.",
     ]

@@ -8,12 +8,14 @@ import pandas as pd
 
 from esbench.report.cells import Tier
 from esbench.report.table import Shown, Table, number, words
+from esbench.report.wording import UNIT, wording
 
 _CLOCKS = ("compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds")
 
 
 def speed_table(tiers: Sequence[Tier]) -> Table:
     """Split by hardware: seconds of unlike machines are not averaged."""
+    say = wording(tiers)
     rows, numbers = [], []
     for tier in tiers:
         for (task, algorithm), cell in _in_order(tier):
@@ -25,7 +27,7 @@ def speed_table(tiers: Sequence[Tier]) -> Table:
                 share = here.mean_of("useful_steps") / (here.mean_of("computed_steps") or np.nan)
                 rows.append(
                     [
-                        *words(tier.name, task, algorithm, hardware),
+                        *words(tier.name, task, algorithm, hardware, *say.told(tier.specs[task], UNIT)),
                         Shown(str(len(here.runs)), len(here.runs)),
                         number(speed, ",.0f"),
                         number(share, ".2f"),
@@ -44,22 +46,24 @@ def speed_table(tiers: Sequence[Tier]) -> Table:
                         **clocks,
                     }
                 )
+    own = say.columns(UNIT)
     columns = (
-        *("Tier", "Task", "Algorithm", "Hardware", "Seeds", "Useful steps/s"),
+        *("Tier", "Task", "Algorithm", "Hardware", *own, "Seeds", f"Useful {say.unit}/s"),
         *("Useful share", "Compile s", "Train s", "Evaluate s", "Log s"),
     )
     caches = {run.manifest.compilation_cache for tier in tiers for cell in tier.cells.values() for run in cell.runs}
     notes = [
-        "Means over seeds, up to the score row; steps/s is useful steps over training seconds alone. Useful share: of "
-        "all environment steps that were simulated.",
+        f"Means over seeds, up to the score row; {say.unit}/s is useful {say.unit} over training seconds alone. Useful "
+        f"share: of all {say.cost} that were {say.computed}.",
         "Compile s: what the process waited for the programs, which seeds may share; the compilation cache was "
         f"{' or '.join(sorted(caches))}.",
     ]
-    return Table("speed", "Speed", columns, 4, rows, pd.DataFrame(numbers), notes)
+    return Table("speed", "Speed", columns, 4 + len(own), rows, pd.DataFrame(numbers), notes)
 
 
 def cost_table(tiers: Sequence[Tier]) -> Table:
     """Parameters, and what finding the settings cost."""
+    say = wording(tiers)
     rows, numbers = [], []
     for tier in tiers:
         for (task, algorithm), cell in _in_order(tier):
@@ -68,7 +72,7 @@ def cost_table(tiers: Sequence[Tier]) -> Table:
             costs = [tuning.trials, tuning.seeds, tuning.useful_steps] if tuning else None
             rows.append(
                 [
-                    *words(tier.name, task, algorithm, manifest.preset),
+                    *words(tier.name, task, algorithm, manifest.preset, *say.told(tier.specs[task], UNIT)),
                     number(manifest.parameters, ",d"),
                     *(
                         [number(cost, ",d") for cost in costs]
@@ -87,14 +91,18 @@ def cost_table(tiers: Sequence[Tier]) -> Table:
                     **dict(zip(("trials", "tuning_seeds", "tuning_steps"), costs or [None] * 3, strict=True)),
                 }
             )
-    columns = ("Tier", "Task", "Algorithm", "Preset", "Parameters", "Tuning trials", "Most seeds", "Tuning steps")
+    own = say.columns(UNIT)
+    columns = (
+        *("Tier", "Task", "Algorithm", "Preset", *own, "Parameters"),
+        *("Tuning trials", "Most seeds", f"Tuning {say.unit}"),
+    )
     frame = pd.DataFrame(numbers).astype(dict.fromkeys(("trials", "tuning_seeds", "tuning_steps"), "Int64"))
     notes = [
         "Parameters: of the deployed policy; a critic's are not counted. Tuning: what was spent before these runs, in "
-        "useful steps, for a setting of several tasks over all of them; most seeds: of any trial; not recorded: the "
-        "manifests say nothing about it."
+        f"useful {say.unit}, for a setting of several tasks over all of them; most seeds: of any trial; not recorded: "
+        "the manifests say nothing about it."
     ]
-    return Table("cost", "Parameters and tuning", columns, 4, rows, frame, notes)
+    return Table("cost", "Parameters and tuning", columns, 4 + len(own), rows, frame, notes)
 
 
 def _in_order(tier: Tier):

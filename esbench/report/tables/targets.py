@@ -9,11 +9,13 @@ from esbench.report.cells import Cell, Tier
 from esbench.report.digits import written
 from esbench.report.statistics.runtime import ToTarget, first_hits, to_target
 from esbench.report.table import Shown, Table, number, words
+from esbench.report.wording import UNIT, capital, wording
 
 SHOWN_TARGETS = (0.25, 0.5, 0.75, 0.95)
 
 
 def targets_table(tiers: Sequence[Tier]) -> Table:
+    say = wording(tiers)
     rows, numbers = [], []
     for tier in tiers:
         for task in tier.scored_tasks:
@@ -25,7 +27,7 @@ def targets_table(tiers: Sequence[Tier]) -> Table:
                     steps, seconds = time_to(cell, target, "useful_steps"), time_to(cell, target, "train_seconds")
                     rows.append(
                         [
-                            *words(tier.name, task, algorithm),
+                            *words(tier.name, task, algorithm, *say.told(tier.specs[task], UNIT)),
                             number(target, "g"),
                             Shown(f"{steps.reached} of {steps.runs}", steps.reached),
                             *(_shown(time, form) for time, form in ((steps, ",.0f"), (seconds, ".3g"))),
@@ -43,14 +45,16 @@ def targets_table(tiers: Sequence[Tier]) -> Table:
                             **_numbers("seconds", seconds),
                         }
                     )
-    columns = ("Tier", "Task", "Algorithm", "Target", "Reached", "Median steps", "Median seconds")
+    own = say.columns(UNIT)
+    columns = ("Tier", "Task", "Algorithm", *own, "Target", "Reached", f"Median {say.unit}", "Median seconds")
     notes = [
         "Target: a score, the way from random to reference. A run reaches it with its first evaluation at or above it; "
         "runs that do not are censored at their end and stay in the median: > is the longest run.",
         "The CSV has the expected running time too (ERT): the time of all runs until target or end, for each that "
         "reached it.",
     ]
-    return Table("targets", "Steps and seconds to targets", columns, 3, rows, pd.DataFrame(numbers), notes)
+    title = f"{capital(say.unit)} and seconds to targets"
+    return Table("targets", title, columns, 3 + len(own), rows, pd.DataFrame(numbers), notes)
 
 
 def time_to(cell: Cell, target: float, clock: str) -> ToTarget:
