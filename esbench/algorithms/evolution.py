@@ -102,6 +102,7 @@ class EvolutionLoop:
                 "fitness_mean": known.mean(),
                 "fitness_max": known.max(),
                 "nonfinite_members": nonfinite,
+                **evaluation.training,
                 **{name: getattr(strategy, name) for name in ("sigma", "learning_rate") if hasattr(strategy, name)},
             },
             faults=self.checked.nonfinite(population, strategy),
