@@ -47,11 +47,12 @@ def register(task: Task) -> Task:
     _REGISTRY[task.spec.id] = task
     gymnasium.register(
         id=f"esbench/{task.spec.id}",
-        entry_point="esbench.tasks.face.single:TaskEnv",
+        entry_point="esbench.tasks.face.single:UncappedTaskEnv",
         vector_entry_point="esbench.tasks.face.vector:TaskVectorEnv",
         reward_threshold=task.spec.reward_threshold,
-        # The environment keeps its own time limit and its own order of calls: no wrapper is needed for either.
-        max_episode_steps=None,
+        # `make` adds a time limit, this one or what it is asked for; `make_vec` hands the same on. The order of calls
+        # needs no wrapper.
+        max_episode_steps=task.spec.max_episode_steps,
         order_enforce=False,
         kwargs={"task": task.spec.id},
     )
@@ -91,13 +92,13 @@ def make(name: str) -> "Environment":
 
 
 def environment_of(task: Task) -> "Environment":
-    """The environment of a task; of one that is not registered, a user's own, checked: InputError, one line, where it
-    cannot be made or breaks the contract."""
+    """The environment of a task; of one that is not the catalogue's, a user's own, checked: InputError, one line, where
+    it cannot be made or breaks the contract."""
     from esbench.tasks.environment import check_environment
 
-    if task.spec.id in _REGISTRY:
+    if task.spec in CATALOGUE:
         return task.make()
-    name = task.spec.source_id or task.spec.id
+    name = task.spec.id if task.spec.id in _REGISTRY else task.spec.source_id or task.spec.id
     environment = _made(name, task.make)
     _made(name, lambda: check_environment(environment))
     return environment
@@ -174,14 +175,18 @@ def _derive(name: str, value: Any) -> Task:
     absent = [part for part in ("reset", "step", "observation_space", "action_space") if not hasattr(environment, part)]
     if absent:
         raise InputError(f"{expected}; {type(environment).__name__} has no {absent[0]}")
-    spec = TaskSpec(
-        id=f"{name.rpartition(':')[2].lstrip('_')}-v0",
-        suite="user",
-        source_id=name,
-        max_episode_steps=getattr(environment, "max_episode_steps", DEFAULT_CAP),
-        action_kind="continuous" if isinstance(environment.action_space, gymnasium.spaces.Box) else "discrete",
-        description=(inspect.getdoc(value) or "").partition("\n")[0],
-    )
+
+    def described() -> TaskSpec:
+        return TaskSpec(
+            id=f"{name.rpartition(':')[2].lstrip('_')}-v0",
+            suite="user",
+            source_id=name,
+            max_episode_steps=getattr(environment, "max_episode_steps", DEFAULT_CAP),
+            action_kind="continuous" if isinstance(environment.action_space, gymnasium.spaces.Box) else "discrete",
+            description=(inspect.getdoc(value) or "").partition("\n")[0],
+        )
+
+    spec = _made(name, described)
     return Task(spec, lambda: TimeLimit(value(), spec.max_episode_steps))
 
 
