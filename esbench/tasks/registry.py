@@ -115,8 +115,8 @@ def make(name: Any) -> "Environment":
 
 
 def environment_of(task: Task) -> "Environment":
-    """The environment of a task; of one that is not the catalogue's, a user's own, checked: InputError, one line, where it
-    cannot be made, breaks the contract or is no environment."""
+    """The environment of a task; of one that is not the catalogue's, a user's own, checked: InputError, one line, where
+    it cannot be made, breaks the contract or is no environment."""
     if task.spec.track != RL:
         raise InputError(f"{task.spec.id} is of the track {task.spec.track}: it is no environment")
     return made(task)
