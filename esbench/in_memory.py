@@ -29,6 +29,7 @@ from esbench.experiment.config import MAX_SEED, RunConfig, resolve
 from esbench.experiment.prepare import Prepared, bind, make_problem, prepare
 from esbench.experiment.progress import Progress, Silent
 from esbench.experiment.progress import progress as reporter_of
+from esbench.experiment.run import announce
 from esbench.experiment.training import Clocks, Counts, Training, manifest
 from esbench.jax_switches import pinned
 from esbench.keys import evaluation_key
@@ -192,23 +193,20 @@ def train(
         _check_start(start, config)
         chosen = [run.manifest.seed for run in start.runs]
     reporter: Progress = reporter_of(sys.stderr) if progress else Silent()
-    problem = make_problem(config)
-    learner = bind(config, problem)
-    for warning in config.warnings():
-        reporter.message(f"warning: {config.label}: {warning}")
-    reporter.message(f"{config.label}: compiling")
-    result, interrupted = TrainResult(config, problem, []), False
+    problem, learner = announce(config, reporter)
+    runs: list[TrainedRun] = []
+    interrupted = False
     try:
         prepared = prepare(config, problem, learner)
         for number, seed in enumerate(chosen):
             run = TrainedRun(manifest(prepared, seed))
-            result.runs.append(run)
+            runs.append(run)
             before = None if start is None else start.runs[number]
             _train(prepared, seed, run, before, callback, reporter)
     except KeyboardInterrupt:
         interrupted = True
         reporter.message("interrupted: the result has what was reached")
-    return TrainResult(config, problem, result.runs, interrupted)
+    return TrainResult(config, problem, runs, interrupted)
 
 
 def _train(

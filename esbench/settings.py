@@ -96,7 +96,7 @@ def as_json(owner: str, name: str, value: Any) -> Any:
     try:
         return json.loads(json.dumps(value.item() if isinstance(value, np.generic) else value, allow_nan=False))
     except (TypeError, ValueError) as error:
-        shown = " ".join(repr(value).split())
+        shown = " ".join(str(getattr(value, "__name__", repr(value))).split())
         raise InputError(
             f"setting {name} of {owner} = {shown[:80]}: expected what JSON holds (numbers, text, bools, lists)"
         ) from error

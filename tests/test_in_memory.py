@@ -11,6 +11,7 @@ import pytest
 import esbench
 from esbench import EGGROLL, PPO, OpenES
 from esbench.results.run_directory import RunDirectory
+from esbench.settings import settings
 
 CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
 SMALL = {"n_layers": 1, "layer_size": 16}
@@ -127,6 +128,7 @@ class TestLearner:
         )
 
     def test_numbers_of_a_plain_dataclass_and_of_a_subclass(self, cell):
+        @settings
         class Sub(EGGROLL):
             pass
 

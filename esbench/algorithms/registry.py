@@ -124,8 +124,8 @@ def build_algorithm(algorithm: Any, values: dict[str, Any]) -> Algorithm:
         built = _changed(strategy, of_strategy)
     if _is_algorithm(cls):
         return built
-    whole("pop_size", built.pop_size, least=1)
     _check_numbers(built)
+    whole("pop_size", built.pop_size, least=1)
     of_loop = {key: value for key, value in values.items() if key not in own}
     return EvolutionAlgorithm(built, build(loop, of_loop) if inspect.isclass(loop) else _changed(loop, of_loop))
 

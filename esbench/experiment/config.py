@@ -146,8 +146,6 @@ def resolve(
         raise unknown("precision", precision, PRECISIONS)
     if not isinstance(out, str | os.PathLike) or not str(out):
         raise InputError(f"out {out!r}: expected a directory")
-    if devices is not None:
-        whole("devices", devices, least=1)
     if settings is not None and not isinstance(settings, Mapping):
         raise InputError(f"settings {settings!r}: expected a dictionary of values by name")
     found = registry.task(task)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 
+from esbench.algorithms.interface import Learner
 from esbench.errors import InputError
 from esbench.experiment import checkpointing, compilation_cache, devices, interrupt, provenance, sinks
 from esbench.experiment.config import RunConfig, resolve
@@ -21,6 +22,7 @@ from esbench.experiment.prepare import Prepared, bind, make_problem, prepare
 from esbench.experiment.progress import Progress, progress
 from esbench.experiment.training import Clocks, Counts, Training, manifest
 from esbench.jax_switches import pinned
+from esbench.problem import Problem
 from esbench.results.checkpoints import Position
 from esbench.results.lock import RunInUseError, is_locked, locked
 from esbench.results.records import Row
@@ -158,6 +160,12 @@ def _unfinished(config: RunConfig, seed: int) -> RunDirectory:
 def announce_and_prepare(config: RunConfig, reporter: Progress, verbose: bool = False) -> Prepared:
     """The programs of a configuration, with a word to the reader before the wait; InputError comes before the word."""
     compilation_cache.enable()
+    problem, learner = announce(config, reporter, verbose)
+    return prepare(config, problem, learner)
+
+
+def announce(config: RunConfig, reporter: Progress, verbose: bool = False) -> tuple[Problem, Learner]:
+    """What is to be compiled, once the reader knows that it is and what is worth knowing before."""
     problem = make_problem(config)
     learner = bind(config, problem)
     if (unrecorded := provenance.commit_problem()) is not None:
@@ -169,7 +177,7 @@ def announce_and_prepare(config: RunConfig, reporter: Progress, verbose: bool = 
         for line in describe():
             reporter.message(line)
     reporter.message(f"{config.label}: compiling")
-    return prepare(config, problem, learner)
+    return problem, learner
 
 
 @pinned()

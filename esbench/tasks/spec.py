@@ -142,10 +142,6 @@ class TaskSpec:
         """The least and the most that one evaluation of a member takes, an episode here; None where it is unknown."""
         return None if self.max_episode_steps is None else (1, self.max_episode_steps)
 
-    def determining(self) -> dict[str, Any]:
-        """What of the spec a run's rows depend on, as JSON: no words, anchors or other tiers' budgets."""
-        return determining(self.to_json())
-
     def episodes(self, tier: str) -> int:
         """Samples of an evaluation in a tier: episodes in each action mode."""
         return {"smoke": SMOKE_EPISODES, "lite": self.lite_episodes}.get(tier, EPISODES)
@@ -166,7 +162,10 @@ class TaskSpec:
 
 
 def determining(spec: dict[str, Any]) -> dict[str, Any]:
-    """What of a spec's JSON a run's rows depend on; tracks and measures of older versions, which had one, filled in."""
+    """What of a spec's JSON a run's rows depend on: no words, anchors or other tiers' budgets.
+
+    Tracks and measures are filled in for older versions, which had one of each.
+    """
     filled = {"track": RL, "measure": dataclasses.asdict(RETURN), **spec}
     found = {name: filled.get(name) for name in _DETERMINING}
     if isinstance(found["measure"], dict):  # a stranger's can be anything
