@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from esbench.errors import InputError, StorageError, StrategyError, unknown
+from esbench.errors import InputError, StorageError, StrategyError, TaskError, unknown
 
 if TYPE_CHECKING:
     from esbench.experiment.config import RunConfig
@@ -384,7 +384,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except (StrategyError, StorageError) as error:
+    except (StrategyError, StorageError, TaskError) as error:
         if getattr(arguments, "verbose", False):
             traceback.print_exception(error)
         print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)

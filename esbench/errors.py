@@ -1,5 +1,5 @@
-"""Errors that are one line of text: bad input (exit status 2), a strategy that breaks its contract and files that
-cannot be written (1)."""
+"""Errors that are one line of text: bad input (exit status 2), a strategy or an environment that breaks its contract
+and files that cannot be written (1)."""
 
 import difflib
 import errno
@@ -14,6 +14,11 @@ class InputError(ValueError):
 class StrategyError(RuntimeError):
     """A strategy raised, or its answer is not what was expected. The message is one line: the file, the method, the
     mistake, what was expected."""
+
+
+class TaskError(RuntimeError):
+    """An environment raised, or its answer is not what was expected. The message is one line: its own or the mistake,
+    then the environment and the step."""
 
 
 class StorageError(RuntimeError):

@@ -106,6 +106,7 @@ class EvolutionLoop:
                 "fitness_mean": known.mean(),
                 "fitness_max": known.max(),
                 "nonfinite_members": nonfinite,
+                **evaluation.training,
                 **self.checked.metrics(strategy),
             },
             faults=self.checked.nonfinite(population, strategy),

@@ -19,7 +19,7 @@ from esbench.policies.normalization import Moments
 from esbench.problem import DeployedPolicy, Problem
 from esbench.rollout.problem import EpisodicProblem
 from esbench.settings import settings
-from esbench.tasks.environment import Environment, State
+from esbench.tasks.environment import Environment, State, reset_rows
 from esbench.tasks.spec import TaskSpec
 
 Count = Annotated[int, Field(ge=1)]
@@ -383,7 +383,7 @@ def _reset(
         pending, *current = carry
         _, chosen = jax.lax.top_k(pending.astype(jnp.int32), min(RESET_BLOCK, lanes))
         target = jnp.where(pending[chosen], chosen, lanes)  # beyond the last lane: dropped
-        fresh = jax.vmap(environment.reset)(keys[chosen])
+        fresh = reset_rows(environment, keys[chosen], pending[chosen])
         current = jax.tree.map(lambda old, new: old.at[target].set(new, mode="drop"), tuple(current), fresh)
         return pending.at[target].set(False, mode="drop"), *current
 

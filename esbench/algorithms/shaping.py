@@ -3,9 +3,13 @@
 import jax
 import jax.numpy as jnp
 
+from esbench.errors import InputError
+
 
 def z_score(fitness: jax.Array) -> jax.Array:
-    """Fitness, float32 (size,), with mean 0 and standard deviation 1; all zero where all are equal."""
+    """Fitness, float32 (size,), with mean 0 and standard deviation 1; all zero where all are equal. InputError for
+    fewer than two members."""
+    _check_several(fitness)
     centred = fitness - fitness.mean()
     deviation = jnp.sqrt((centred**2).mean())
     # Equal fitness leaves rounding errors in `centred`: they must not be blown up to a signal.
@@ -14,10 +18,12 @@ def z_score(fitness: jax.Array) -> jax.Array:
 
 
 def centred_ranks(fitness: jax.Array) -> jax.Array:
-    """Ranks scaled to [-0.5, 0.5], equal fitness sharing the mean of its ranks; float32 (size,).
+    """Ranks scaled to [-0.5, 0.5], equal fitness sharing the mean of its ranks; float32 (size,). InputError for fewer
+    than two members.
 
     Returns of 0 and 1 tie often, and ranks by position alone would tell equal members apart.
     """
+    _check_several(fitness)
     ordered = jnp.sort(fitness)
     below = jnp.searchsorted(ordered, fitness, side="left")
     not_above = jnp.searchsorted(ordered, fitness, side="right")
@@ -41,3 +47,9 @@ def within_groups(fitness: jax.Array, group: jax.Array) -> jax.Array:
     total = jnp.zeros(size).at[group].add(fitness)
     count = jnp.zeros(size).at[group].add(1.0)
     return fitness - (total / jnp.maximum(count, 1))[group]
+
+
+def _check_several(fitness: jax.Array) -> None:
+    """Scores that are relative say nothing of one member alone: nothing would ever be learnt from them."""
+    if len(fitness) < 2:
+        raise InputError(f"pop_size {len(fitness)}: expected 2 or more, for members are compared with each other")

@@ -30,6 +30,7 @@ from esbench.problem import DeployedPolicy
 from esbench.results.budget import is_within, share_of
 from esbench.results.records import Manifest, Row
 from esbench.rollout.problem import EpisodicProblem
+from esbench.tasks.hosted import faults
 
 State = Any
 
@@ -92,7 +93,7 @@ class Training:
         self.clocks = Clocks(compile=prepared.compile_seconds)
         self.counts, self.reached = Counts(), -1
         self.metrics: dict[str, float | None] = dict.fromkeys(prepared.training)
-        with self.clocks.measure("train"):
+        with self.clocks.measure("train"), faults():
             self.state = jax.block_until_ready(prepared.init(jax.random.key(seed)))
 
     def go_on(
@@ -110,7 +111,7 @@ class Training:
 
     def step(self) -> None:
         """One step of the learner. StrategyError where its numbers are not finite, or it counts no useful step."""
-        with self.clocks.measure("train"):
+        with self.clocks.measure("train"), faults():
             state, metrics = jax.block_until_ready(self._prepared.step(self.state))
         metrics = jax.device_get(metrics)
         for message, fault in metrics.faults.items():
@@ -142,7 +143,7 @@ class Training:
         """
         prepared, destination, counts, clocks = self._prepared, self._destination, self.counts, self.clocks
         config = prepared.config
-        with clocks.measure("evaluate"):
+        with clocks.measure("evaluate"), faults():
             key = evaluation_key(config.task.spec.id, self._seed, self.reached)
             deployed, scores = jax.block_until_ready(prepared.evaluate(self.state, key))
         scores = {name: np.asarray(values, np.float64) for name, values in scores.items()}

@@ -15,7 +15,7 @@ import traceback
 from contextlib import suppress
 from typing import Any, TextIO
 
-from esbench.errors import InputError, StorageError, StrategyError
+from esbench.errors import InputError, StorageError, StrategyError, TaskError
 from esbench.experiment import interrupt
 from esbench.experiment.config import RunConfig, resolve
 from esbench.experiment.prepare import Prepared, reuse
@@ -61,7 +61,7 @@ class Runner:
         except FinishedRunError:
             return {"outcome": "finished before"}
         except Exception as error:
-            expected = isinstance(error, InputError | StrategyError | StorageError)
+            expected = isinstance(error, InputError | StrategyError | StorageError | TaskError)
             text = " ".join(str(error).split())
             return {
                 "outcome": "failed",

@@ -17,7 +17,7 @@ class Evaluation(struct.PyTreeNode):
 
     fitness: float32 (size,), to be maximised. group: int32 (size,) where members are comparable only within groups
     (one prompt, many members), else None. useful_steps, computed_steps: int32, partial counts of any shape.
-    sequential_steps: int32 (), the longest chain of steps.
+    sequential_steps: int32 (), the longest chain of steps. training: further scalars to be recorded, by name.
     """
 
     fitness: jax.Array
@@ -25,6 +25,7 @@ class Evaluation(struct.PyTreeNode):
     useful_steps: jax.Array
     computed_steps: jax.Array
     sequential_steps: jax.Array
+    training: dict[str, jax.Array] = struct.field(default_factory=dict)
 
 
 class Objective(Protocol):

@@ -20,7 +20,7 @@ from esbench.population.devices import device_count, gathered
 from esbench.population.interface import Population
 from esbench.population.members import MemberStore
 from esbench.rollout.setup import Setup
-from esbench.tasks.environment import State
+from esbench.tasks.environment import State, reset_rows
 
 _MIN_LANES = 64
 """That a queue of many jobs has, however few a lane they are."""
@@ -30,13 +30,15 @@ class Episodes(struct.PyTreeNode):
     """What a population's episodes gave.
 
     returns: float32 (members, episodes), undiscounted. lengths: int32 (members, episodes), useful steps.
-    computed_steps: int32 (parts,), partial counts of all steps simulated. observations: moments of the observations
-    that the policy acted on, None unless asked for.
+    computed_steps: int32 (parts,), partial counts of all steps simulated. nonfinite_observations: int32 (), how many
+    of the observations that the policy acted on have a number that is not finite. observations: their moments, None
+    unless asked for.
     """
 
     returns: jax.Array
     lengths: jax.Array
     computed_steps: jax.Array
+    nonfinite_observations: jax.Array
     observations: Moments | None
 
 
@@ -62,13 +64,20 @@ class _Lanes(NamedTuple):
     length: jax.Array
 
 
+class _Seen(NamedTuple):
+    """Of the observations that the policy acted on: int32 (), and their moments where they are asked for."""
+
+    nonfinite: jax.Array
+    moments: Moments | None
+
+
 class _Progress(NamedTuple):
     lanes: _Lanes
     queued: jax.Array  # the next job of the queue
     returns: jax.Array  # (share + 1,): the last entry swallows what is not finished
     lengths: jax.Array
     blocks: jax.Array
-    observations: Moments | None
+    seen: _Seen
 
 
 def run_episodes(
@@ -102,7 +111,8 @@ def run_episodes(
         returns=done.returns.reshape(-1)[:jobs].reshape(shape),
         lengths=done.lengths.reshape(-1)[:jobs].reshape(shape),
         computed_steps=done.computed_steps.reshape(-1),
-        observations=None if done.observations is None else Moments.merged(done.observations),
+        nonfinite_observations=done.seen.nonfinite.sum(),
+        observations=None if done.seen.moments is None else Moments.merged(done.seen.moments),
     )
 
 
@@ -120,7 +130,7 @@ class _Done(NamedTuple):
     returns: jax.Array
     lengths: jax.Array
     computed_steps: jax.Array
-    observations: Moments | None
+    seen: _Seen
 
 
 def _work(
@@ -151,7 +161,8 @@ def _work(
             return jax.random.fold_in(jax.random.fold_in(key, population.pair(member)), episode)
 
         keys = jax.vmap(episode_key)(member, index % episodes)
-        state, obs = jax.vmap(lambda key: problem.environment.reset(stream(key, "reset")))(keys)
+        reset_keys = jax.vmap(lambda key: stream(key, "reset"))(keys)
+        state, obs = reset_rows(problem.environment, reset_keys, job < jobs)
         carry = jax.tree.map(lambda x: jnp.broadcast_to(x, (len(job), *jnp.shape(x))), policy.initial_carry())
         return _Lanes(
             job=job,
@@ -168,12 +179,16 @@ def _work(
     def act(key: jax.Array, t: jax.Array, greedy: jax.Array, distribution: Distribution) -> jax.Array:
         return jnp.where(greedy, distribution.mode(), distribution.sample(jax.random.fold_in(key, t)))
 
-    def step(lanes: _Lanes, observations: Moments | None) -> tuple[_Lanes, Moments | None]:
+    def look(seen: _Seen, observations: jax.Array, running: jax.Array) -> _Seen:
+        broken = running & ~jnp.isfinite(observations).all(-1)
+        moments = None if seen.moments is None else seen.moments.merge(Moments.of(observations, running))
+        return _Seen(seen.nonfinite + broken.sum(dtype=jnp.int32), moments)
+
+    def step(lanes: _Lanes, seen: _Seen) -> tuple[_Lanes, _Seen]:
         width, actor = len(lanes.job), lanes.actor
-        if observations is not None:
-            observations = observations.merge(Moments.of(actor.obs[:width], lanes.running))
-        seen = actor.obs if statistics is None else jax.vmap(statistics.normalize)(actor.obs)
-        carry, distribution = store.apply(policy.apply, actor.member, actor.carry, seen)
+        seen = look(seen, actor.obs[:width], lanes.running)
+        normal = actor.obs if statistics is None else jax.vmap(statistics.normalize)(actor.obs)
+        carry, distribution = store.apply(policy.apply, actor.member, actor.carry, normal)
         distribution = jax.tree.map(lambda x: x[:width], distribution)
         action = jax.vmap(act)(lanes.action_key, lanes.length, lanes.greedy, distribution)
         environment_keys = jax.vmap(jax.random.fold_in)(lanes.environment_key, lanes.length)
@@ -185,7 +200,7 @@ def _work(
             total=lanes.total + jnp.where(lanes.running, transition.reward, 0.0),
             length=lanes.length + lanes.running,
         )
-        return lanes, observations
+        return lanes, seen
 
     def refill(progress: _Progress) -> _Progress:
         """Gives the next jobs to idle lanes, `refill_width` at a time: no reset is computed for nothing."""
@@ -208,16 +223,14 @@ def _work(
 
     def block(progress: _Progress) -> _Progress:
         """`sizes.block` steps of all lanes, then the finished episodes are written down."""
-        lanes, observations = jax.lax.fori_loop(
-            0, sizes.block, lambda _, carry: step(*carry), (progress.lanes, progress.observations)
-        )
+        lanes, seen = jax.lax.fori_loop(0, sizes.block, lambda _, carry: step(*carry), (progress.lanes, progress.seen))
         slot = jnp.where(lanes.running, share, lanes.job)
         return progress._replace(
             lanes=lanes._replace(job=jnp.where(lanes.running, lanes.job, share)),
             returns=progress.returns.at[slot].set(lanes.total),
             lengths=progress.lengths.at[slot].set(lanes.length),
             blocks=progress.blocks + 1,
-            observations=observations,
+            seen=seen,
         )
 
     blank = jax.eval_shape(start, jnp.zeros(1, int))
@@ -228,7 +241,7 @@ def _work(
         returns=jnp.zeros(share + 1, jnp.float32),
         lengths=jnp.zeros(share + 1, jnp.int32),
         blocks=jnp.int32(0),
-        observations=Moments.empty(problem.environment.observation_space.shape[0]) if gather else None,
+        seen=_Seen(jnp.int32(0), Moments.empty(problem.environment.observation_space.shape[0]) if gather else None),
     )
     progress = jax.lax.while_loop(
         lambda p: (p.queued < jobs) | (p.lanes.running.sum() > narrow), lambda p: block(refill(p)), progress
@@ -242,7 +255,7 @@ def _work(
         progress = progress._replace(lanes=lanes, blocks=jnp.int32(0))
         progress = jax.lax.while_loop(lambda p: p.lanes.running.any(), block, progress)
         computed_steps = jnp.concatenate([computed_steps, jnp.full(narrow, progress.blocks * sizes.block)])
-    return _Done(progress.returns[:share], progress.lengths[:share], computed_steps, progress.observations)
+    return _Done(progress.returns[:share], progress.lengths[:share], computed_steps, progress.seen)
 
 
 def _whole(width: int) -> int:

@@ -52,6 +52,7 @@ class EpisodicReturn:
             useful_steps=result.lengths.sum(1),
             computed_steps=result.computed_steps,
             sequential_steps=result.lengths.max(),
+            training={"nonfinite_observations": result.nonfinite_observations},
         )
         if state is not None and result.observations is not None:
             state = state.merge(result.observations)

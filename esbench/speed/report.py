@@ -12,6 +12,7 @@ from esbench.sizes import resolve
 from esbench.speed import generation, policy_alone
 from esbench.speed.timing import interleave
 from esbench.tasks import registry
+from esbench.tasks.hosted import faults
 
 PRECISION = "float32"
 
@@ -49,13 +50,14 @@ class SpeedReport:
 
 
 @pinned()
+@faults()
 def measure(
     task: str | None = None, width: int = 256, population: int = 1024, rank: int = 1, seconds: float = 20.0
 ) -> SpeedReport:
     """Measures the policy alone or, with a task's name, generations on it: about `seconds` of timed calls in all.
 
     width: units of each of the three hidden layers. population: members, an even number. Raises InputError for a
-    value out of range, an unknown task or one whose suite is not installed.
+    value out of range, an unknown task or one whose suite is not installed, TaskError where Gymnasium's raises.
     """
     for name, value, valid, expected in (
         ("width", width, width >= 1, "at least 1"),

@@ -1,5 +1,6 @@
 """The environment contract: functional, without auto-reset, safe under jit, vmap and scan."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import gymnasium
@@ -29,11 +30,12 @@ class Transition(NamedTuple):
 class Environment(Protocol):
     """A task's dynamics as pure functions of explicit state and typed PRNG keys.
 
-    An environment may also have `render(state)`, which gives a picture, uint8 (height, width, 3), and is not traced.
+    An environment may also have `render(state)`, which gives a picture, uint8 (height, width, 3), and is not traced,
+    and `reset_rows`, as the function of that name says.
 
     Observations are one flat float32 vector (`observation_space` is a one-dimensional Box). Actions are an int32
-    scalar for a Discrete space and a float32 vector inside the box for a Box. What happens after an episode's end is
-    undefined but must not raise: callers reset.
+    scalar, from 0, for a Discrete space and a float32 vector inside the box for a one-dimensional Box of floats. What
+    happens after an episode's end is undefined but must not raise: callers reset.
     """
 
     @property
@@ -51,6 +53,17 @@ class Environment(Protocol):
         ...
 
 
+def reset_rows(environment: Environment, keys: jax.Array, wanted: jax.Array) -> tuple[State, jax.Array]:
+    """Fresh episodes for `keys` (rows,): states and first observations, with an axis of rows in front.
+
+    Rows that are not `wanted`, bool (rows,), are there for their shape only, and must not be stepped as episodes. An
+    environment whose episodes take something outside the program has a `reset_rows(keys, wanted)` of its own, which
+    takes nothing for them.
+    """
+    own = getattr(environment, "reset_rows", None)
+    return jax.vmap(environment.reset)(keys) if own is None else own(keys, wanted)
+
+
 def picture(environment: Environment, state: State) -> np.ndarray:
     """What `environment.render(state)` draws, uint8 (height, width, 3); UnsupportedMode where it has no `render`."""
     render = getattr(environment, "render", None)
@@ -64,7 +77,9 @@ class ContractError(ValueError):
 
 
 def check_environment(environment: Environment) -> None:
-    """Traces a reset and a step without computing them: ContractError where a shape or type is not as it must be."""
+    """Looks at the spaces, and traces a reset and a step without computing them: ContractError where a space, a shape
+    or a type is not as it must be."""
+    _check_spaces(environment.observation_space, environment.action_space)
     space = environment.action_space
     shape = environment.observation_space.shape
 
@@ -85,6 +100,33 @@ def check_environment(environment: Environment) -> None:
     one, other = ([(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(state)] for state in (before, after))
     if jax.tree.structure(before) != jax.tree.structure(after) or one != other:
         raise ContractError("step gives a state of another structure, other shapes or types than reset does")
+
+
+def _check_spaces(observations: Any, actions: Any) -> None:
+    """ContractError for spaces that no policy fits: its input is one vector, its output an index from 0 or a vector."""
+    if not _is_vector(observations):
+        raise ContractError(
+            f"observation_space is {_in_words(observations)}: expected a gymnasium.spaces.Box of shape (n,), n 1 or "
+            "more: flatten it, and what reset and step give"
+        )
+    if isinstance(actions, gymnasium.spaces.Discrete):
+        if actions.start != 0:
+            raise ContractError(f"action_space is {actions}: expected it to start at 0: add the start in step")
+    elif not (_is_vector(actions) and np.issubdtype(actions.dtype, np.floating)):
+        raise ContractError(
+            f"action_space is {_in_words(actions)}: expected a gymnasium.spaces.Discrete, or a Box of shape (n,), n 1 "
+            "or more, of floats: reshape or round in step"
+        )
+
+
+def _is_vector(space: Any) -> bool:
+    return isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1 and space.shape[0] > 0
+
+
+def _in_words(space: Any) -> str:
+    if isinstance(space, gymnasium.spaces.Box):
+        return f"a Box of shape {space.shape} and type {space.dtype}"
+    return f"{space}" if isinstance(space, gymnasium.Space) else f"a {type(space).__module__}.{type(space).__name__}"
 
 
 class _Timed(NamedTuple):
@@ -114,9 +156,23 @@ class TimeLimit:
         self.observation_space = environment.observation_space
         self.action_space = environment.action_space
 
+    def within(self, max_episode_steps: int) -> "TimeLimit":
+        """The same environment with another limit in the place of this one."""
+        return TimeLimit(self._environment, max_episode_steps)
+
     def reset(self, key: jax.Array) -> tuple[_Timed, jax.Array]:
         state, obs = self._environment.reset(key)
         return _strong((_Timed(state, jnp.int32(0)), obs))
+
+    @property
+    def reset_rows(self) -> Callable[[jax.Array, jax.Array], tuple[_Timed, jax.Array]]:
+        rows = self._environment.reset_rows  # ty: ignore[missing-attribute] Where it has none, nor has this.
+
+        def timed(keys: jax.Array, wanted: jax.Array) -> tuple[_Timed, jax.Array]:
+            state, obs = rows(keys, wanted)
+            return _strong((_Timed(state, jnp.zeros(len(keys), jnp.int32)), obs))
+
+        return timed
 
     def step(self, key: jax.Array, state: _Timed, action: jax.Array) -> tuple[_Timed, Transition]:
         inner, transition = self._environment.step(key, state.inner, action)

@@ -4,8 +4,11 @@ A compiled program asks the host once a step for all its lanes; the policies of 
 program. What the program holds of an episode is a number, its handle: the environment behind it lives here.
 """
 
+import contextlib
+import logging
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
 import gymnasium
@@ -15,40 +18,129 @@ import numpy as np
 from jax.custom_batching import custom_vmap
 from jax.experimental import io_callback
 
-from esbench.errors import InputError
+from esbench.errors import InputError, TaskError
 from esbench.tasks.environment import Transition
 from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, TaskSpec, hosted_id
+
+LARGEST = float(np.finfo(np.float32).max)
 
 
 class Flat(gymnasium.Wrapper):
     """An environment with one flat float32 observation, and the actions of a policy: an integer from 0, or a flat
-    float32 vector, which is clipped to the environment's own bounds."""
+    float32 vector, which is rounded to integers where the environment takes those, and clipped to its own bounds.
 
-    def __init__(self, env: gymnasium.Env):
+    name: what messages call it. steps: taken in this episode. TaskError where the environment raises, or gives what
+    Gymnasium does not know: no (observation, info) or (observation, reward, terminated, truncated, info), another
+    size, numbers that are not finite.
+    """
+
+    def __init__(self, env: gymnasium.Env, name: str | None = None):
         super().__init__(env)
+        self.name = name or str(env)
         for what, space in (("observations", env.observation_space), ("actions", env.action_space)):
-            if not isinstance(space, gymnasium.spaces.Box | gymnasium.spaces.Discrete):
-                raise InputError(f"{env}: {what} are {space}: expected a Box or a Discrete")
-        self.observation_space = _flat_box(gymnasium.spaces.flatten_space(env.observation_space))
-        native: Any = env.action_space
-        discrete = isinstance(native, gymnasium.spaces.Discrete)
-        self.action_space = gymnasium.spaces.Discrete(int(native.n)) if discrete else _flat_box(native)
+            if not isinstance(space, gymnasium.spaces.Box | gymnasium.spaces.Discrete) or 0 in (space.shape or ()):
+                raise InputError(f"{self.name}: {what} are {space}: expected a Box or a Discrete, with a number in it")
+        # Kept here: they are looked up at every step, and each wrapper below would pass the question on.
+        self._seen: Any = env.observation_space
+        self._taken: Any = env.action_space
+        self._places = isinstance(self._seen, gymnasium.spaces.Discrete)
+        self._choices = isinstance(self._taken, gymnasium.spaces.Discrete)
+        self.observation_space = _flat_box(gymnasium.spaces.flatten_space(self._seen))
+        self.action_space = gymnasium.spaces.Discrete(int(self._taken.n)) if self._choices else _flat_box(self._taken)
+        self.steps = 0
+        self._seed: int | None = None
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
-        observation, info = self.env.reset(seed=seed, options=options)
+        self.steps, self._seed = 0, seed
+        try:
+            answer: Any = self.env.reset(seed=seed, options=options)
+        except (Exception, SystemExit) as error:
+            raise self._raised(error) from error
+        if not (isinstance(answer, tuple) and len(answer) == 2):
+            raise self._fault(f"reset gives {_kind(answer)}: expected (observation, info)")
+        observation, info = answer
         return self._flatten(observation), info
 
     def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict]:
-        native: Any = self.env.action_space
-        if isinstance(native, gymnasium.spaces.Discrete):
-            action = int(native.start) + int(action)
-        else:
-            action = np.asarray(action).reshape(native.shape).astype(native.dtype).clip(native.low, native.high)
-        observation, reward, terminated, truncated, info = self.env.step(action)
-        return self._flatten(observation), float(reward), bool(terminated), bool(truncated), info
+        self.steps += 1
+        try:
+            answer: Any = self.env.step(self._native(action))
+        except (Exception, SystemExit) as error:
+            raise self._raised(error) from error
+        if not (isinstance(answer, tuple) and len(answer) == 5):
+            expected = "(observation, reward, terminated, truncated, info)"
+            raise self._fault(f"step gives {_kind(answer)}: expected {expected}")
+        observation, reward, terminated, truncated, info = answer
+        if type(reward) is not float:
+            reward = float(self._number("reward", reward, "biuf"))
+        if not abs(reward) <= LARGEST:
+            raise self._fault(f"the reward is {reward}, which is not finite")
+        if type(terminated) is not bool:
+            terminated = bool(self._number("end `terminated`", terminated, "biu"))
+        if type(truncated) is not bool:
+            truncated = bool(self._number("end `truncated`", truncated, "biu"))
+        return self._flatten(observation), reward, terminated, truncated, info
+
+    def _native(self, action: Any) -> Any:
+        """A policy's action as the environment takes it."""
+        space = self._taken
+        if self._choices:
+            return int(space.start) + int(action)
+        action = np.asarray(action).reshape(space.shape)
+        if space.dtype.kind == "f":
+            return action.astype(space.dtype).clip(space.low, space.high)
+        nearest = np.rint(action.astype(np.float64))
+        # A float beyond the bounds, or at one that is no float itself, would wrap in the cast: the bound is taken.
+        with np.errstate(invalid="ignore"):
+            inside = nearest.astype(space.dtype)
+        return np.where(nearest >= space.high, space.high, np.where(nearest <= space.low, space.low, inside))
 
     def _flatten(self, observation: Any) -> np.ndarray:
-        return np.asarray(gymnasium.spaces.flatten(self.env.observation_space, observation), np.float32)
+        if self._places:
+            array = self._array("observation", observation, "biu")
+            if array.size != 1:
+                raise self._fault(f"the observation is {_kind(observation)}: expected one integer")
+            place = array.item()
+            if not self._seen.start <= place < self._seen.start + self._seen.n:
+                raise self._fault(f"the observation is {place}, outside {self._seen}")
+            return np.asarray(gymnasium.spaces.flatten(self._seen, place), np.float32)
+        with np.errstate(over="ignore"):  # what overflows is found below
+            flat = self._array("observation", observation, "biuf").astype(np.float32).ravel()
+        if flat.shape != self.observation_space.shape:
+            raise self._fault(f"the observation is {_kind(observation)}: expected the shape {self._seen.shape}")
+        # A sum of squares is finite where all numbers are, unless they are huge: then each is looked at.
+        if not math.isfinite(flat.dot(flat)) and not np.isfinite(flat).all():
+            raise self._fault(f"the observation has a number that is not finite: {flat[~np.isfinite(flat)][0]}")
+        return flat
+
+    def _number(self, what: str, value: Any, kinds: str) -> Any:
+        array = self._array(what, value, kinds)
+        if array.ndim:
+            raise self._fault(f"the {what} is {_kind(value)}: expected one number")
+        return array.item()
+
+    def _array(self, what: str, value: Any, kinds: str) -> np.ndarray:
+        """`value` as an array of numbers, whose NumPy kind is one of `kinds`."""
+        try:
+            array = np.asarray(value)
+        except Exception:  # lists of different lengths, or the value's own code
+            array = np.asarray(None)
+        if array.dtype.kind not in kinds:
+            raise self._fault(f"the {what} is {_kind(value)}: expected {'numbers' if 'f' in kinds else 'integers'}")
+        return array
+
+    def _raised(self, error: BaseException) -> TaskError:
+        return self._fault(f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+    def _fault(self, what: str) -> TaskError:
+        when = f"step {self.steps} of the episode" if self.steps else "the reset"
+        return TaskError(f"{what} ({self.name}, {when} with seed {self._seed})")
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype} and shape {value.shape}"
+    return f"a tuple of {len(value)}" if isinstance(value, tuple) else f"{value!r:.60}"
 
 
 def _flat_box(space: Any) -> gymnasium.spaces.Box:
@@ -63,15 +155,18 @@ def flat(name: str, render_mode: str | None = None) -> Flat:
     """
     if "esbench/" in name:
         raise InputError(f"gymnasium:{name} is a task of esbench: expected --task {name.rpartition('/')[2]}")
+    # Not every environment takes a `render_mode`.
+    options: Any = {} if render_mode is None else {"render_mode": render_mode}
     try:
-        env = gymnasium.make(name, render_mode=render_mode)
+        # Without Gymnasium's own checker, which looks at the first step only: `Flat` looks at all.
+        env = gymnasium.make(name, disable_env_checker=True, **options)
         if env.spec is None or env.spec.max_episode_steps is None:
             env = gymnasium.wrappers.TimeLimit(env, DEFAULT_CAP)
     except gymnasium.error.UnregisteredEnv as error:
         raise InputError(f"unknown task 'gymnasium:{name}': {error}") from error
     except Exception as error:  # whatever the environment's own code raises
         raise InputError(f"gymnasium:{name} cannot be made: {type(error).__name__}: {error}") from error
-    return Flat(env)
+    return Flat(env, f"{HOSTED_SUITE}:{name}")
 
 
 def describe(name: str) -> TaskSpec:
@@ -88,6 +183,28 @@ def describe(name: str) -> TaskSpec:
     )
 
 
+_told: list[TaskError] = []
+"""What callbacks have raised: JAX puts an error of its own in its place."""
+
+
+@contextlib.contextmanager
+def faults() -> Generator[None]:
+    """Raises the TaskError that ended a compiled program inside, in place of JAX's error, which is pages of text."""
+    _told.clear()
+    try:
+        yield
+    except jax.errors.JaxRuntimeError:
+        if not _told:
+            raise
+        raise _told[0] from _told[0].__cause__
+
+
+# JAX logs what a callback raises, with a traceback, before it raises it.
+logging.getLogger("jax._src.callback").addFilter(
+    lambda record: not (record.exc_info and isinstance(record.exc_info[1], TaskError))
+)
+
+
 class Handle(NamedTuple):
     """An episode on the host. number: int32 (), 0 for none. seed: uint32 (). steps: int32 (), taken so far."""
 
@@ -99,31 +216,40 @@ class Handle(NamedTuple):
 class Hosted:
     """Environments made by `make`, one for every episode in progress, behind the functional contract.
 
-    An episode depends on its reset's key alone, as the seed of its environment; the keys of steps are not used.
-    States may be copied, but only the latest of an episode can be stepped. An episode that is over goes on without
-    reward and stays terminated.
+    An episode is the one of the environment that its reset took, from its first observation to its end: where a seed
+    does not determine it, too. The seed is made of the reset's key; the keys of steps are not used. States may be
+    copied, but only the latest of an episode can be stepped (TaskError). An episode that is over goes on without
+    reward and stays terminated; one whose policy gives an action that is not finite ends with a reward of NaN.
     """
 
     def __init__(self, make: Callable[[], Flat]):
         self._make = make
-        self._first = make()  # also gives the first observations: an environment is taken when an episode is stepped
-        self.observation_space: Any = self._first.observation_space
-        self.action_space: Any = self._first.action_space
-        self._idle: list[Flat] = []
+        self._idle = [make()]
         self._running: dict[int, Flat] = {}
         self._begun = 0
         self._lock = threading.Lock()
+        self.observation_space: Any = self._idle[0].observation_space
+        self.action_space: Any = self._idle[0].action_space
         self._reset_lanes = _batched(self._host_reset, self._shapes_of_reset)
         self._step_lanes = _batched(self._host_step, self._shapes_of_step)
 
+    @faults()
     def reset(self, key: jax.Array) -> tuple[Handle, jax.Array]:
-        seed = jax.random.bits(key) >> 1  # below 2**31, which every environment takes
-        number, obs = self._reset_lanes(seed)
-        return Handle(number, seed, jnp.int32(0)), obs
+        return self._begin(key, jnp.bool_(True))
 
+    def reset_rows(self, keys: jax.Array, wanted: jax.Array) -> tuple[Handle, jax.Array]:
+        """As `esbench.tasks.environment.reset_rows` says: no environment is taken for rows that are not wanted."""
+        return jax.vmap(self._begin)(keys, wanted)
+
+    @faults()
     def step(self, key: jax.Array, state: Handle, action: jax.Array) -> tuple[Handle, Transition]:
-        transition = Transition(*self._step_lanes(state.number, state.seed, state.steps, action))
+        transition = Transition(*self._step_lanes(state.number, state.steps, action))
         return state._replace(steps=state.steps + 1), transition
+
+    def _begin(self, key: jax.Array, wanted: jax.Array) -> tuple[Handle, jax.Array]:
+        seed = jax.random.bits(key, dtype=jnp.uint32) >> 1  # below 2**31, which every environment takes
+        number, obs = self._reset_lanes(seed, wanted)
+        return Handle(number, seed, jnp.int32(0)), obs
 
     def _shapes_of_reset(self, lanes: int) -> tuple[jax.ShapeDtypeStruct, ...]:
         size = self.observation_space.shape
@@ -134,46 +260,63 @@ class Hosted:
         _, obs = self._shapes_of_reset(lanes)
         return obs, jax.ShapeDtypeStruct((lanes,), jnp.float32), flag, flag
 
-    def _host_reset(self, seeds: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+    def _host_reset(self, seeds: jax.Array, wanted: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+        numbers = np.zeros(len(seeds), np.int32)
+        obs = np.zeros((len(seeds), *self.observation_space.shape), np.float32)
         with self._lock:
-            numbers = np.arange(len(seeds), dtype=np.int32) + self._begun % (2**31 - 2**20) + 1
-            self._begun += len(seeds)
-            return numbers, np.stack([self._first.reset(seed=int(seed))[0] for seed in np.asarray(seeds)])
+            for lane in np.flatnonzero(np.asarray(wanted)):
+                env = self._idle.pop() if self._idle else self._make()
+                obs[lane], _ = env.reset(seed=int(seeds[lane]))
+                self._begun = self._begun % (2**31 - 1) + 1
+                numbers[lane] = self._begun
+                self._running[self._begun] = env
+        return numbers, obs
 
-    def _host_step(self, numbers: jax.Array, seeds: jax.Array, steps: jax.Array, actions: jax.Array) -> tuple:
-        lanes = len(numbers)
+    def _host_step(self, numbers: jax.Array, steps: jax.Array, actions: jax.Array) -> tuple[np.ndarray, ...]:
+        lanes, taken = len(numbers), np.asarray(actions)
         obs = np.zeros((lanes, *self.observation_space.shape), np.float32)
         reward, terminated, truncated = np.zeros(lanes, np.float32), np.ones(lanes, bool), np.zeros(lanes, bool)
+        finite: Any = np.isfinite(taken.reshape(lanes, -1)).all(1)
         stepped: dict[int, int] = {}
         with self._lock:
-            rows = zip(*(np.asarray(part) for part in (numbers, seeds, steps, actions)), strict=True)
-            for lane, (number, seed, step, action) in enumerate(rows):
+            rows = zip(np.asarray(numbers).tolist(), np.asarray(steps).tolist(), taken, strict=True)
+            for lane, (number, step, action) in enumerate(rows):
                 # Several lanes may hold copies of one episode; it goes on once.
-                lane_of_copy = stepped.setdefault(int(number), lane)
+                lane_of_copy = stepped.setdefault(number, lane)
                 if lane_of_copy != lane:
                     for part in (obs, reward, terminated, truncated):
                         part[lane] = part[lane_of_copy]
-                elif (env := self._environment(int(number), int(seed), int(step))) is not None:
+                    continue
+                env = self._running.get(number)
+                if env is None:  # the episode is over, or never was one
+                    continue
+                if env.steps != step:
+                    raise TaskError(
+                        f"a state after {step} steps is stepped, but its episode has gone on to {env.steps}: expected "
+                        f"the latest, since no environment goes back ({env.name})"
+                    )
+                if finite[lane]:
                     obs[lane], reward[lane], terminated[lane], truncated[lane], _ = env.step(action)
-                    if terminated[lane] or truncated[lane]:
-                        self._idle.append(self._running.pop(int(number)))
+                else:
+                    reward[lane] = np.nan
+                if terminated[lane] or truncated[lane]:
+                    self._idle.append(self._running.pop(number))
         return obs, reward, terminated, truncated
-
-    def _environment(self, number: int, seed: int, steps: int) -> Flat | None:
-        """The environment of an episode; None where the episode is over, or never was one."""
-        if steps == 0 and number > 0:
-            env = self._idle.pop() if self._idle else self._make()
-            env.reset(seed=seed)
-            self._running[number] = env
-        return self._running.get(number)
 
 
 def _batched(host: Callable, shapes: Callable[[int], tuple[jax.ShapeDtypeStruct, ...]]) -> Callable:
     """`host`, from arrays to arrays that all have lanes first, as a function of one lane that vmap turns into one call
     of all lanes."""
 
+    def called(*arguments):
+        try:
+            return host(*arguments)
+        except TaskError as error:
+            _told.append(error)
+            raise
+
     def lanes(*arguments):
-        return io_callback(host, shapes(len(arguments[0])), *arguments)
+        return io_callback(called, shapes(len(arguments[0])), *arguments)
 
     @custom_vmap
     def one(*arguments):

@@ -59,11 +59,12 @@ def register(task: Task) -> Task:
         return task
     gymnasium.register(
         id=f"esbench/{task.spec.id}",
-        entry_point="esbench.tasks.face.single:TaskEnv",
+        entry_point="esbench.tasks.face.single:UncappedTaskEnv",
         vector_entry_point="esbench.tasks.face.vector:TaskVectorEnv",
         reward_threshold=task.spec.reward_threshold,
-        # The environment keeps its own time limit and its own order of calls: no wrapper is needed for either.
-        max_episode_steps=None,
+        # `make` adds a time limit, this one or what it is asked for; `make_vec` hands the same on. The order of calls
+        # needs no wrapper.
+        max_episode_steps=task.spec.max_episode_steps,
         order_enforce=False,
         kwargs={"task": task.spec.id},
     )
@@ -114,8 +115,8 @@ def make(name: Any) -> "Environment":
 
 
 def environment_of(task: Task) -> "Environment":
-    """The environment of a task; of one that is not registered, a user's own, checked: InputError, one line, where it
-    cannot be made, breaks the contract or is no environment."""
+    """The environment of a task; of one that is not the catalogue's, a user's own, checked: InputError, one line, where
+    it cannot be made, breaks the contract or is no environment."""
     if task.spec.track != RL:
         raise InputError(f"{task.spec.id} is of the track {task.spec.track}: it is no environment")
     return made(task)
@@ -126,9 +127,9 @@ def made(task: Task, **settings: Any) -> Any:
     """The environment or the problem of a task; of a user's own checked, as `environment_of`. settings: a problem's."""
     from esbench.tasks.environment import check_environment
 
-    if task is _REGISTRY.get(task.spec.id):
+    if task.spec in CATALOGUE:
         return task.make(**settings)
-    name = task.spec.source_id or task.spec.id
+    name = task.spec.id if task.spec.id in _REGISTRY else task.spec.source_id or task.spec.id
     value = _made(name, lambda: task.make(**settings))
     if task.spec.track == RL:
         _made(name, lambda: check_environment(value))

@@ -1,10 +1,12 @@
 """What a strategy makes of fitness, on cases small enough to do by hand."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from esbench.algorithms.shaping import centred_ranks, finite, within_groups, z_score
+from esbench.errors import InputError
 
 
 def test_z_score_of_a_known_sample():
@@ -44,3 +46,11 @@ def test_a_population_without_any_finite_member_is_equal():
 def test_groups_are_compared_within_themselves():
     fitness, group = jnp.array([1.0, 3.0, 100.0, 104.0, 102.0]), jnp.array([0, 0, 4, 4, 4])
     np.testing.assert_allclose(within_groups(fitness, group), [-1, 1, -2, 2, 0])
+
+
+@pytest.mark.parametrize("score", [z_score, centred_ranks])
+@pytest.mark.parametrize("size", [0, 1])
+def test_one_member_alone_is_compared_with_none(score, size):
+    with pytest.raises(InputError, match=f"pop_size {size}: expected 2 or more"):
+        jax.eval_shape(score, jnp.ones(size))
+    np.testing.assert_array_equal(score(jnp.array([1.0, 3.0])), score(jnp.array([0.0, 9.0])))

@@ -3,11 +3,14 @@
 import dataclasses
 
 import flax.linen as nn
+import gymnasium
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from esbench.algorithms.eggroll import EGGROLL
+from esbench.algorithms.evolution import Evolution, EvolutionAlgorithm
 from esbench.keys import stream
 from esbench.policies.cnn import CNN
 from esbench.policies.distributions import Categorical
@@ -239,3 +242,41 @@ def test_an_observation_that_is_not_finite_leaves_the_statistics_alone():
     assert int(moments.count) == 18
     np.testing.assert_allclose(moments.mean, kept.mean(0), atol=1e-6)
     np.testing.assert_allclose(moments.deviations / 18, kept.var(0), rtol=1e-5)
+
+
+class Gaps(Delay):
+    """Shows `gap` in place of the number 2: a policy meets it once in an episode of two steps or more."""
+
+    observation_space = gymnasium.spaces.Box(0, np.inf, (2,), np.float32)
+
+    def __init__(self, gap):
+        super().__init__(longest=5)
+        self.gap = gap
+
+    def shown(self, obs):
+        return jnp.concatenate([jnp.where(obs == 2, self.gap, obs), jnp.ones(1)])
+
+    def reset(self, key):
+        state, obs = super().reset(key)
+        return state, self.shown(obs)
+
+    def step(self, key, state, action):
+        state, transition = super().step(key, state, action)
+        return state, transition._replace(obs=self.shown(transition.obs))
+
+
+@pytest.mark.parametrize(("gap", "broken", "narrow"), [(jnp.nan, True, 8), (-jnp.inf, True, 0), (1e38, False, 8)])
+def test_observations_that_are_not_finite_are_counted(gap, broken, narrow):
+    """Those that a policy acts on, whatever became of the lanes of episodes that are over."""
+    task = problem(Gaps(gap), lanes=16, narrow=narrow, block=3)
+    result = run(task, gaussian(task), episodes=3)
+    assert int(result.nonfinite_observations) == broken * int((result.lengths >= 2).sum())
+
+
+def test_the_count_stands_in_the_metrics_of_a_generation():
+    task = problem(Gaps(jnp.nan), lanes=16, block=3)
+    learner = EvolutionAlgorithm(EGGROLL(pop_size=40), Evolution()).bind(task)
+    _, metrics = jax.jit(learner.step)(jax.jit(learner.init)(KEY))
+    # An episode of n steps meets the numbers n to 1; its return is 1 all the same.
+    assert 10 < metrics.training["nonfinite_observations"] <= 40
+    assert metrics.training["fitness_mean"] == 1

@@ -1,10 +1,18 @@
 """The tasks as Gymnasium environments: single, vector, and against Gymnasium's own."""
 
+import copy
+import dataclasses
+import functools
+import os
+import pickle
+import subprocess
+import sys
 import time
 import warnings
 
 import gymnasium
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from gymnasium.error import Error, InvalidAction, ResetNeeded, UnsupportedMode
@@ -12,9 +20,19 @@ from gymnasium.utils import seeding
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.vector.utils import batch_space
+from gymnasium.wrappers import (
+    FlattenObservation,
+    NormalizeObservation,
+    NormalizeReward,
+    RecordEpisodeStatistics,
+    TimeAwareObservation,
+)
 
 import esbench
 from esbench.keys import stream
+from esbench.tasks.face import episode as episode_module
+from esbench.tasks.face.single import TaskEnv, UncappedTaskEnv
+from esbench.tasks.face.vector import TaskVectorEnv
 from esbench.tasks.registry import task, task_specs
 
 NAMES = [spec.id for spec in task_specs()]
@@ -66,7 +84,7 @@ def test_single_and_vector_agree_with_the_functional_environment(name):
     environment = esbench.make(name)
     reset, step = jax.jit(environment.reset), jax.jit(environment.step)
     error = TOLERANCE.get(name, 1e-5)
-    many, ones = vector(name, len(seeds)), [single(name).unwrapped for _ in seeds]
+    many, ones = vector(name, len(seeds)), [TaskEnv(name) for _ in seeds]
 
     many_obs, _ = many.reset(seed=seeds[0])
     ones_obs = [env.reset(seed=seed)[0] for env, seed in zip(ones, seeds, strict=True)]
@@ -246,9 +264,10 @@ class TestTypes:
         assert (reward.dtype, terminated.dtype, truncated.dtype) == (np.float64, bool, bool)
         obs[:], reward[:], terminated[:], truncated[:] = 0, 0, True, True
 
-    def test_no_time_limit_beside_the_tasks_own(self):
-        assert single("Ant-v0").spec.max_episode_steps is None
+    def test_spec(self):
         assert single("CartPole-v1").spec.reward_threshold == 475
+        for name in NAMES:
+            assert gymnasium.spec(f"esbench/{name}").max_episode_steps == task(name).spec.max_episode_steps
 
     def test_episodes_differ(self):
         env = single("CartPole-v1")
@@ -257,6 +276,242 @@ class TestTypes:
         assert np.array_equal(env.reset(seed=0)[0], first[0])
         assert np.array_equal(env.reset()[0], first[1])
         assert len({obs.tobytes() for obs in vector("CartPole-v1", 4).reset()[0]}) == 4
+
+
+def length(env, most=1100):
+    """Steps of a Pendulum's episode, which nothing but a cap ends; None where it has not ended after `most`."""
+    env.reset(seed=0)
+    for step in range(1, most + 1):
+        *_, terminated, truncated, _ = env.step(np.zeros(env.action_space.shape))
+        assert not np.any(terminated)
+        if np.all(truncated):
+            return step
+        assert not np.any(truncated)
+    return None
+
+
+class TestCap:
+    @pytest.mark.parametrize(("asked", "kept"), [(None, 200), (5, 5), (200, 200), (201, 201), (1000, 1000), (-1, None)])
+    def test_of_make_and_of_make_vec(self, asked, kept):
+        options = {} if asked is None else {"max_episode_steps": asked}
+        for env in (single("Pendulum-v1", **options), vector("Pendulum-v1", 2, **options)):
+            assert env.spec.max_episode_steps == kept
+            assert length(env) == kept
+
+    def test_of_other_ways_to_make_a_vector(self):
+        for mode in ("sync", "vector_entry_point"):
+            assert length(vector("Pendulum-v1", 2, vectorization_mode=mode, max_episode_steps=5)) == 5
+
+    def test_specs_make_the_same_again(self):
+        assert length(gymnasium.make(single("Pendulum-v1", max_episode_steps=7).spec)) == 7
+        envs = vector("Pendulum-v1", 2, max_episode_steps=7)
+        again = gymnasium.make_vec(envs.spec)
+        assert (again.num_envs, again.spec, length(again)) == (2, envs.spec, 7)
+
+    def test_of_the_classes(self):
+        assert length(TaskEnv("Pendulum-v1")) == length(TaskVectorEnv("Pendulum-v1", 2)) == 200
+        assert length(TaskEnv("Pendulum-v1", max_episode_steps=3)) == 3
+
+    @pytest.mark.parametrize("cap", [0, -2, 2.5, "7", True])
+    def test_that_is_none(self, cap):
+        for make in (functools.partial(vector, num_envs=2), lambda name, **options: TaskEnv(name, **options)):
+            with pytest.raises(Error, match=r"max_episode_steps .*: expected an integer, 1 or more") as caught:
+                make("Pendulum-v1", max_episode_steps=cap)
+            assert "\n" not in str(caught.value)
+
+    def test_of_an_environment_that_keeps_its_own(self, tmp_path):
+        """A Task of a file, whose function is trusted with the cap: a shorter one is kept, a longer one refused."""
+        (tmp_path / "five.py").write_text(FIVE)
+        name = f"{tmp_path}/five.py:TASK"
+        assert length(TaskEnv(name)) == 5
+        assert length(TaskVectorEnv(name, 2, max_episode_steps=4)) == 4
+        with pytest.raises(Error, match=r"max_episode_steps 6: .* keeps its cap by itself: expected at most 5"):
+            TaskVectorEnv(name, 2, max_episode_steps=6)
+
+    def test_observations_past_the_tasks_own(self):
+        """Snake sees how much of its time is over."""
+        env = UncappedTaskEnv("Snake-v1")
+        env.reset(seed=0)
+        inner = env._episode.state.inner
+        env._episode = env._episode._replace(
+            state=env._episode.state._replace(inner=dataclasses.replace(inner, step_count=jnp.int32(10**6)))
+        )
+        assert env.step(0)[0] in env.observation_space
+
+
+FIVE = """
+import gymnasium, jax.numpy as jnp, numpy as np
+from esbench.tasks.environment import Transition
+from esbench.tasks.registry import Task
+from esbench.tasks.spec import TaskSpec
+
+class Five:
+    observation_space = gymnasium.spaces.Box(0, np.inf, (1,), np.float32)
+    action_space = gymnasium.spaces.Box(-2, 2, (1,), np.float32)
+
+    def reset(self, key):
+        return jnp.int32(0), jnp.zeros(1)
+
+    def step(self, key, state, action):
+        transition = Transition(jnp.float32(state + 1)[None], jnp.float32(1), jnp.bool_(False), state + 1 >= 5)
+        return state + 1, transition
+
+TASK = Task(TaskSpec("Five-v0", "user", "five", 5, "continuous", "Five steps."), Five)
+"""
+
+
+def trajectory(env, actions):
+    """All that `env` gives for `actions`, in bytes; single environments are reset where an episode ends."""
+    seen = []
+    for action in actions:
+        obs, reward, terminated, truncated, _ = env.step(action)
+        seen += [obs.tobytes(), np.float64(reward).tobytes(), np.any(terminated), np.any(truncated)]
+        if not hasattr(env, "num_envs") and (terminated or truncated):
+            seen.append(env.reset()[0].tobytes())
+    return seen
+
+
+class TestCopies:
+    """Pickles and deep copies go on as the original does, over further resets."""
+
+    COPIES = (copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env)))
+
+    @pytest.mark.parametrize("name", all_tasks(*LIGHT))
+    @pytest.mark.parametrize("make", [single, functools.partial(vector, num_envs=3)], ids=["single", "vector"])
+    def test_amid_an_episode(self, name, make):
+        env = make(name)
+        env.action_space.seed(0)
+        env.reset(seed=3)
+        actions = [env.action_space.sample() for _ in range(60)]
+        trajectory(env, actions[:4])
+        copies = [make_copy(env) for make_copy in self.COPIES]
+        expected = trajectory(env, actions[4:])
+        for other in copies:
+            assert trajectory(other, actions[4:]) == expected
+            assert (other.spec, other.observation_space) == (env.spec, env.observation_space)
+
+    def test_before_the_first_reset_and_with_options(self):
+        for make_copy in self.COPIES:
+            env = make_copy(single("Pendulum-v1", max_episode_steps=3, render_mode="rgb_array"))
+            assert (length(env), env.spec.max_episode_steps, env.render_mode) == (3, 3, "rgb_array")
+            envs = make_copy(vector("Pendulum-v1", 2, max_episode_steps=3, autoreset_mode=AutoresetMode.DISABLED))
+            assert (length(envs), envs.metadata["autoreset_mode"]) == (3, AutoresetMode.DISABLED)
+
+    def test_a_copy_shares_the_compiled_programs(self):
+        env = single("CartPole-v1")
+        assert all(make_copy(env).unwrapped._programs is env.unwrapped._programs for make_copy in self.COPIES)
+
+    def test_in_another_process(self, tmp_path):
+        """Of a task of a file too, whose classes have other names there."""
+        (tmp_path / "five.py").write_text(FIVE)
+        env = TaskEnv(f"{tmp_path}/five.py:TASK")
+        env.reset(seed=0)
+        env.step(np.zeros(1))
+        (tmp_path / "env.pickle").write_bytes(pickle.dumps(env))
+        code = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb')).step([0.0])[0])"
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "env.pickle")], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == "[2.]"
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    [TimeAwareObservation, RecordEpisodeStatistics, NormalizeObservation, NormalizeReward, FlattenObservation],
+)
+def test_wrappers_of_gymnasium(wrapper):
+    env = wrapper(single("Pendulum-v1"))
+    assert length(env) == 200
+    assert env.reset(seed=1)[0].shape == env.observation_space.shape
+    assert length(pickle.loads(pickle.dumps(RecordEpisodeStatistics(single("Pendulum-v1"))))) == 200
+
+
+@pytest.mark.slow
+def test_environments_in_processes_of_their_own():
+    envs = gymnasium.make_vec(
+        "esbench/CartPole-v1", num_envs=2, vectorization_mode="async", vector_kwargs={"context": "spawn"}
+    )
+    try:
+        np.testing.assert_array_equal(envs.reset(seed=0)[0], vector("CartPole-v1", 2).reset(seed=0)[0])
+        assert len(envs.call("action_space")) == 2
+    finally:
+        envs.close()
+
+
+# Under each of these an episode was another one, or none.
+SWITCHES = {
+    "x64": lambda: jax.enable_x64(True),
+    "ranks": lambda: jax.numpy_rank_promotion("raise"),
+    "types": lambda: jax.numpy_dtype_promotion("strict"),
+    "partitioning": lambda: jax.threefry_partitionable(False),
+    "generator": lambda: jax.default_prng_impl("rbg"),
+}
+
+
+class TestSwitchesOfJax:
+    """The same episode, float32, whatever the process has switched on."""
+
+    def play(self, name):
+        episode_module._programs.cache_clear()
+        env, envs = single(name), vector(name, 3)
+        env.action_space.seed(0)
+        obs = [env.reset(seed=0)[0], envs.reset(seed=0)[0]]
+        seen = []
+        for _ in range(20):
+            action = env.action_space.sample()
+            obs, reward, terminated, truncated, _ = env.step(action)
+            many, rewards, *_ = envs.step(np.stack([action] * 3))
+            assert obs in env.observation_space
+            assert many in envs.observation_space
+            seen += [obs.tobytes(), many.tobytes(), reward, *rewards]
+            if terminated or truncated:
+                break
+        return seen
+
+    @pytest.mark.parametrize(("name", "switches"), [("Pendulum-v1", list(SWITCHES)), ("Knapsack-v1", ["x64", "types"])])
+    def test_in_the_process(self, name, switches):
+        expected = self.play(name)
+        for switch in switches:
+            with SWITCHES[switch]():
+                assert self.play(name) == expected, switch
+
+    def test_switched_between_reset_and_step(self):
+        env = single("Pendulum-v1")
+        env.reset(seed=0)
+        expected = copy.deepcopy(env).step(np.ones(1))
+        saved = pickle.dumps(env)
+        episode_module._programs.cache_clear()
+        with jax.enable_x64(True):
+            obs, reward, *_ = pickle.loads(saved).step(np.ones(1))
+        np.testing.assert_array_equal(obs, expected[0])
+        assert (obs.dtype, reward) == (np.float32, expected[1])
+
+    def test_in_the_environment(self):
+        """Also where a suite is imported under the switch."""
+        names = ["Pendulum-v1", "Knapsack-v1", "Game2048-v1", "DoorKey-8x8-v0"]
+        code = f"from tests.tasks.test_face import total; print([total(name) for name in {names}])"
+        switches = {"JAX_ENABLE_X64": "1", "JAX_NUMPY_RANK_PROMOTION": "raise"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | switches, capture_output=True, text=True, check=True
+        )
+        expected = [total(name) for name in names]
+        assert done.stdout == f"{expected}\n"
+        assert expected[:2] == [pytest.approx(-123.114, abs=1e-3), pytest.approx(6.234, abs=1e-3)]
+
+
+def total(name):
+    """What 20 random steps pay, or those up to an end."""
+    env = single(name)
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    paid = 0.0
+    for _ in range(20):
+        obs, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+        assert obs in env.observation_space
+        paid += reward
+        if terminated or truncated:
+            break
+    return paid
 
 
 class TestBadInput:

@@ -294,6 +294,35 @@ class Raises(Right):
 class CannotBeMade(Right):
     def __init__(self):
         raise OSError("no file")
+
+BOX, DISCRETE = gymnasium.spaces.Box, gymnasium.spaces.Discrete
+
+def seen(space):
+    return type("Seen", (Right,), {"observation_space": space, "size": space.shape})
+
+def taken(space):
+    return type("Taken", (Right,), {"action_space": space})
+
+Image = seen(BOX(0, 1, (8, 8, 1)))
+Scalar = seen(BOX(0, 1, ()))
+Empty = seen(BOX(0, 1, (0,)))
+Place = seen(DISCRETE(4))
+Named = seen(gymnasium.spaces.Dict(a=BOX(0, 1)))
+Matrix = taken(BOX(0, 1, (2, 2)))
+Nothing = taken(BOX(0, 1, (0,)))
+Whole = taken(BOX(0, 3, (2,), np.int32))
+Start = taken(DISCRETE(3, start=-1))
+Several = taken(gymnasium.spaces.MultiDiscrete([2, 3]))
+Flags = taken(gymnasium.spaces.MultiBinary(3))
+
+class Never(Right):
+    max_episode_steps = None
+
+class AtOnce(Right):
+    max_episode_steps = 0
+
+class Half(Right):
+    max_episode_steps = 0.5
 """
 
 
@@ -305,6 +334,23 @@ class CannotBeMade(Right):
         ("Grows", "step gives a state of another structure, other shapes or types than reset does"),
         ("Raises", "RuntimeError: reset is broken"),
         ("CannotBeMade", "OSError: no file"),
+        ("Image", "observation_space is a Box of shape (8, 8, 1) and type float32: expected a gymnasium.spaces.Box"),
+        ("Scalar", "observation_space is a Box of shape () and type float32"),
+        ("Empty", "observation_space is a Box of shape (0,) and type float32"),
+        ("Place", "observation_space is Discrete(4)"),
+        ("Named", "observation_space is Dict('a': Box(0.0, 1.0, (1,), float32))"),
+        (
+            "Matrix",
+            "action_space is a Box of shape (2, 2) and type float32: expected a gymnasium.spaces.Discrete, or a",
+        ),
+        ("Nothing", "action_space is a Box of shape (0,) and type float32"),
+        ("Whole", "action_space is a Box of shape (2,) and type int32"),
+        ("Start", "action_space is Discrete(3, start=-1): expected it to start at 0"),
+        ("Several", "action_space is MultiDiscrete([2 3])"),
+        ("Flags", "action_space is MultiBinary(3)"),
+        ("Never", "max_episode_steps None: expected a whole number, 1 or more"),
+        ("AtOnce", "max_episode_steps 0: expected a whole number, 1 or more"),
+        ("Half", "max_episode_steps 0.5: expected a whole number, 1 or more"),
     ],
 )
 def test_a_users_environment_that_breaks_the_contract_is_one_line(name, message, tmp_path):
@@ -314,6 +360,24 @@ def test_a_users_environment_that_breaks_the_contract_is_one_line(name, message,
     with pytest.raises(InputError) as caught:
         make(f"{file}:{name}")
     assert message in str(caught.value) and f"broken.py:{name}" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_an_installed_task_that_breaks_the_contract_is_one_line(tmp_path):
+    (tmp_path / "broken.py").write_text(BROKEN)
+    code = """
+        import broken
+        from esbench.errors import InputError
+        from esbench.tasks.registry import Task, make, register
+        from esbench.tasks.spec import TaskSpec
+        register(Task(TaskSpec("Image-v0", "user", "an image", 9, "discrete", "Broken."), broken.Image))
+        try:
+            make("Image-v0")
+        except InputError as error:
+            print(error)
+    """
+    printed = run_python(code, tmp_path)
+    assert printed.startswith("Image-v0: ContractError: observation_space is a Box of shape (8, 8, 1)")
+    assert printed.count("\n") == 1
 
 
 def test_a_file_that_leaves_python_is_one_line(tmp_path):

@@ -15,13 +15,18 @@ import numpy as np
 from gymnasium.error import DependencyNotInstalled, Error, InvalidAction, UnsupportedMode
 
 from esbench.errors import InputError
+from esbench.jax_switches import pinned
 from esbench.keys import stream
 from esbench.tasks import registry
-from esbench.tasks.environment import Environment, State, Transition
+from esbench.tasks.environment import Environment, State, TimeLimit, Transition
 
 Space = gymnasium.spaces.Discrete | gymnasium.spaces.Box
 RENDER_MODES = ["rgb_array"]
 RENDER_FPS = 30
+UNCAPPED = -1
+"""As a `max_episode_steps`: no cap, as `gymnasium.make` has it."""
+NEVER = 2**31 - 1
+"""More steps than are ever taken."""
 
 
 class Episode(NamedTuple):
@@ -39,9 +44,11 @@ class Episode(NamedTuple):
 
 
 class Programs:
-    """A task's environment and its compiled programs, shared by all Gymnasium environments of the task.
+    """A task's environment and its compiled programs, shared by all Gymnasium environments of the task and the cap.
 
-    begin(root, number) -> episode, obs. step(episode, action) -> episode, transition.
+    max_episode_steps: the cap, None for none. made_of: the arguments of `_programs` that give the same.
+
+    begin(bits, number) -> episode, obs, the bits being the root's. step(episode, action) -> episode, transition.
 
     For batches, where a mask is bool (n,):
     begin_all(roots, numbers) -> episodes, obs.
@@ -51,14 +58,28 @@ class Programs:
     step_and_restart(episodes, actions) -> episodes, obs, transition: those that end are fresh in `episodes` and `obs`.
     """
 
-    def __init__(self, environment: Environment):
+    def __init__(self, environment: Environment, max_episode_steps: int | None, made_of: tuple[str, int | None]):
         self.environment = environment
-        self.begin = jax.jit(self._begin)
+        self.max_episode_steps = max_episode_steps
+        self._made_of = made_of
+        self.begin = jax.jit(lambda bits, number: self._begin(root_keys(bits), number))
         self.step = jax.jit(self._step)
         self.begin_all = jax.jit(jax.vmap(self._begin))
         self.restart = jax.jit(self._restart)
         self.step_or_restart = jax.jit(self._step_or_restart)
         self.step_and_restart = jax.jit(self._step_and_restart)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by name: compiled programs stay in their process."""
+        return _programs, self._made_of
+
+    def unpacked(self, leaves: list[np.ndarray] | None) -> Any:
+        """The episode, or the batch of them, of which `packed` made `leaves`."""
+        if leaves is None:
+            return None
+        like, _ = jax.eval_shape(self._begin, jax.random.key(0), 0)
+        described, structure = jax.tree.flatten(like)
+        return jax.tree.unflatten(structure, map(_unpacked, leaves, described))
 
     def _begin(self, root: jax.Array, number: jax.Array) -> tuple[Episode, jax.Array]:
         key = jax.random.fold_in(root, number)
@@ -96,15 +117,56 @@ class Programs:
         return *self._restart(episodes, transition.obs, ended), transition
 
 
-@functools.cache
-def programs(task: str) -> Programs:
-    """The programs of a task's name; gymnasium.error.DependencyNotInstalled where its library is absent."""
+def programs(task: str, max_episode_steps: int | None = None) -> Programs:
+    """The programs of a task's name whose episodes are truncated after `max_episode_steps`: None for the task's own
+    cap, UNCAPPED for none.
+
+    gymnasium.error.DependencyNotInstalled where its library is absent; gymnasium.error.Error where the cap is none, or
+    the task's environment, one that keeps a cap by itself, ends before it.
+    """
+    limit = max_episode_steps
+    if limit is not None and (type(limit) is not int or (limit < 1 and limit != UNCAPPED)):
+        raise Error(f"max_episode_steps {limit!r}: expected an integer, 1 or more, or {UNCAPPED} for no cap")
     try:
-        return Programs(registry.make(task))
+        return _programs(task, limit)
     except InputError as error:
         if isinstance(error.__cause__, ModuleNotFoundError):
             raise DependencyNotInstalled(str(error)) from error
         raise Error(str(error)) from error
+
+
+@functools.cache
+@pinned()  # unpickling comes here on its own
+def _programs(name: str, limit: int | None) -> Programs:
+    task = registry.task(name)
+    own = task.spec.max_episode_steps
+    if limit == own:
+        return _programs(name, None)
+    environment = registry.environment_of(task)
+    if limit is not None:
+        steps = NEVER if limit == UNCAPPED else limit
+        if isinstance(environment, TimeLimit):
+            environment = environment.within(steps)
+        elif own is not None and own < limit:
+            raise Error(f"max_episode_steps {limit}: {name} keeps its cap by itself: expected at most {own}")
+        else:
+            environment = TimeLimit(environment, steps)
+    return Programs(environment, {None: own, UNCAPPED: None}.get(limit, limit), (name, limit))
+
+
+def packed(episodes: Any) -> list[np.ndarray] | None:
+    """The leaves of an episode, or of a batch of them, as NumPy arrays, PRNG keys as their data: to be pickled."""
+    return None if episodes is None else [_packed(leaf) for leaf in jax.tree.leaves(episodes)]
+
+
+def _packed(leaf: jax.Array) -> np.ndarray:
+    return np.asarray(jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf)
+
+
+def _unpacked(array: np.ndarray, like: jax.ShapeDtypeStruct) -> jax.Array:
+    if jax.dtypes.issubdtype(like.dtype, jax.dtypes.prng_key):
+        return root_keys(array)
+    return jnp.asarray(array)
 
 
 def draw_root(generator: np.random.Generator) -> np.ndarray:

@@ -7,11 +7,13 @@ from typing import Any
 import gymnasium
 import jax
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.error import Error, ResetNeeded
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
+from esbench.jax_switches import pinned
 from esbench.tasks.environment import picture
 from esbench.tasks.face.episode import (
     RENDER_FPS,
@@ -23,6 +25,7 @@ from esbench.tasks.face.episode import (
     checked_render_mode,
     checked_seed,
     draw_root,
+    packed,
     programs,
     root_keys,
 )
@@ -33,20 +36,24 @@ RESET_MASK = "reset_mask"
 class TaskVectorEnv(gymnasium.vector.VectorEnv):
     """`num_envs` episodes of `task` side by side in one compiled step, each as a TaskEnv of the same seed plays it.
 
-    Observations are float32 (num_envs, n), rewards float64, both ends bool (num_envs,). `autoreset_mode`, as
-    gymnasium.vector.SyncVectorEnv has it: NEXT_STEP (an ended episode's next step is a reset that ignores its action),
-    SAME_STEP (the reset's observation is returned, the last one is in `info["final_obs"]`), or DISABLED
-    (`reset(options={"reset_mask": mask})` restarts those of a mask, which the other modes allow too).
+    Observations are float32 (num_envs, n), rewards float64, both ends bool (num_envs,), whatever switches of JAX are
+    set. Episodes are truncated after `max_episode_steps`: by default the task's own cap, -1 for none. Copies and
+    pickles hold the episodes under way and go on with them. `autoreset_mode`, as gymnasium.vector.SyncVectorEnv has it:
+    NEXT_STEP (an ended episode's next step is a reset that ignores its action), SAME_STEP (the reset's observation is
+    returned, the last one is in `info["final_obs"]`), or DISABLED (`reset(options={"reset_mask": mask})` restarts those
+    of a mask, which the other modes allow too).
     """
 
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": RENDER_FPS}  # noqa: RUF012
 
+    @pinned()
     def __init__(
         self,
         task: str,
         num_envs: int = 1,
         render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
     ):
         if not isinstance(num_envs, int | np.integer) or num_envs < 1:
             raise Error(f"num_envs {num_envs!r}: expected an integer, 1 or more")
@@ -58,15 +65,17 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         self.num_envs = int(num_envs)
         self.render_mode = checked_render_mode(render_mode)
         self.metadata = {**self.metadata, "autoreset_mode": self._mode}
-        self._programs = programs(task)
+        self._programs = programs(task, max_episode_steps)
         self.single_observation_space = copy.deepcopy(self._programs.environment.observation_space)
         self.single_action_space = copy.deepcopy(self._programs.environment.action_space)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._spec: EnvSpec | None = None
         self._episodes: Episode | None = None
         self._obs: jax.Array | None = None
         self._ended = np.zeros(self.num_envs, bool)
 
+    @pinned()
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict]:
@@ -89,6 +98,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         self._ended = self._ended & ~mask
         return np.array(self._obs), {}
 
+    @pinned()
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
         """One step of all. gymnasium.error.ResetNeeded before the first reset and, where autoreset is DISABLED, for
         environments whose episodes are over; gymnasium.error.InvalidAction for what are no actions."""
@@ -114,6 +124,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
             info = {"final_obs": final_obs, "_final_obs": ended, "final_info": {}, "_final_info": ended.copy()}
         return np.array(obs), reward.astype(np.float64), np.array(terminated), np.array(truncated), info
 
+    @pinned()
     def render(self) -> tuple[np.ndarray, ...]:
         """A picture of every environment's state, each uint8 (height, width, 3)."""
         check_rendering(self.render_mode)
@@ -123,6 +134,27 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
         return tuple(
             picture(environment, jax.tree.map(lambda leaf, i=index: leaf[i], states)) for index in range(self.num_envs)
         )
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """As `make_vec` sets it, but with the cap that is kept: Gymnasium leaves the registered one in it."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = copy.copy(spec)
+        if self._spec is not None:
+            self._spec.max_episode_steps = self._programs.max_episode_steps
+
+    @pinned()
+    def __getstate__(self) -> dict[str, Any]:
+        obs = None if self._obs is None else np.asarray(self._obs)
+        return {**self.__dict__, "_episodes": packed(self._episodes), "_obs": obs}
+
+    @pinned()
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._episodes = self._programs.unpacked(state["_episodes"])
 
     def _reseeded(self, episodes: Episode, seeds: list[int | None], mask: np.ndarray) -> Episode:
         """`episodes` with new roots, and no episodes begun, where `mask` is true and there is a seed."""

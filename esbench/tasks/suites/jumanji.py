@@ -35,7 +35,12 @@ def snake(spec: TaskSpec) -> Environment:
     # jumanji reports its time limit as a termination: it is put out of reach, and the task's own cap truncates.
     environment = Snake(time_limit=np.iinfo(np.int32).max)
     cap = spec.max_episode_steps
-    return Jumanji(environment, np.ones(725), lambda seen: [seen.grid, seen.step_count / cap, seen.action_mask])
+
+    def parts(seen) -> list[jax.Array]:
+        # Under a longer cap, which Gymnasium can ask for, the clock stays at its end.
+        return [seen.grid, jnp.minimum(seen.step_count / cap, 1), seen.action_mask]
+
+    return Jumanji(environment, np.ones(725), parts)
 
 
 class Jumanji:
