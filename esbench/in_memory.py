@@ -9,16 +9,19 @@ states = jax.vmap(learner.init)(jax.numpy.arange(3))     # three seeds
 states, metrics = jax.jit(jax.vmap(learner.step))(states)
 """
 
+import copy
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
 
+from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.errors import InputError, unknown
 from esbench.experiment.checkpointing import other_settings
@@ -37,10 +40,11 @@ from esbench.results.records import Manifest, Row
 from esbench.results.trained_policy import TrainedPolicy, load_policy
 from esbench.results.untrained import untrained
 from esbench.rollout.problem import EpisodicProblem
-from esbench.settings import whole
+from esbench.settings import field_names, whole
 from esbench.sizes import resolve as resolve_sizes
 from esbench.tasks import registry
-from esbench.tasks.spec import EPISODES
+from esbench.tasks.registry import Task
+from esbench.tasks.spec import EPISODES, RL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +57,8 @@ State = Any
 class TrainedRun:
     """One seed in memory, as far as it came: what a run directory would hold, and the state to go on from.
 
-    deployed: what was scored last, while it can be the score. state: the learner's. counts: steps since the start.
+    deployed: what was scored last, while it can be the score; of an interrupted run, of its state. state: the
+    learner's. counts: steps since the start.
     """
 
     manifest: Manifest
@@ -127,10 +132,11 @@ class TrainResult:
     def __repr__(self) -> str:
         spec, last = self.config.task.spec, [run.score or run.rows[-1] for run in self.runs if run.rows]
         values = ", ".join(f"{row.value:.4g}" for row in last)
+        at = max((row.useful_steps for row in last), default=0)
         reached = max((run.counts.useful_steps for run in self.runs), default=0)
-        state = ", interrupted" if self.interrupted else ""
+        state = f", interrupted at {reached:,}" if self.interrupted else ""
         first = f"{said}: " if (said := self._untrained()) else ""
-        return f"<{self.config.label}: {first}{spec.measure.title} {values} at {reached:,} {spec.cost_word}{state}>"
+        return f"<{self.config.label}: {first}{spec.measure.title} {values} at {at:,} {spec.cost_word}{state}>"
 
     def _untrained(self) -> str:
         """Of the first seed whose score is the untrained policy's."""
@@ -145,13 +151,12 @@ class TrainResult:
 
 
 @pinned()
-@pinned()
 def train(
     task: Any,
     algorithm: Any,
     *,
     steps: int | None = None,
-    seeds: int | Iterable[int] = 0,
+    seeds: int | Iterable[int] | None = None,
     policy: Any = None,
     tier: str = "lite",
     preset: str | None = None,
@@ -165,20 +170,27 @@ def train(
     """Trains `algorithm` on `task`, one seed after the other with one compilation; nothing is written.
 
     task, algorithm, policy: names as on the command line, or objects, a class typed into a notebook cell included.
-    steps: the budget in the task's unit, environment steps; the tier's where None. seeds: one, or several. preset,
+    steps: the budget in the task's unit, environment steps; the tier's where None. seeds: one, or several (0). preset,
     settings: as on the command line; an object has settings of its own, and `settings` replaces some. name: what the
     runs are called in tables. start: go on from an earlier result of the same settings, to a larger budget; its seeds
-    are trained. callback: called with every row, a dictionary with the columns of `load_results`. progress: show how
-    far it is, on standard error.
+    are trained, to the states that one longer run has; new rows are at the shares of the larger budget. callback:
+    called with every row, a dictionary with the columns of `load_results`. progress: show how far it is, on standard
+    error.
 
-    Rows, keys and evaluations are those of `esbench.run`: the same seed gives the same rows, clocks apart.
+    Without `start`, rows are those of `esbench.run`: the same seed gives the same rows, clocks apart.
     Ctrl-C ends it early, with what was reached. Raises InputError, before anything is compiled, for what cannot be
     run; StrategyError where an algorithm breaks its contract.
     """
     config = resolve(task, algorithm, tier, steps, preset, settings, name, precision, policy=policy)
-    if start is not None:
+    if callback is not None and not callable(callback):
+        raise InputError(f"callback {callback!r}: expected a function of a row")
+    if start is None:
+        chosen = _seeds(0 if seeds is None else seeds)
+    elif seeds is not None:
+        raise InputError(f"seeds {seeds!r}: start has seeds of its own; expected one of the two")
+    else:
         _check_start(start, config)
-    chosen = _seeds(seeds) if start is None else [run.manifest.seed for run in start.runs]
+        chosen = [run.manifest.seed for run in start.runs]
     reporter: Progress = reporter_of(sys.stderr) if progress else Silent()
     problem = make_problem(config)
     learner = bind(config, problem)
@@ -211,7 +223,7 @@ def _train(
     training = Training(prepared, seed, run, reporter)
     if start is not None:
         run.rows = [row.model_copy(update={"final": False}) for row in start.rows]
-        run.deployed = start.deployed
+        run.deployed = _deployed(prepared, start.state)
         reached = share_of(start.counts.useful_steps, config.budget)
         training.go_on(start.state, start.counts, reached, training.metrics, asdict(start.clocks))
 
@@ -220,7 +232,7 @@ def _train(
 
     def row() -> None:
         if (written := training.due_row()) is not None and callback is not None:
-            callback(columns(run, written) | written.training)
+            callback(columns(run, written))
 
     reporter.start(f"{config.label} seed {seed}", config.budget, config.task.spec.cost_word)
     mark()
@@ -230,8 +242,16 @@ def _train(
             training.step()
             mark()
             row()
+    except KeyboardInterrupt:
+        run.deployed = _deployed(prepared, run.state)
+        raise
     finally:
         reporter.stop()
+
+
+def _deployed(prepared: Prepared, state: State) -> DeployedPolicy:
+    """What the state deploys; the program that evaluates gives it."""
+    return prepared.evaluate(state, jax.random.key(0))[0]
 
 
 def _acting(problem: EpisodicProblem, deployed: DeployedPolicy) -> TrainedPolicy:
@@ -239,16 +259,22 @@ def _acting(problem: EpisodicProblem, deployed: DeployedPolicy) -> TrainedPolicy
 
 
 def _seeds(seeds: int | Iterable[int]) -> list[int]:
-    given = list(seeds) if isinstance(seeds, Iterable) and not isinstance(seeds, str) else [seeds]
+    one = not isinstance(seeds, Iterable) or isinstance(seeds, str | bytes | Mapping) or getattr(seeds, "ndim", 1) == 0
+    given: list[Any] = [seeds] if one else list(seeds)
     if not given:
         raise InputError("seeds: expected at least one")
-    return [whole("seed", seed, most=MAX_SEED) for seed in given]
+    return list(dict.fromkeys(whole("seed", seed, most=MAX_SEED) for seed in given))
 
 
 def _check_start(start: Any, config: RunConfig) -> None:
     if not isinstance(start, TrainResult):
         raise InputError(f"start: expected what esbench.train gave, not {type(start).__name__}")
+    if not start.runs or any(run.state is None for run in start.runs):
+        raise InputError("start was interrupted before it began: expected a result with a state of every seed")
+    sizes = asdict(resolve_sizes(config.sizes))
     for run in start.runs:
+        if run.manifest.sizes != sizes:
+            raise InputError(f"start: sizes were {run.manifest.sizes}, are now {sizes}: expected the same")
         before = run.manifest.model_copy(update={"budget": config.budget, "tier": config.tier})
         if found := other_settings(before, config):
             raise InputError(f"start: {found[0]}: expected the settings it was trained with")
@@ -270,7 +296,6 @@ class BoundLearner:
     problem: Problem
     learner: Learner
 
-    @pinned()
     def init(self, key: Any, **numbers: Any) -> State:
         """The first state. key: a typed PRNG key (), or a seed, int32 (); a run of `esbench` has its seed. numbers:
         settings that only change numbers (sigma, a learning rate), float32 () and maybe traced, in the place of the
@@ -285,18 +310,16 @@ class BoundLearner:
             learner = bind(self._changed(numbers), self.problem) if numbers else self.learner
             return learner.init(key)
 
-    @pinned()
     def step(self, state: State) -> tuple[State, StepMetrics]:
         """One generation or one update: the next state, and what it cost and showed."""
         with self._precision():
             return self.learner.step(state)
 
-    @pinned()
     def deployed(self, state: State) -> DeployedPolicy:
         """What is scored."""
-        return self.learner.deployed(state)
+        with self._precision():
+            return self.learner.deployed(state)
 
-    @pinned()
     def evaluate(self, deployed: DeployedPolicy, key: jax.Array, size: int = EPISODES) -> dict[str, jax.Array]:
         """Scores of `size` fresh samples by name, each (size,); of an environment `return`, `length`,
         `return_greedy`, `return_sample`."""
@@ -310,16 +333,20 @@ class BoundLearner:
             yield
 
     def _changed(self, numbers: Mapping[str, Any]) -> RunConfig:
-        leaves, structure = jax.tree_util.tree_flatten_with_path(self.config.algorithm)
-        names = [getattr(path[-1], "name", "") if path else "" for path, _ in leaves]
-        for name in numbers:
+        algorithm = self.config.algorithm
+        evolves = isinstance(algorithm, EvolutionAlgorithm)
+        settings = copy.copy(algorithm.strategy if evolves else algorithm)
+        names = [field for field in field_names(type(settings)) if isinstance(getattr(settings, field), float)]
+        for name, value in numbers.items():
             if name not in names:
-                raise unknown(f"number of {self.config.algorithm_name}", name, [name for name in names if name])
-        values = [numbers.get(name, leaf) for name, (_, leaf) in zip(names, leaves, strict=True)]
-        return replace(self.config, algorithm=jax.tree.unflatten(structure, values))
+                raise unknown(f"number of {self.config.algorithm_name}", name, names)
+            if np.shape(value) != () or not isinstance(value, float | int | np.number | np.ndarray | jax.Array):
+                raise InputError(f"{name} = {value!r}: expected a number")
+            object.__setattr__(settings, name, value)  # not checked: it may be traced
+        changed = replace(algorithm, strategy=settings) if evolves else settings
+        return replace(self.config, algorithm=changed)
 
 
-@pinned()
 @pinned()
 def learner(
     task: Any,
@@ -341,23 +368,36 @@ def learner(
 
 
 @pinned()
-@pinned()
 def evaluate(task: Any, policy: Any, *, episodes: int = EPISODES, seed: int = 0) -> dict[str, np.ndarray]:
-    """Scores of a trained policy on fresh episodes of `task`, by name, each (episodes,): `return` and `length` as the
-    policy acts when it is scored, `return_greedy` and `return_sample` in each action mode.
+    """Scores of what was trained on fresh samples of `task`, by name, each (episodes,). Of an environment they are
+    `return` and `length` as the policy acts when it is scored, `return_greedy` and `return_sample` in each action mode.
 
-    policy: of `load_policy` or of a `TrainResult`, or a run's directory. seed: the same one gives every policy the
-    same episodes, those of a run's first evaluation with it. InputError where policy and task do not fit.
+    policy: of `load_policy` or of a `TrainResult`, or a run's directory; of a problem that is no environment, the
+    DeployedPolicy of a `TrainResult`. seed: the same one gives every policy the same samples, those of a run's first
+    evaluation with it. InputError where policy and task do not fit.
     """
     found = registry.task(task)
     episodes, seed = whole("episodes", episodes, least=1), whole("seed", seed, most=MAX_SEED)
+    if found.spec.track == RL:
+        problem, deployed = _problem_of(found, policy)
+    elif isinstance(policy, DeployedPolicy):
+        problem, deployed = registry.made(found, **found.defaults), policy
+    else:
+        raise InputError(f"policy {policy!r}: expected the DeployedPolicy that a result has for {found.spec.id}")
+    with jax.default_matmul_precision("float32"):
+        program = jax.jit(lambda deployed, key: problem.evaluate(deployed, key, episodes))
+        scores = program(deployed, evaluation_key(found.spec.id, seed, 0))
+    return {name: np.asarray(values) for name, values in scores.items()}
+
+
+def _problem_of(task: Task, policy: Any) -> tuple[EpisodicProblem, DeployedPolicy]:
+    """The task's environment with a trained policy."""
+    if not isinstance(policy, TrainedPolicy | str | PathLike):
+        raise InputError(f"policy {policy!r}: expected what load_policy or train gives, or a run's directory")
     trained = policy if isinstance(policy, TrainedPolicy) else load_policy(policy)
-    environment = registry.environment_of(found)
+    environment = registry.environment_of(task)
     check_policy(trained.policy, environment.observation_space, environment.action_space)
     if trained.observation_space.shape != environment.observation_space.shape:
         one, other = trained.observation_space.shape, environment.observation_space.shape
-        raise InputError(f"the policy reads observations of shape {one}: {found.spec.id} has {other}")
-    problem = EpisodicProblem(environment, trained.policy, resolve_sizes({}))
-    program = jax.jit(lambda deployed, key: problem.evaluate(deployed, key, episodes))
-    scores = program(trained.deployed, evaluation_key(found.spec.id, seed, 0))
-    return {name: np.asarray(values) for name, values in scores.items()}
+        raise InputError(f"the policy reads observations of shape {one}: {task.spec.id} has {other}")
+    return EpisodicProblem(environment, trained.policy, resolve_sizes({})), trained.deployed

@@ -47,8 +47,11 @@ def load_object(name: str) -> Any:
     if not path.is_file():
         raise InputError(f"no file {path_text!r} (from {name!r}): expected path/to/file.py:NAME")
     with _lock:
-        edition = _edition(path)
-        module = edition.load(path, path_text)
+        try:
+            edition = _edition(path)
+            module = edition.load(path, path_text)
+        except OSError as error:
+            raise InputError(f"{error.filename} cannot be read: {error.strerror}") from error
         if not hasattr(module, attribute):
             public = [n for n, v in vars(module).items() if not n.startswith("_") and _written_in(module.__name__, v)]
             raise unknown(f"name in {path_text}", attribute, public)
@@ -58,17 +61,18 @@ def load_object(name: str) -> Any:
     return value
 
 
-def sources(value: Any) -> Texts:
+def sources(value: Any, installed: bool = False) -> Texts:
     """The user's files behind `value`, a class, a function or an object: the one that it is from, then all of the
     user's that it imports, in it or in others, ordered by their modules' names.
 
     They are as they were when they were loaded, or first seen. A class that is from no file, such as a notebook's cell,
-    has its own text, under an empty path. Nothing for what is esbench's, Python's or an installed package's.
+    has its own text, under an empty path. Nothing for what is esbench's or Python's, nor for what is an installed
+    package's; installed: of that, the one file that `value` is from.
     """
     if id(value) in _named:
         return _named[id(value)][1].texts
     if not _has_a_module(value):
-        return sources(type(value))
+        return sources(type(value), installed)
     package, _, name = _module_of(value).partition(".")
     if (edition := _packages.get(package)) is not None:
         return edition.sources(name)
@@ -76,7 +80,9 @@ def sources(value: Any) -> Texts:
     if file is None:
         return _own_text(value)
     start = Path(file).resolve()
-    return _read(None, _module_of(value), start) if _is_the_users(start) else {}
+    if _is_the_users(start):
+        return _read(None, _module_of(value), start)
+    return {start: start.read_bytes()} if installed and _is_text(start) else {}
 
 
 @dataclass
@@ -322,11 +328,19 @@ def _ordinary(name: str) -> Path | None:
 
 def _is_the_users(file: Path) -> bool:
     """Whether a file is text of the user's: not esbench's, Python's or an installed package's."""
-    installed = {"site-packages", "dist-packages"} & set(file.parts)
-    return file.suffix == ".py" and not installed and not any(file.is_relative_to(place) for place in _PLACES)
+    return _is_text(file) and not _INSTALLED & set(file.parts)
 
 
-_PLACES = (Path(__file__).resolve().parent, Path(sysconfig.get_path("stdlib")).resolve())
+def _is_text(file: Path) -> bool:
+    """Whether a file is Python's text, and neither esbench's nor of the standard library."""
+    if file.suffix != ".py" or file.is_relative_to(_HOME_FOLDER):
+        return False
+    return bool(_INSTALLED & set(file.parts)) or not file.is_relative_to(_STANDARD_LIBRARY)
+
+
+_INSTALLED = {"site-packages", "dist-packages"}  # folders that mostly lie in that of the standard library
+_HOME_FOLDER = Path(__file__).resolve().parent
+_STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 
 
 def _as_imported(name: str, file: Path) -> bytes:

@@ -2,12 +2,14 @@
 
 import dataclasses
 import functools
+import json
 import math
 import operator
 import typing
 from typing import Annotated, Any, TypeVar, dataclass_transform
 
 import jax
+import numpy as np
 import pydantic
 
 from esbench.errors import InputError, unknown
@@ -87,6 +89,17 @@ def build(cls: type[Settings], values: dict[str, Any]) -> Settings:
         if isinstance(value := getattr(built, name), float) and math.isnan(value):
             raise InputError(f"{name} = {value!r}: expected a number")
     return built
+
+
+def as_json(owner: str, name: str, value: Any) -> Any:
+    """A setting's value as JSON holds it, NumPy's numbers as Python's; InputError for what it cannot hold."""
+    try:
+        return json.loads(json.dumps(value.item() if isinstance(value, np.generic) else value, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        shown = " ".join(repr(value).split())
+        raise InputError(
+            f"setting {name} of {owner} = {shown[:80]}: expected what JSON holds (numbers, text, bools, lists)"
+        ) from error
 
 
 def whole(what: str, value: Any, least: int = 0, most: int | None = None) -> int:

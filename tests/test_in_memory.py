@@ -126,6 +126,17 @@ class TestLearner:
             ("return", "length", "return_greedy", "return_sample"), (16,)
         )
 
+    def test_numbers_of_a_plain_dataclass_and_of_a_subclass(self, cell):
+        class Sub(EGGROLL):
+            pass
+
+        for algorithm in (cell["Plain"](), Sub(pop_size=8)):
+            learner = esbench.learner(ECHO["task"], algorithm, settings=SMALL)
+            low, high = (jax.jit(learner.step)(learner.init(0, sigma=sigma))[1] for sigma in (0.01, 0.5))
+            again = jax.jit(learner.step)(learner.init(0, sigma=jnp.float32(0.01)))[1]
+            assert_same(low.training, again.training)
+            assert low.useful_steps.sum() == high.useful_steps.sum() == 80
+
     @pytest.mark.parametrize(
         ("number", "message"),
         [("sigmaa", "did you mean 'sigma'"), ("pop_size", "unknown number of eggroll 'pop_size'")],
@@ -180,6 +191,31 @@ class TestTrain:
         assert gone_on.runs[0].score.value == whole.runs[0].score.value
         assert sum(row.final for row in gone_on.runs[0].rows) == 1
 
+    def test_a_row_that_becomes_the_score_has_its_policy(self):
+        """The last row of a short run overshoots its budget; of the longer one it is the score."""
+        short = esbench.train(**ECHO, steps=100, progress=False)
+        assert [row.useful_steps for row in short.runs[0].rows if row.final] == [80]
+        gone_on = esbench.train(**ECHO, steps=161, start=short, progress=False)
+        whole = esbench.train(**ECHO, steps=161, progress=False)
+        assert gone_on.runs[0].score.useful_steps == whole.runs[0].score.useful_steps == 160
+        assert_same(gone_on.runs[0].deployed, whole.runs[0].deployed)
+
+    def test_metrics_never_replace_columns(self, cell):
+        class Measured(cell["Plain"]):
+            def metrics(self, state):
+                return {"seed": jnp.float32(7)}
+
+        rows = []
+        esbench.train(ECHO["task"], Measured(), steps=80, settings=SMALL, seeds=3, callback=rows.append, progress=False)
+        assert rows[-1]["seed"] == 3 and rows[-1]["training_seed"] == 7
+
+        class Taken(cell["Plain"]):
+            def metrics(self, state):
+                return {"fitness_max": jnp.float32(7)}
+
+        with pytest.raises(esbench.StrategyError, match=r"Taken.metrics returned 'fitness_max', which is the loop's"):
+            esbench.train(ECHO["task"], Taken(), steps=80, settings=SMALL, progress=False)
+
     def test_the_callback_gets_every_row(self):
         rows = []
         result = esbench.train(**ECHO, steps=400, callback=rows.append, progress=False)
@@ -195,6 +231,8 @@ class TestTrain:
         result = esbench.train(**ECHO, seeds=range(3), callback=stop)
         assert result.interrupted and [run.finished for run in result.runs] == [True, False]
         assert result.runs[1].rows[-1].useful_steps > 200 and result.states[1] is not None
+        learner = esbench.learner(ECHO["task"], ECHO["algorithm"], settings=SMALL)
+        assert_same(result.policies[1].deployed, learner.deployed(result.states[1]))
         assert "interrupted" in capsys.readouterr().err
 
     def test_plots(self):
@@ -231,6 +269,16 @@ class NoStrategy:
     pop_size: int = 4
 
 
+@dataclasses.dataclass(frozen=True)
+class Holds(NoStrategy):
+    data: object = None
+
+    def init(self, key, params): ...
+    def ask(self, key, state): ...
+    def tell(self, key, state, population, fitness): ...
+    def deployed(self, state): ...
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -256,6 +304,17 @@ class NoStrategy:
         ({"settings": [1]}, r"settings \[1\]: expected a dictionary"),
         ({"tier": 3}, "tier 3: expected a name"),
         ({"start": 3}, "start: expected what esbench.train gave"),
+        ({"callback": 3}, "callback 3: expected a function"),
+        ({"seeds": np.array(3.0)}, "seed .*3.*: expected a whole number"),
+        ({"seeds": b"01"}, "seed b'01': expected a whole number"),
+        ({"seeds": {0: 1}}, "seed {0: 1}: expected a whole number"),
+        ({"name": 3}, "name 3 cannot name a directory"),
+        ({"algorithm": esbench.EvolutionAlgorithm(EGGROLL(pop_size=8), 3)}, "expected a strategy, .* an Evolution"),
+        ({"algorithm": esbench.EvolutionAlgorithm(EGGROLL)}, "expected a strategy, as an object"),
+        ({"algorithm": esbench.EvolutionAlgorithm}, "expected EvolutionAlgorithm"),
+        ({"algorithm": Holds(8, np.zeros(3))}, "setting data of Holds = .*: expected what JSON holds"),
+        ({"algorithm": Holds("8")}, "pop_size '8': expected a whole number"),
+        ({"task": lambda: 3}, "lambda"),
         ({"algorithm": PPO(num_envs=8, num_steps=8, num_minibatches=2), "policy": "gru", "settings": {}}, "memory"),
     ],
 )
@@ -272,3 +331,10 @@ def test_a_seed_that_is_none_makes_no_directory(seed, tmp_path):
         esbench.run(**ECHO, seed=seed, out=tmp_path / "runs")
     assert list(tmp_path.iterdir()) == []
     assert esbench.run(**ECHO, seed=np.int32(3), steps=np.int64(400), out="runs").path.name == "seed-3"
+
+
+@pytest.mark.parametrize("out", [None, 3, [], ""])
+def test_a_place_that_is_none_is_refused(out, tmp_path):
+    with pytest.raises(esbench.InputError, match=r"out .*: expected a directory"):
+        esbench.run(**ECHO, out=out)
+    assert list(tmp_path.iterdir()) == []

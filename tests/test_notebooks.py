@@ -37,6 +37,7 @@ def test_the_cell_has_the_strategy_of_the_readme():
     assert code_cells(NOTEBOOK)[0] + "\n" == next(block for block in blocks if "class Signed" in block)
 
 
+@pytest.mark.slow
 def test_training_in_cells_writes_nothing_and_draws_curves(executed):
     notebook, _ = executed
     (listing,) = notebook.cells[-2].outputs
@@ -47,6 +48,7 @@ def test_training_in_cells_writes_nothing_and_draws_curves(executed):
     assert len(drawn) == 2
 
 
+@pytest.mark.slow
 def test_its_run_has_the_rows_of_the_strategy_in_a_file(executed, tmp_path):
     _, folder = executed
     file = tmp_path / "signed.py"

@@ -20,6 +20,9 @@ from esbench.errors import InputError, StrategyError
 from esbench.policies.networks import Params
 from esbench.population.interface import Population
 
+LOOPS_OWN = ("fitness_mean", "fitness_max", "nonfinite_members", "nonfinite_observations")
+"""Metrics that the loop records of every strategy."""
+
 
 @dataclass(frozen=True)
 class Checked:
@@ -70,6 +73,8 @@ class Checked:
         if not isinstance(metrics, dict):
             raise self._error("metrics", f"returned {_kind(metrics)}: expected a dictionary of scalars by name")
         for name, value in metrics.items():
+            if name in LOOPS_OWN:
+                raise self._error("metrics", f"returned {name!r}, which is the loop's own: expected another name")
             if jnp.shape(value) != ():
                 raise self._error("metrics", f"returned {name!r} of shape {jnp.shape(value)}: expected a scalar")
         return metrics

@@ -14,7 +14,7 @@ from esbench.algorithms.interface import Algorithm
 from esbench.errors import InputError, unknown
 from esbench.plugins import load_object, names_a_file, unnamed
 from esbench.problem import Evolution
-from esbench.settings import build, field_names
+from esbench.settings import as_json, build, field_names, whole
 
 GROUP = "esbench.algorithms"
 _MEANINGS = (
@@ -64,6 +64,8 @@ def algorithm_class(algorithm: Any) -> type[Any]:
 
 
 def _class_of(algorithm: Any) -> type[Any]:
+    if algorithm is EvolutionAlgorithm:
+        raise InputError("algorithm EvolutionAlgorithm is a class: expected EvolutionAlgorithm(strategy, evolution)")
     if isinstance(algorithm, EvolutionAlgorithm):
         algorithm = algorithm.strategy
     return algorithm if inspect.isclass(algorithm) else type(algorithm)
@@ -109,6 +111,9 @@ def build_algorithm(algorithm: Any, values: dict[str, Any]) -> Algorithm:
             raise unknown(f"setting of {algorithm_name(algorithm)}", setting, names)
     if isinstance(algorithm, EvolutionAlgorithm):
         strategy, loop = algorithm.strategy, algorithm.evolution
+        if not isinstance(loop, Evolution) or inspect.isclass(strategy):
+            given = f"EvolutionAlgorithm({_shown(strategy)}, {_shown(loop)})"
+            raise InputError(f"{given}: expected a strategy, as an object, and an Evolution")
     else:
         strategy, loop = algorithm, Evolution
     own = field_names(cls)
@@ -119,9 +124,14 @@ def build_algorithm(algorithm: Any, values: dict[str, Any]) -> Algorithm:
         built = _changed(strategy, of_strategy)
     if _is_algorithm(cls):
         return built
+    whole("pop_size", built.pop_size, least=1)
     _check_numbers(built)
     of_loop = {key: value for key, value in values.items() if key not in own}
     return EvolutionAlgorithm(built, build(loop, of_loop) if inspect.isclass(loop) else _changed(loop, of_loop))
+
+
+def _shown(value: Any) -> str:
+    return value.__name__ if inspect.isclass(value) else " ".join(repr(value).split())[:60]
 
 
 def _check_numbers(strategy: Any) -> None:
@@ -143,7 +153,7 @@ def _changed(settings: Any, values: dict[str, Any]) -> Any:
 
 
 def settings_of(algorithm: Algorithm) -> dict[str, Any]:
-    """All settings of an algorithm by name, defaults included."""
+    """All settings of an algorithm by name, defaults included, as JSON values; InputError for what JSON cannot hold."""
     if isinstance(algorithm, EvolutionAlgorithm):
         return {**_fields(algorithm.strategy), **_fields(algorithm.evolution)}
     return _fields(algorithm)
@@ -172,7 +182,8 @@ def meanings(name: str) -> dict[str, str]:
 
 def _fields(settings: Any) -> dict[str, Any]:
     # Those that cannot be set too: what evosax deploys is one.
-    return {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    owner = type(settings).__name__
+    return {f.name: as_json(owner, f.name, getattr(settings, f.name)) for f in dataclasses.fields(settings)}
 
 
 def _is_algorithm(cls: type) -> bool:

@@ -13,7 +13,7 @@ from esbench.algorithms.registry import algorithm_name, build_algorithm, setting
 from esbench.errors import InputError, unknown
 from esbench.policies.registry import build_network
 from esbench.policies.registry import setting_names as network_settings
-from esbench.settings import build, field_names
+from esbench.settings import as_json, build, field_names
 from esbench.sizes import Sizes
 from esbench.tasks.registry import Task
 from esbench.tasks.spec import RL
@@ -72,5 +72,5 @@ def _problem(task: Task, values: dict[str, Any]) -> dict[str, Any]:
     names = _problem_settings(task)
     if not names:
         return {}
-    built = build(task.make, values)  # ty: ignore[invalid-argument-type] it is a class of settings
-    return {name: getattr(built, name) for name in names}
+    built = build(task.make, {**task.defaults, **values})  # ty: ignore[invalid-argument-type] it is a class of settings
+    return {name: as_json(task.spec.id, name, getattr(built, name)) for name in names}

@@ -1,6 +1,7 @@
 """What is to be run, resolved and validated before anything is computed or written."""
 
 import dataclasses
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -143,6 +144,10 @@ def resolve(
         raise unknown("tier", tier, TIERS)
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
+    if not isinstance(out, str | os.PathLike) or not str(out):
+        raise InputError(f"out {out!r}: expected a directory")
+    if devices is not None:
+        whole("devices", devices, least=1)
     if settings is not None and not isinstance(settings, Mapping):
         raise InputError(f"settings {settings!r}: expected a dictionary of values by name")
     found = registry.task(task)
@@ -166,6 +171,7 @@ def resolve(
         out=Path(out),
     )
     config.path(0)  # the name must be able to name a directory
+    config.hash(Sizes())  # and all settings be JSON
     _check_budget(config)
     return config
 

@@ -15,7 +15,7 @@ import numpy as np
 from esbench import sizes
 from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.errors import InputError, StrategyError
-from esbench.experiment import compilation_cache, devices
+from esbench.experiment import compilation_cache, devices, provenance
 from esbench.experiment.config import RunConfig
 from esbench.jax_switches import pinned
 from esbench.policies.check import check_policy
@@ -192,6 +192,9 @@ def reuse(prepared: Prepared, config: RunConfig) -> Prepared | None:
     before = prepared.config
     same = ("algorithm_name", "network", "problem", "precision", "samples")
     if any(getattr(before, name) != getattr(config, name) for name in same):
+        return None
+    codes = [provenance.plugins(one.algorithm, one.task, one.network) for one in (before, config)]
+    if codes[0] != codes[1]:  # a file was edited since
         return None
     if before.settings == config.settings:
         return replace(prepared, config=config)

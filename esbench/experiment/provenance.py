@@ -137,33 +137,36 @@ def plugins(algorithm: Algorithm, task: Task, network: Any = None) -> str | None
     strategy = algorithm.strategy if isinstance(algorithm, EvolutionAlgorithm) else algorithm
     contents = []
     for defined in (strategy, task, network):
-        texts = {file: text for value in _parts(defined) for file, text in sources(value).items()}
+        texts = {file: text for part, whole in _parts(defined) for file, text in sources(part, whole).items()}
         contents += [text for file, text in texts.items() if not file.is_relative_to(package)]
     return plugins_digest(contents)
 
 
-def _parts(value: Any) -> list[Any]:
-    """What a value is made of, where that can be code of the user's: what makes a task or a network, or the
-    class that Gymnasium has for it; a partial's function and arguments; what a function encloses."""
-    found, pending = [], [value]
+def _parts(value: Any) -> list[tuple[Any, bool]]:
+    """What a value is made of, where that can be code of the user's: what makes a task or a network, or the class that
+    Gymnasium has for it; a partial's function and arguments; what a function encloses. With each, whether it is what
+    defines the value, wherever it is installed, and not only something that it uses."""
+    found: list[tuple[Any, bool]] = []
+    pending = [(value, True)]
     while pending:
-        part = pending.pop(0)
-        if any(part is other for other in found):
+        part, whole = pending.pop(0)
+        if any(part is other for other, _ in found):
             continue
-        found.append(part)
+        found.append((part, whole))
         match part:
             case Task():
-                pending.append(part.make)
+                pending.append((part.make, whole))
                 if part.spec.suite == HOSTED_SUITE:
-                    pending.append(_hosted_class(part.spec.source_id))
+                    pending.append((_hosted_class(part.spec.source_id), False))
             case NamedNetwork():
-                pending.append(part.make)
+                pending.append((part.make, whole))
             case functools.partial():
-                pending += [part.func, *part.args, *part.keywords.values()]
+                pending.append((part.func, whole))
+                pending += [(argument, False) for argument in (*part.args, *part.keywords.values())]
             case types.FunctionType():
                 for cell in part.__closure__ or ():
                     with suppress(ValueError):  # nothing is in it yet
-                        pending.append(cell.cell_contents)
+                        pending.append((cell.cell_contents, False))
     return found
 
 

@@ -6,7 +6,7 @@ steps: where the last step goes further, its row is written all the same, and th
 is finished exactly when it has a final row, and the deployed policy beside the rows is always that of the last row that
 can be the score.
 
-Where rows go is the caller's: to disk (`run.py`), or nowhere but memory (`train.py`).
+Where rows go is the caller's: to disk (`run.py`), or nowhere but memory (`in_memory.py`).
 """
 
 import time

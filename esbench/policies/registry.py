@@ -3,7 +3,6 @@
 import dataclasses
 import importlib
 import inspect
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ import gymnasium
 from esbench.errors import InputError, unknown
 from esbench.plugins import load_object, names_a_file, unnamed
 from esbench.policies.networks import ActionSpace, Policy
-from esbench.settings import build, field_names
+from esbench.settings import as_json, build, field_names
 
 BUILT_IN = {
     "mlp": "esbench.policies.mlp:MLP",
@@ -136,15 +135,7 @@ def settings_of(network: Any) -> dict[str, Any]:
     """All settings of a network by name, defaults included, as JSON values; InputError for what JSON cannot hold."""
     network = build_network(network)
     values = {name: getattr(network.make, name) for name in setting_names(network)}
-    for name, value in values.items():
-        try:
-            values[name] = json.loads(json.dumps(value, allow_nan=False))
-        except (TypeError, ValueError) as error:
-            raise InputError(
-                f"setting {name} of {network.name} = {_shown(value)}: expected what JSON holds (numbers, text, bools, "
-                "lists)"
-            ) from error
-    return values
+    return {name: as_json(network.name, name, value) for name, value in values.items()}
 
 
 def describe(network: Any) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def load_results(*directories: str | os.PathLike[str]) -> pd.DataFrame:
 
 def results_of(runs: Sequence[Run]) -> pd.DataFrame:
     """`load_results` for runs that are loaded already."""
-    named = [(columns(run, row), row.training) for run in runs for row in run.rows]
+    named = [(_own(run, row), row.training) for run in runs for row in run.rows]
     scores = dict.fromkeys(name for values, _ in named for name in values)
     first = (*_IDENTITY, *COUNTS)
     last = (*CLOCKS, "final", *_RUN)
@@ -89,6 +89,12 @@ def results_of(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def columns(run: Run, row: Row) -> dict[str, Any]:
+    """A row's columns by name, as `load_results` has them."""
+    own = _own(run, row)
+    return {**own, **{_training_name(name, list(own)): value for name, value in row.training.items()}}
+
+
+def _own(run: Run, row: Row) -> dict[str, Any]:
     """A row's columns by name, training metrics apart."""
     manifest = run.manifest
     return {

@@ -53,7 +53,7 @@ def run_path(out: str | os.PathLike[str], tier: str, task: str, name: str, seed:
     `--name`. InputError where one of them is not a safe directory name.
     """
     for what, value in (("tier", tier), ("task id", task), ("name", name)):
-        if not _SLUG.fullmatch(value):
+        if not isinstance(value, str) or not _SLUG.fullmatch(value):
             hint = " (--name LABEL chooses another)" if what == "name" else ""
             raise InputError(
                 f"{what} {value!r} cannot name a directory: "

@@ -10,9 +10,10 @@ import importlib
 import inspect
 import io
 import logging
+import re
 import warnings
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -36,11 +37,13 @@ class Task:
     """A spec and the function that builds its environment, the spec's cap included, or its Problem. Plug-ins are values
     of this.
 
-    Where `make` is a dataclass that is a Problem, its fields are settings of the task: `--set NAME=VALUE`.
+    Where `make` is a dataclass that is a Problem, its fields are settings of the task: `--set NAME=VALUE`. defaults:
+    of these, where they are not the class's own.
     """
 
     spec: TaskSpec
     make: Callable[..., "Environment | Problem"]
+    defaults: dict[str, Any] = field(default_factory=dict)
 
 
 _REGISTRY: dict[str, Task] = {}
@@ -195,10 +198,14 @@ def _from_gymnasium(name: str) -> Task:
 def _derive(name: str, value: Any) -> Task:
     """The task of an object, or of a class or function, from the user's file or cell, with a default spec."""
     from esbench.problem import is_problem
+    from esbench.settings import whole
     from esbench.tasks.environment import TimeLimit
 
     expected = f"{name}: expected a Task, an Environment or a Problem, or a class or function without arguments that "
     expected += "gives one"
+    if is_problem(value) and not inspect.isclass(value) and is_dataclass(value):
+        settings = {of.name: getattr(value, of.name) for of in fields(value) if of.init}
+        return _derive_problem(name, value, type(value), settings)
     there = not inspect.isclass(value) and (is_problem(value) or not _absent(value))
     make = (lambda: value) if there else value
     if not callable(make):
@@ -212,13 +219,12 @@ def _derive(name: str, value: Any) -> Task:
         return _derive_problem(name, environment, make)
     if absent := _absent(environment):
         raise InputError(f"{expected}; {type(environment).__name__} has no {absent[0]}")
-    spec = TaskSpec(
-        id=f"{name.rpartition(':')[2].lstrip('_')}-v0",
-        suite="user",
-        source_id=name,
-        max_episode_steps=getattr(environment, "max_episode_steps", DEFAULT_CAP),
+    cap = getattr(environment, "max_episode_steps", DEFAULT_CAP)
+    spec = _stated(
+        name,
+        inspect.getdoc(value),
+        max_episode_steps=whole(f"{name}: max_episode_steps", cap, least=1),
         action_kind="continuous" if isinstance(environment.action_space, gymnasium.spaces.Box) else "discrete",
-        description=(inspect.getdoc(value) or "").partition("\n")[0],
     )
     return Task(spec, lambda: TimeLimit(make(), spec.cap))
 
@@ -228,25 +234,39 @@ def _absent(value: Any) -> list[str]:
     return [part for part in ("reset", "step", "observation_space", "action_space") if not hasattr(value, part)]
 
 
-def _derive_problem(name: str, problem: Any, make: Callable[..., Any]) -> Task:
-    """The task of a problem from the user's file or cell, with the spec that it states."""
+def _stated(name: str, doc: str | None, **stated: Any) -> TaskSpec:
+    """The spec of a user's own task. InputError where what it states cannot be."""
+    own = name.rpartition(":")[2].lstrip("_")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", own):
+        raise InputError(f"task {own!r} cannot name a directory: expected a class or a function with a plain name")
+    try:
+        return TaskSpec(
+            id=f"{own}-v0", suite="user", source_id=name, description=(doc or "").partition("\n")[0], **stated
+        )
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def _derive_problem(name: str, problem: Any, make: Callable[..., Any], settings: dict[str, Any] | None = None) -> Task:
+    """The task of a problem from the user's file or cell, with the spec that it states. settings: of an object."""
     measure = getattr(problem, "measure", None)
     if not isinstance(measure, Measure):
         raise InputError(
             f"{name}: {type(problem).__name__} states no measure: expected measure = Measure(name, sample), "
             f"not {measure!r}"
         )
-    spec = TaskSpec(
-        id=f"{name.rpartition(':')[2].lstrip('_')}-v0",
-        suite="user",
-        source_id=name,
-        description=(inspect.getdoc(type(problem)) or "").partition("\n")[0],
-        track=getattr(problem, "track", "user"),
+    track = getattr(problem, "track", "user")
+    if track == RL:
+        raise InputError(f"{name}: track {RL!r} is of environments: expected another word")
+    spec = _stated(
+        name,
+        inspect.getdoc(type(problem)),
+        track=track,
         measure=measure,
         cost=getattr(problem, "cost", "evaluations"),
         budgets=getattr(problem, "budgets", Budgets()),
     )
-    return Task(spec, make)
+    return Task(spec, make, settings or {})
 
 
 def _named(value: Any) -> str:

@@ -53,6 +53,11 @@ class Measure:
     lowest: float | None = None
     highest: float | None = None
 
+    def __post_init__(self):
+        for what, value in (("name", self.name), ("sample", self.sample)):
+            if not isinstance(value, str) or not value.strip() or value == "value":
+                raise ValueError(f"a measure's {what} {value!r} cannot name a column: expected a word")
+
     @property
     def title(self) -> str:
         """The name with its unit, as headings and axes have it."""
@@ -103,6 +108,11 @@ class TaskSpec:
     cost: str = "environment steps"
 
     def __post_init__(self):
+        for what, text in (("track", self.track), ("cost", self.cost)):
+            if not isinstance(text, str) or not text.strip():
+                raise ValueError(f"{self.id}: {what} {text!r}: expected a word")
+        if not isinstance(self.budgets, Budgets):
+            raise ValueError(f"{self.id}: budgets {self.budgets!r}: expected Budgets(...)")
         if self.track == RL and (self.max_episode_steps is None or self.action_kind is None):
             raise ValueError(f"{self.id} is of the track rl: expected max_episode_steps and action_kind")
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*-v\d+", self.id):

@@ -133,7 +133,6 @@ def test_one_of_ones_own_cannot_go_by_the_name_of_a_built_in():
         (own.Linear, "policy Linear is a Flax module"),
         (f"{FILE}:NUMBER", r"networks_of_ones_own.py:NUMBER' is no network"),
     ],
-    ids=str,
 )
 def test_what_is_no_network_is_named_in_one_line(policy, said):
     for refuse in (build_network, setting_names, describe):

@@ -100,6 +100,38 @@ def test_an_object_is_a_task_too(tmp_path):
     assert of_class.plot().axes[0].get_ylabel() == "accuracy (share)"
 
 
+def test_an_objects_settings_are_recorded_and_guarded(tmp_path):
+    names = {}
+    exec(FILE.read_text(), names)
+    Spirals, algorithm = names["Spirals"], esbench.EGGROLL(pop_size=8)
+    options = {"tier": "smoke", "steps": 2000, "out": tmp_path}
+    stopped = esbench.run(Spirals(turns=0.3), algorithm, **options, max_seconds=1e-9)
+    assert RunDirectory.open(stopped.path).manifest.problem == {"hidden": 16, "batch": 64, "turns": 0.3}
+    with pytest.raises(esbench.InputError, match=r"problem.turns was 0.3, is now 0.9"):
+        esbench.run(Spirals(turns=0.9), algorithm, **options, resume=True)
+    assert esbench.run(Spirals(turns=0.3), algorithm, **options, resume=True).finished
+    trained = esbench.train(Spirals(turns=0.3), algorithm, tier="smoke", steps=2000, progress=False)
+    scores = esbench.evaluate(Spirals(turns=0.3), trained.policies[0], episodes=50)
+    assert scores["accuracy"].shape == (50,)
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({"cost": ""}, "cost '': expected a word"),
+        ({"track": 3}, "track 3: expected a word"),
+        ({"track": "rl"}, "is of environments"),
+        ({"budgets": {"smoke": 3}}, r"expected Budgets\(...\)"),
+    ],
+)
+def test_what_a_problem_states_is_checked(stated, message):
+    names = {}
+    exec(FILE.read_text(), names)
+    changed = type("Changed", (names["Spirals"],), stated)
+    with pytest.raises(esbench.InputError, match=message):
+        esbench.train(changed, esbench.EGGROLL(pop_size=8), tier="smoke", steps=2000, progress=False)
+
+
 def test_tune_finds_settings_for_it(tmp_path, capsys):
     ranges = tmp_path / "ranges.toml"
     ranges.write_text('[constants]\npop_size = 16\n[ranges]\nsigma = { low = 0.05, high = 0.3, scale = "log" }\n')
