@@ -24,9 +24,10 @@ def summary(runs: Sequence[Run], tiers: Sequence[Tier], without: Sequence[tuple[
         f"{_listed(manifest.versions.get('jax', 'unknown') for manifest in finished)}; compilation cache "
         f"{_listed(manifest.compilation_cache for manifest in finished)}."
     )
-    if short := [f"{run_name(run)} ({run.manifest.budget:,} of {at:,})" for run, at in without if at > _budget(run)]:
+    budgets = [(run_name(run), run.manifest.budget, at) for run, at in without]
+    if short := [f"{name} ({own:,} of {at:,})" for name, own, at in budgets if own < at]:
         sentences.append(f"Left out because too short, the others were not evaluated so early: {', '.join(short)}.")
-    if late := [f"{run_name(run)} (none to {at:,})" for run, at in without if at < _budget(run)]:
+    if late := [f"{name} (none to {at:,})" for name, own, at in budgets if own > at]:
         sentences.append(f"Left out because not evaluated before the budget of the others ends: {', '.join(late)}.")
     if unfinished := [run for run in runs if not run.finished]:
         names = ", ".join(f"{run_name(run)} ({len(run.rows)} rows)" for run in unfinished)
@@ -35,10 +36,6 @@ def summary(runs: Sequence[Run], tiers: Sequence[Tier], without: Sequence[tuple[
         names = ", ".join(map(run_name, cut_off))
         sentences.append(f"A last line that was cut off while being written was left out: {names}.")
     return sentences
-
-
-def _budget(run: Run) -> int:
-    return run.manifest.budget
 
 
 def _contents(tier: Tier) -> str:

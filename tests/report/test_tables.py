@@ -6,12 +6,12 @@ import math
 import pandas as pd
 import pytest
 
+from esbench.report.contents import Contents
 from esbench.report.grouping import algorithm_order
 from esbench.report.latex import escape, latex
 from esbench.report.markdown import markdown
 from esbench.report.statistics.intervals import Estimate
 from esbench.report.tables.anchors import beats
-from esbench.report.write import Contents
 from esbench.results.load import load_runs
 from esbench.results.records import Tuning
 from esbench.tasks.spec import Anchor

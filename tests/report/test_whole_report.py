@@ -8,8 +8,8 @@ import sys
 import pytest
 from playwright.sync_api import sync_playwright
 
+from esbench.report.contents import captions
 from esbench.report.wording import Wording
-from esbench.report.write import captions
 from esbench.tasks.catalogue import CATALOGUE
 from tests.report.generated import ALGORITHMS, generate
 

@@ -6,8 +6,9 @@ import pytest
 
 from esbench.cli import main
 from esbench.errors import InputError
+from esbench.report.contents import FIGURES, figure_path
 from esbench.report.ioh import ioh_files
-from esbench.report.write import FIGURES, figure_path, read_contents, write_report
+from esbench.report.write import read_contents, write_report
 
 TABLES = [
     *("overview", "scores", "aggregates", "anchors", "pairs", "tasks", "non_inferiority", "equal_seconds", "targets"),

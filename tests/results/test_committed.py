@@ -5,7 +5,8 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from esbench.report.write import Contents, read_contents
+from esbench.report.contents import Contents
+from esbench.report.write import read_contents
 from esbench.results.load import load_runs
 from esbench.tasks.catalogue import CATALOGUE
 

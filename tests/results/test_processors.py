@@ -16,11 +16,12 @@ from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
 from esbench.leaderboard.build import build
 from esbench.report import analysis, cells
+from esbench.report.contents import Contents
 from esbench.report.digits import DIGITS, agreed
 from esbench.report.ioh import ioh_files
 from esbench.report.statistics import aggregate, comparison, intervals
 from esbench.report.tables import anchors
-from esbench.report.write import Contents, read_contents
+from esbench.report.write import read_contents
 from esbench.tuning import record
 from tests.results.test_committed import ELSEWHERE, RESULTS, SETS
 
