@@ -18,6 +18,7 @@ from esbench.jax_switches import in_force, pinned, recorded
 from esbench.results.fingerprints import config_hash_of
 from esbench.results.run_directory import RunDirectory
 
+KEY = jax.random.key(3)  # before anything is switched
 CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
 SMALL = {"tier": "smoke", "steps": 160, "settings": {"pop_size": 8, "n_layers": 1, "layer_size": 4}}
 OTHERWISE = {
@@ -90,7 +91,7 @@ def plain(tmp_path_factory):
 def seen(result):
     manifest = RunDirectory.open(result.path).manifest
     policy = esbench.load_policy(result.path)
-    actions = policy(np.ones(4, np.float32)), policy(np.ones(4, np.float32), jax.random.key(3, impl="threefry2x32"))
+    actions = policy(np.ones(4, np.float32)), policy(np.ones(4, np.float32), KEY)
     return numbers(result), manifest.config_hash, [(int(action), str(action.dtype)) for action in actions]
 
 
