@@ -19,7 +19,7 @@ SETS := $(sort $(patsubst %/,%,$(dir $(wildcard $(foreach tier,smoke lite standa
 # Most rows of results/fixed are in the baselines' entries of the leaderboard, and are not kept twice; those of
 # results/tuned are reported beside all of them.
 ENTRIES := $(addprefix leaderboards/lite-v1/,eggroll open_es ppo)
-# Beside the rows without normalisation stand those with it, of the entry's.
+# Beside the rows without normalization stand those with it, of the entry's.
 NORMALIZED := $(foreach task,$(notdir $(wildcard results/normalization/lite/*)),leaderboards/lite-v1/eggroll/runs/$(task))
 
 help: ## this list

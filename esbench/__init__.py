@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from esbench.algorithms.ppo import PPO
     from esbench.algorithms.shaping import centred_ranks
     from esbench.errors import InputError, StrategyError
-    from esbench.experiment.run import RunResult, run
+    from esbench.experiment.one_run.run import RunResult, run
     from esbench.in_memory import TrainResult, evaluate, learner, train
     from esbench.population.gaussian import Gaussian
     from esbench.population.stacked import Stacked
@@ -54,7 +54,7 @@ _MODULES = {
     "OpenES": "esbench.algorithms.open_es",
     "PPO": "esbench.algorithms.ppo",
     "Problem": "esbench.problem",
-    "RunResult": "esbench.experiment.run",
+    "RunResult": "esbench.experiment.one_run.run",
     "Stacked": "esbench.population.stacked",
     "StrategyError": "esbench.errors",
     "Task": "esbench.tasks.registry",
@@ -68,7 +68,7 @@ _MODULES = {
     "load_results": "esbench.results.load",
     "make": "esbench.tasks.registry",
     "register": "esbench.tasks.registry",
-    "run": "esbench.experiment.run",
+    "run": "esbench.experiment.one_run.run",
     "task": "esbench.tasks.registry",
     "task_specs": "esbench.tasks.registry",
     "train": "esbench.in_memory",

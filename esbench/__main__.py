@@ -10,7 +10,7 @@ def main() -> None:
     """The command line as a process: interrupts end it within seconds, with status 75."""
     _make_streams_safe()
     from esbench.cli import main as command
-    from esbench.experiment import interrupt
+    from esbench.experiment.one_run import interrupt
 
     interrupt.install()
     try:

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from esbench.errors import InputError, StorageError, StrategyError, TaskError, unknown
 
 if TYPE_CHECKING:
-    from esbench.experiment.config import RunConfig
-    from esbench.experiment.jobs import Job
-    from esbench.experiment.run import RunResult
-    from esbench.leaderboard.check import Checked
+    from esbench.experiment.many_runs.jobs import Job
+    from esbench.experiment.one_run.run import RunResult
+    from esbench.experiment.options.config import RunConfig
+    from esbench.leaderboard.check import CheckedEntry
     from esbench.results.records import Row
     from esbench.tasks.spec import TaskSpec
 
@@ -451,7 +451,7 @@ def _gallery(tasks: Sequence[str], directory: str) -> int:
     """A picture of each task, and of all together; a task that cannot be drawn is named, and the status is 1."""
     from gymnasium.error import Error
 
-    from esbench.experiment import compilation_cache
+    from esbench.experiment.one_run import compilation_cache
     from esbench.tasks import gallery
 
     compilation_cache.enable()
@@ -505,7 +505,7 @@ def _algorithms(arguments: argparse.Namespace) -> int:
 def _algorithm(name: str, form: str) -> int:
     """One algorithm: its settings with their meaning, and what runs of tier lite use."""
     from esbench.algorithms.registry import describe, meanings
-    from esbench.experiment.presets import lite_values
+    from esbench.experiment.options.presets import lite_values
 
     text, defaults = describe(name)
     said, (preset, by_task) = meanings(name), lite_values(name)
@@ -555,12 +555,12 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from esbench.experiment.config import resolve
+    from esbench.experiment.options.config import resolve
 
     config = resolve(arguments.task, arguments.algorithm, **_options(arguments))
     if arguments.dry_run:
-        from esbench.experiment import sinks
-        from esbench.experiment.dry_run import plan
+        from esbench.experiment.one_run import sinks
+        from esbench.experiment.terminal.dry_run import plan
         from esbench.results.run_directory import RunDirectory
 
         sinks.check(arguments.log)
@@ -568,8 +568,8 @@ def _run(arguments: argparse.Namespace) -> int:
             RunDirectory.check_new(config.path(arguments.seed))
         _print_columns(plan(config, arguments.seed))
         return 0
-    from esbench.experiment import devices, interrupt
-    from esbench.experiment.run import run_config
+    from esbench.experiment.one_run import interrupt, mesh
+    from esbench.experiment.one_run.run import run_config
 
     result = run_config(
         config,
@@ -582,7 +582,7 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     if interrupt.requested():
         print("interrupted: what was finished is on disk", file=sys.stderr)
-    if devices.is_first():
+    if mesh.is_first():
         print(_outcome(config, arguments.seed, result))
     return 0 if result.finished else interrupt.STATUS
 
@@ -600,10 +600,10 @@ def _outcome(config: "RunConfig", seed: int, result: "RunResult") -> str:
 def _sweep(arguments: argparse.Namespace) -> int:
     import jax
 
-    from esbench.experiment import interrupt, sinks
-    from esbench.experiment.jobs import check_settings, product, shard
-    from esbench.experiment.sweep import device_environments, sweep
-    from esbench.experiment.table import table
+    from esbench.experiment.many_runs.jobs import check_settings, product, shard
+    from esbench.experiment.many_runs.sweep import device_environments, sweep
+    from esbench.experiment.one_run import interrupt, sinks
+    from esbench.experiment.terminal.sweep_table import table
     from esbench.tasks.registry import environments
 
     if arguments.engine not in ENGINES:
@@ -622,7 +622,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
     check_settings(jobs)
     own = {"checkpoint_seconds": arguments.checkpoint_seconds, "log": arguments.log}
     if arguments.engine == "ray":
-        from esbench.experiment.ray_engine import sweep_on_ray
+        from esbench.experiment.many_runs.ray_engine import sweep_on_ray
 
         gpus = arguments.devices or 1
         outcome = sweep_on_ray(jobs, table(sys.stderr), Path(arguments.out), arguments.retries, gpus, own)
@@ -671,7 +671,7 @@ def _print_scores(jobs: "Sequence[Job]") -> None:
 
 
 def _print_status(jobs: "Sequence[Job]") -> int:
-    from esbench.experiment.jobs import STATUSES, status
+    from esbench.experiment.many_runs.jobs import STATUSES, status
     from esbench.results.error_file import last_error
 
     counts: dict[str, dict[str, int]] = {}
@@ -693,10 +693,10 @@ def _print_status(jobs: "Sequence[Job]") -> int:
 def _tune(arguments: argparse.Namespace) -> int:
     import jax
 
-    from esbench.experiment import interrupt
-    from esbench.experiment.config import default_name
-    from esbench.experiment.sweep import device_environments
-    from esbench.experiment.table import table
+    from esbench.experiment.many_runs.sweep import device_environments
+    from esbench.experiment.one_run import interrupt
+    from esbench.experiment.options.config import default_name
+    from esbench.experiment.terminal.sweep_table import table
     from esbench.tasks.registry import environments
     from esbench.tuning import record
     from esbench.tuning.space import ranges_file, read_space
@@ -750,8 +750,8 @@ def _doctor(_arguments: argparse.Namespace) -> int:
 
 
 def _play(arguments: argparse.Namespace) -> int:
-    from esbench.experiment import compilation_cache
-    from esbench.experiment.play import play
+    from esbench.experiment.one_run import compilation_cache
+    from esbench.experiment.one_run.play import play
 
     compilation_cache.enable()
     run, out = Path(arguments.run), Path(arguments.out)
@@ -820,7 +820,7 @@ def _given(option: str, value: str, default: str) -> str:
     return "" if value == default else f" {option} {value}"
 
 
-def _print_checked(path: Path, checked: "Checked", more: list[str]) -> int:
+def _print_checked(path: Path, checked: "CheckedEntry", more: list[str]) -> int:
     """All problems, or what was found to be good."""
     from esbench.leaderboard.states import state_of
 
@@ -849,9 +849,9 @@ def _print_problems(path: Path, problems: list[str]) -> None:
 
 
 def _leaderboard_verify(arguments: argparse.Namespace) -> int:
-    from esbench.leaderboard.rerun import Plan
-    from esbench.leaderboard.sandbox import Limits
-    from esbench.leaderboard.verify import verify
+    from esbench.leaderboard.verification.rerun import Plan
+    from esbench.leaderboard.verification.sandbox import Limits
+    from esbench.leaderboard.verification.verify import verify
 
     path = Path(arguments.entry)
     policies = None if arguments.policies is None else Path(arguments.policies)

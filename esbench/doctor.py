@@ -12,11 +12,11 @@ from pathlib import Path
 import jax
 
 from esbench.errors import InputError
-from esbench.experiment import compilation_cache, provenance
-from esbench.experiment.config import PRECISIONS, resolve
-from esbench.experiment.prepare import make_problem
-from esbench.experiment.progress import Lines
-from esbench.experiment.run import announce_and_prepare, run_seed
+from esbench.experiment.one_run import compilation_cache, provenance
+from esbench.experiment.one_run.prepare import make_problem
+from esbench.experiment.one_run.run import announce_and_prepare, run_seed
+from esbench.experiment.options.config import PRECISIONS, resolve
+from esbench.experiment.terminal.progress import Lines
 from esbench.jax_switches import in_force, pinned
 from esbench.tasks.registry import task_specs
 

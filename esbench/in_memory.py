@@ -24,13 +24,13 @@ import numpy as np
 from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.errors import InputError, unknown
-from esbench.experiment.checkpointing import other_settings
-from esbench.experiment.config import MAX_SEED, RunConfig, resolve
-from esbench.experiment.prepare import Prepared, bind, make_problem, prepare
-from esbench.experiment.progress import Progress, Silent
-from esbench.experiment.progress import progress as reporter_of
-from esbench.experiment.run import announce
-from esbench.experiment.training import Clocks, Counts, Training, manifest
+from esbench.experiment.one_run.prepare import Prepared, bind, make_problem, prepare
+from esbench.experiment.one_run.run import announce
+from esbench.experiment.one_run.saving import other_settings
+from esbench.experiment.one_run.training import Clocks, Counts, Training, manifest
+from esbench.experiment.options.config import MAX_SEED, RunConfig, resolve
+from esbench.experiment.terminal.progress import Progress, Silent
+from esbench.experiment.terminal.progress import progress as reporter_of
 from esbench.jax_switches import pinned
 from esbench.keys import evaluation_key
 from esbench.policies.check import check_policy

@@ -9,8 +9,8 @@ import pytest
 
 import esbench
 from esbench.cli import main
-from esbench.experiment.config import resolve
-from esbench.experiment.run import RunResult
+from esbench.experiment.one_run.run import RunResult
+from esbench.experiment.options.config import resolve
 from esbench.results.run_directory import RunDirectory
 from esbench.results.untrained import untrained
 from esbench.tasks.registry import task_specs

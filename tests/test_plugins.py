@@ -14,9 +14,9 @@ import pytest
 import esbench
 from esbench.algorithms.eggroll import EGGROLL
 from esbench.errors import InputError
-from esbench.experiment import provenance
-from esbench.experiment.progress import Silent
-from esbench.experiment.worker import Runner
+from esbench.experiment.many_runs.worker import Runner
+from esbench.experiment.one_run import provenance
+from esbench.experiment.terminal.progress import Silent
 from esbench.plugins import load_object, sources
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks import registry

@@ -49,7 +49,7 @@ def test_a_full_disk_behind_the_output_is_one_line():
 def test_errors_of_runs_are_kept_in_a_locale_without_their_characters(tmp_path):
     code = (
         "import sys; from pathlib import Path; from types import SimpleNamespace; "
-        "from esbench.experiment.jobs import record_error; "
+        "from esbench.experiment.many_runs.jobs import record_error; "
         'record_error(SimpleNamespace(path=Path(sys.argv[1])), "a \\u2192 b")'
     )
     posix = {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}

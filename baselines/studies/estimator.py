@@ -5,7 +5,7 @@
 One kernel of 32 x 64 and the fitness f(X) = -||D (X - T)||^2 / 2 with a diagonal D that decays, so that the gradient
 D^2 (T - X) has directions that matter more. Fitness is z-scored, members come in antithetic pairs. With N members of
 rank r the update has rank at most N r / 2 (a pair shares its noise) and at most 32: its effective rank (the
-exponential of the entropy of its normalised singular values; Roy, Vetterli 2007) grows with N r / 2 up to there, and
+exponential of the entropy of its normalized singular values; Roy, Vetterli 2007) grows with N r / 2 up to there, and
 the update is full rank although each member's noise is not.
 """
 

@@ -21,7 +21,7 @@ from esbench.algorithms.evolution import EvolutionLoop
 from esbench.policies.mlp import MLP
 from esbench.population.gaussian import Gaussian
 from esbench.population.members import MemberStore
-from esbench.rollout.objective import EpisodicReturn
+from esbench.rollout.fitness import EpisodicReturn
 from esbench.rollout.problem import EpisodicProblem
 from esbench.sizes import Sizes
 from esbench.speed.timing import Program, Steps, Timing, compiled, interleave

@@ -13,7 +13,7 @@ from typing import Any
 
 import matplotlib
 
-from esbench.experiment import provenance
+from esbench.experiment.one_run import provenance
 from esbench.speed.report import measure
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "speed"

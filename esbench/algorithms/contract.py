@@ -25,7 +25,7 @@ LOOPS_OWN = ("fitness_mean", "fitness_max", "nonfinite_members", "nonfinite_obse
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedStrategy:
     """`strategy`, whose every answer is checked; `params` has the shapes of the policy's parameters.
 
     StrategyError, which names the file, the method and what was expected, where an answer is not what the contract

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from esbench.algorithms.contract import Checked
+from esbench.algorithms.contract import CheckedStrategy
 from esbench.algorithms.interface import StepCost, StepMetrics, Strategy
 from esbench.algorithms.shaping import finite, within_groups
 from esbench.errors import InputError
@@ -67,10 +67,10 @@ class EvolutionLoop:
     objective: Objective
 
     @functools.cached_property
-    def checked(self) -> Checked:
+    def checked(self) -> CheckedStrategy:
         """The strategy, its answers checked against the objective's parameters."""
         params, _ = jax.eval_shape(lambda key: self.objective.init(key, self.strategy.pop_size), jax.random.key(0))
-        return Checked(self.strategy, params)
+        return CheckedStrategy(self.strategy, params)
 
     def check_pairs(self) -> None:
         """InputError where members come in pairs and one would be alone."""

@@ -36,7 +36,7 @@ class PPO:
     """Proximal policy optimisation with a critic of the policy's shape; settings named as in the EGGROLL paper.
 
     One update plays `num_steps` steps in each of `num_envs` environments, then makes `num_epochs` passes over them in
-    `num_minibatches` minibatches. Rewards are not normalised, and returns may be of any size; therefore
+    `num_minibatches` minibatches. Rewards are not normalized, and returns may be of any size; therefore
     `max_grad_norm` bounds the global norm of the policy's gradient and that of the critic's each by itself, and
     `clip_eps` bounds a value's change in standard deviations of the update's targets.
 
@@ -105,7 +105,7 @@ class PPOState(struct.PyTreeNode):
     """Everything an update needs and changes.
 
     key: the run's training stream. updates: int32 (), how many were made. params: of `actor` and `critic`.
-    statistics: of all observations of earlier updates, None where observations are not normalised.
+    statistics: of all observations of earlier updates, None where observations are not normalized.
     environments, observations (num_envs, n): the episodes under way. returns (num_envs,): their rewards so far.
     """
 

@@ -38,9 +38,9 @@ from esbench.leaderboard.entry import (
     read_entry,
     run_key,
 )
+from esbench.leaderboard.entry_scores import entry_scores
 from esbench.leaderboard.run_checks import CLOCKS, COUNTERS, MODES, run_problems
 from esbench.leaderboard.safe_files import read_file, read_json
-from esbench.leaderboard.scores import entry_scores
 from esbench.plugins import names_a_file
 from esbench.report.grouping import track_of
 from esbench.results.fingerprints import plugins_digest
@@ -96,14 +96,14 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedEntry:
     """What a check found. problems: none where the entry is as it must be. evidence: None where it has no schema."""
 
     problems: list[str]
     evidence: Evidence | None
 
 
-def check(path: Path, others: Path | None = None) -> Checked:
+def check(path: Path, others: Path | None = None) -> CheckedEntry:
     """Checks the entry in the directory `path`, which lies in its board's. others: the directory of the other entries,
     where it is not the same.
 
@@ -116,14 +116,14 @@ def check(path: Path, others: Path | None = None) -> Checked:
     try:
         directory = read_entry(path)
     except SchemaError as error:
-        return Checked(error.problems, None)
+        return CheckedEntry(error.problems, None)
     evidence = gather(board, directory, others)
     if foreign := sorted({track_of(run) for run in evidence.runs.values()} - {RL}):
-        return Checked([f"runs of the track {foreign[0]}: {board.name} is of the track {RL}"], evidence)
+        return CheckedEntry([f"runs of the track {foreign[0]}: {board.name} is of the track {RL}"], evidence)
     problems = [problem for one in ENTRY_CHECKS for problem in one(evidence)]
     for (task, seed), run in evidence.runs.items():
         problems += [f"{run_key(task, seed)}: {problem}" for problem in run_problems(evidence.board, run)]
-    return Checked(problems, evidence)
+    return CheckedEntry(problems, evidence)
 
 
 def gather(board: Board, directory: EntryDirectory, others: Path | None = None) -> Evidence:

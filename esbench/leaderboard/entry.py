@@ -75,7 +75,7 @@ class Code(Record):
     commit: Commit
 
 
-class Tuning(Record):
+class DeclaredTuning(Record):
     """What finding the settings cost. trials: settings tried. seeds: the most of one. useful_steps: environment steps
     in all. search_space: which settings, over which ranges."""
 
@@ -87,7 +87,7 @@ class Tuning(Record):
 
 class TaskScore(Record):
     """n: seeds, failed ones included. return_mean: over them, a failed one counting as the random policy. score_mean:
-    of their normalised scores, not clipped. train_seconds: the mean of the runs there are, None without any."""
+    of their normalized scores, not clipped. train_seconds: the mean of the runs there are, None without any."""
 
     n: Count
     return_mean: float
@@ -119,7 +119,7 @@ class Declaration(Record):
     licence: Line
     code: Code | None = None
     track: Track
-    tuning: Tuning
+    tuning: DeclaredTuning
     prior_knowledge: Text
     policy_runs: tuple[Line, ...] | None = None
     policies_address: Address | None = None

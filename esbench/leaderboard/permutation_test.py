@@ -17,7 +17,7 @@ PERMUTATIONS = 99_999
 
 @dataclass(frozen=True)
 class Stratum:
-    """The normalised scores of one task, one of each run: float64 (reported,) and (fresh,)."""
+    """The normalized scores of one task, one of each run: float64 (reported,) and (fresh,)."""
 
     reported: np.ndarray
     fresh: np.ndarray

@@ -14,14 +14,14 @@ from esbench.errors import InputError
 from esbench.leaderboard.board import Board, read_board
 from esbench.leaderboard.check import check
 from esbench.leaderboard.entry import ENTRY_FILE, Entry, State, Track
+from esbench.leaderboard.entry_scores import entry_cells
 from esbench.leaderboard.safe_files import is_inside
-from esbench.leaderboard.scores import entry_cells
 from esbench.leaderboard.states import RANKED, state_of
 from esbench.report.analysis import Aggregate, aggregates, compare_all, sample_spread
 from esbench.report.cells import Cell, Run, Tier
 from esbench.report.digits import agreed
-from esbench.report.statistics.comparison import paired, rank_ranges
-from esbench.report.statistics.intervals import LEVEL, Estimate
+from esbench.statistics.comparison import paired, rank_ranges
+from esbench.statistics.intervals import LEVEL, Estimate
 from esbench.tasks.spec import RL
 
 TRACKS: tuple[Track, ...] = ("fixed", "tuned")

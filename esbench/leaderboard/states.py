@@ -1,8 +1,8 @@
 """How far an entry has come: derived from its check and its verification, never stated by anybody."""
 
-from esbench.leaderboard.check import Checked
+from esbench.leaderboard.check import CheckedEntry
 from esbench.leaderboard.entry import State
-from esbench.leaderboard.verification import read_verification
+from esbench.leaderboard.verification.record import read_verification
 
 RANKED: tuple[State, ...] = ("checked", "replayed", "reproduced")
 MEANING: dict[State, str] = {
@@ -14,7 +14,7 @@ MEANING: dict[State, str] = {
 }
 
 
-def state_of(checked: Checked) -> State:
+def state_of(checked: CheckedEntry) -> State:
     """A verification counts for the very files that it was about; one that failed outweighs one that passed. An entry
     is replayed when all of its policies are."""
     if checked.problems or checked.evidence is None:

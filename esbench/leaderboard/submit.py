@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from esbench.errors import InputError
 from esbench.leaderboard.board import SPEC_FILE, Board, read_board
-from esbench.leaderboard.check import Checked, check
+from esbench.leaderboard.check import CheckedEntry, check
 from esbench.leaderboard.entry import (
     ALGORITHM_FILE,
     ENTRY_FILE,
@@ -31,8 +31,8 @@ from esbench.leaderboard.entry import (
     run_file,
     run_key,
 )
+from esbench.leaderboard.entry_scores import entry_scores
 from esbench.leaderboard.safe_files import decode, read_file
-from esbench.leaderboard.scores import entry_scores
 from esbench.plugins import names_a_file
 from esbench.report.grouping import track_of
 from esbench.results.error_file import ERROR_FILE, has_failed, last_error
@@ -51,7 +51,7 @@ class Submitted:
     have no score and are not stated as failed. lacking: tasks of the board that the entry leaves out."""
 
     path: Path
-    checked: Checked
+    checked: CheckedEntry
     left_out: list[str]
     unfinished: list[str]
     lacking: list[str]
@@ -117,7 +117,7 @@ def _place(
     runs: Sequence[Path],
     folder: Path,
     say: Callable[[str], object],
-) -> Checked:
+) -> CheckedEntry:
     """Packs and checks the entry beside the boards, and moves it to `target` where the check finds nothing."""
     with TemporaryDirectory(dir=target.parent.parent, prefix=".submit-") as temporary:
         # Beside a copy of the board's spec, so that the check sees it where it will be.

@@ -63,7 +63,7 @@ def _ranking_table(
     at = "equal useful steps" if hardware is None else f"equal training seconds on {hardware}"
     columns = ("Rank", "Entry", "State", "Ranking score", "IQM", "Failed runs", "Tuning trials", "Tuning steps")
     notes = [
-        "Ranking score: the mean over tasks of the mean over seeds of normalised scores clipped to [0, 1], with its "
+        "Ranking score: the mean over tasks of the mean over seeds of normalized scores clipped to [0, 1], with its "
         "95% bootstrap interval. Rank: a range where paired differences are not separated from 0, over all pairs "
         "together. A failed run scores 0."
     ]

@@ -17,7 +17,7 @@ class Distribution(Protocol):
 
 
 class Categorical(struct.PyTreeNode):
-    """Over `n` discrete actions, from unnormalised `logits`, float32 (n,). Actions are int32 scalars."""
+    """Over `n` discrete actions, from unnormalized `logits`, float32 (n,). Actions are int32 scalars."""
 
     logits: jax.Array
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from esbench.report.cells import Cell, Tier
 from esbench.report.digits import agreed
-from esbench.report.statistics.aggregate import aggregate, probability_of_improvement
-from esbench.report.statistics.comparison import (
+from esbench.statistics.aggregate import aggregate, probability_of_improvement
+from esbench.statistics.comparison import (
     SIGNIFICANCE,
     NonInferiority,
     Paired,
@@ -23,8 +23,8 @@ from esbench.report.statistics.comparison import (
     rank_ranges,
     verdict,
 )
-from esbench.report.statistics.intervals import LEVEL, Estimate
-from esbench.report.statistics.normalise import normalised, score_bounds
+from esbench.statistics.intervals import LEVEL, Estimate
+from esbench.statistics.normalized_scores import normalized, score_bounds
 
 SEED = 0
 
@@ -155,7 +155,7 @@ def sample_spread(tier: Tier, task: str, first: str, second: str, scores: bool =
     for cell in (tier.cells[task, first], tier.cells[task, second]):
         errors = cell.sample_errors
         if scores:
-            errors = normalised(cell.values + errors, tier.specs[task]) - cell.scores
+            errors = normalized(cell.values + errors, tier.specs[task]) - cell.scores
         variances.append(float(np.mean(errors**2)))
     return math.sqrt(sum(variances))
 

@@ -11,13 +11,13 @@ import numpy as np
 
 from esbench.errors import InputError
 from esbench.report.grouping import algorithm_order, run_name, tier_order, track_of, track_order
-from esbench.report.statistics.intervals import Estimate, mean_estimate
-from esbench.report.statistics.normalise import has_scores, normalised, score_bounds
-from esbench.report.statistics.runtime import area_under, carry_forward
 from esbench.results.budget import is_within
 from esbench.results.load import Run as AnyRun
 from esbench.results.load import run_identity
 from esbench.results.records import Manifest, Row
+from esbench.statistics.intervals import Estimate, mean_estimate
+from esbench.statistics.normalized_scores import has_scores, normalized, score_bounds
+from esbench.statistics.runtime import area_under, carry_forward
 from esbench.tasks.registry import task_specs
 from esbench.tasks.spec import TaskSpec
 
@@ -27,7 +27,7 @@ class Run:
     """One seed, up to the row that is its score.
 
     useful_steps, train_seconds, values, scores: (rows,) float64, ascending times; values are of the task's measure,
-    scores are normalised values, not clipped, NaN where the task has no anchors. score_row: the last of the rows.
+    scores are normalized values, not clipped, NaN where the task has no anchors. score_row: the last of the rows.
     steps_in_all: with the overshoot.
     """
 
@@ -60,7 +60,7 @@ class Cell:
 
     @cached_property
     def scores(self) -> np.ndarray:
-        """The normalised score of every seed, (n,), not clipped."""
+        """The normalized score of every seed, (n,), not clipped."""
         return np.array([run.scores[-1] for run in self.runs])
 
     @cached_property
@@ -247,5 +247,5 @@ def read_run(run: AnyRun, spec: TaskSpec, budget: int) -> Run:
         useful_steps=np.array([row.useful_steps for row in rows], np.float64),
         train_seconds=np.array([row.train_seconds for row in rows], np.float64),
         values=values,
-        scores=normalised(values, spec),
+        scores=normalized(values, spec),
     )

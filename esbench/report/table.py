@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from esbench.report.digits import agreed, csv, written
-from esbench.report.statistics.intervals import Estimate
+from esbench.statistics.intervals import Estimate
 
 MISSING = "missing"
 

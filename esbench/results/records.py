@@ -35,7 +35,7 @@ class Device(Record):
         return f"{self.count} x {self.kind} ({self.platform})"
 
 
-class Tuning(Record):
+class TuningCost(Record):
     """What finding the settings cost before this run: settings tried, the most seeds of one, useful steps in all."""
 
     trials: int
@@ -79,7 +79,7 @@ class Manifest(Record):
     compilation_cache: Literal["warm", "cold", "off"]
     config_hash: str
     started: str
-    tuning: Tuning | None = None
+    tuning: TuningCost | None = None
     plugins: str | None = None
     problem: dict[str, Any] = {}
     switches: dict[str, str] = {}

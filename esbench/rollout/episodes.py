@@ -93,7 +93,7 @@ def run_episodes(
     """Runs `episodes` episodes of every member, with the lanes of `problem.sizes`.
 
     greedy: bool (), or (members,) for members that differ: whether actions are the distribution's mode or samples.
-    statistics: normalises what the policy sees; None for observations as they are. gather: return their moments.
+    statistics: normalizes what the policy sees; None for observations as they are. gather: return their moments.
 
     Episode e of pair p has the key fold_in(fold_in(key, p), e); its step t draws from fold_in(s, t), where s is that
     key's stream `action` or `environment`.

@@ -6,7 +6,7 @@ import jax
 
 from esbench.problem import DeployedPolicy, Evolution
 from esbench.rollout.evaluation import evaluate
-from esbench.rollout.objective import EpisodicReturn
+from esbench.rollout.fitness import EpisodicReturn
 from esbench.rollout.setup import Setup
 
 

@@ -6,13 +6,13 @@ from typing import Any
 import jax
 
 from esbench.errors import InputError
-from esbench.experiment import compilation_cache, provenance
+from esbench.experiment.one_run import compilation_cache, provenance
 from esbench.jax_switches import pinned
 from esbench.sizes import resolve
 from esbench.speed import generation, policy_alone
 from esbench.speed.timing import interleave
 from esbench.tasks import registry
-from esbench.tasks.hosted import faults
+from esbench.tasks.suites.gymnasium.adapter import faults
 
 PRECISION = "float32"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from esbench.tasks.face.single import TaskEnv
+from esbench.tasks.gymnasium_api.single import TaskEnv
 
 SHEET = "tasks"
 STEPS = 30

@@ -59,8 +59,8 @@ def register(task: Task) -> Task:
         return task
     gymnasium.register(
         id=f"esbench/{task.spec.id}",
-        entry_point="esbench.tasks.face.single:UncappedTaskEnv",
-        vector_entry_point="esbench.tasks.face.vector:TaskVectorEnv",
+        entry_point="esbench.tasks.gymnasium_api.single:UncappedTaskEnv",
+        vector_entry_point="esbench.tasks.gymnasium_api.vector:TaskVectorEnv",
         reward_threshold=task.spec.reward_threshold,
         # `make` adds a time limit, this one or what it is asked for; `make_vec` hands the same on. The order of calls
         # needs no wrapper.
@@ -142,7 +142,7 @@ def _make(spec: TaskSpec) -> "Environment":
 
     try:
         with _quiet():
-            suite = importlib.import_module(f"esbench.tasks.suites.{spec.suite}")
+            suite = importlib.import_module(f"esbench.tasks.suites.{spec.suite}.adapter")
             return TimeLimit(suite.make(spec), spec.cap)
     except ModuleNotFoundError as error:
         absent = error.name is not None and error.name.partition(".")[0] == spec.suite
@@ -188,11 +188,11 @@ def _made(name: str, make: Callable[[], Any]) -> Any:
 
 
 def _from_gymnasium(name: str) -> Task:
-    from esbench.tasks import hosted
     from esbench.tasks.environment import TimeLimit
+    from esbench.tasks.suites.gymnasium import adapter
 
-    spec = hosted.describe(name)
-    return Task(spec, lambda: TimeLimit(hosted.Hosted(lambda: hosted.flat(name)), spec.cap))
+    spec = adapter.describe(name)
+    return Task(spec, lambda: TimeLimit(adapter.Hosted(lambda: adapter.flat(name)), spec.cap))
 
 
 @pinned()

@@ -13,13 +13,13 @@ from statistics import fmean
 from typing import Any
 
 from esbench.errors import InputError
-from esbench.experiment.config import default_name, resolve
-from esbench.experiment.jobs import Job, check_settings, status
-from esbench.experiment.presets import OWN_DEFAULTS
+from esbench.experiment.many_runs.jobs import Job, check_settings, status
+from esbench.experiment.options.config import default_name, resolve
+from esbench.experiment.options.presets import OWN_DEFAULTS
 from esbench.report.digits import agreed
-from esbench.report.statistics.normalise import has_scores, normalised
 from esbench.results.error_file import last_error
 from esbench.results.run_directory import RunDirectory
+from esbench.statistics.normalized_scores import has_scores, normalized
 from esbench.tasks.registry import Task
 from esbench.tasks.spec import RETURN, Measure
 from esbench.tuning.space import Settings
@@ -35,7 +35,7 @@ FINALISTS = 2
 class Result:
     """One run of a trial that is settled: it has its score, or failed.
 
-    rung: 1 (a part of the budget), 2 (all of it) or 3 (again, on other seeds). score: normalised, None without a score
+    rung: 1 (a part of the budget), 2 (all of it) or 3 (again, on other seeds). score: normalized, None without a score
     or without anchors. mean: of the task's measure. score_steps: useful steps at the score, 0 where it is the untrained
     policy's. useful_steps, train_seconds: of the whole run. compile_seconds: of its programs, also where other runs of
     its process shared them.
@@ -245,7 +245,7 @@ class Search:
         return Result(
             **result,
             **_spent(run.job.path),
-            score=agreed(float(normalised(score.value, self.task.spec))) if self.scored else None,
+            score=agreed(float(normalized(score.value, self.task.spec))) if self.scored else None,
             mean=score.value,
             score_steps=score.useful_steps,
         )

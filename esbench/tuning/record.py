@@ -16,10 +16,10 @@ from typing import Any
 import pandas as pd
 
 from esbench.errors import StorageError
-from esbench.experiment.config import default_name
+from esbench.experiment.options.config import default_name
 from esbench.report.digits import csv, written
 from esbench.report.figures.style import render
-from esbench.results.records import Tuning
+from esbench.results.records import TuningCost
 from esbench.tasks.spec import RETURN, Measure
 from esbench.tuning.best_of_k import curves, draw
 from esbench.tuning.halving import SEEDS, SHARE, Result, Search
@@ -179,8 +179,8 @@ def _protocol(search: Search) -> str:
     )
 
 
-def _cost(results: Sequence[Result]) -> Tuning:
-    return Tuning(
+def _cost(results: Sequence[Result]) -> TuningCost:
+    return TuningCost(
         trials=len({result.trial for result in results}),
         seeds=len({result.seed for result in results}),
         useful_steps=sum(result.useful_steps for result in results),

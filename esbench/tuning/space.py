@@ -12,8 +12,8 @@ from scipy.stats import qmc
 
 from esbench.algorithms.registry import settings_of
 from esbench.errors import InputError, unknown
-from esbench.experiment.assembly import assemble
-from esbench.experiment.presets import baselines_file, check_values
+from esbench.experiment.options.assembly import assemble
+from esbench.experiment.options.presets import baselines_file, check_values
 from esbench.plugins import names_a_file
 from esbench.policies.registry import settings_of as network_settings
 

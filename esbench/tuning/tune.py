@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from esbench.errors import InputError, unknown
-from esbench.experiment.config import default_name
-from esbench.experiment.jobs import Job, Outcome, check_settings
-from esbench.experiment.progress import duration
-from esbench.experiment.sweep import sweep
-from esbench.experiment.table import Table
+from esbench.experiment.many_runs.jobs import Job, SweepOutcome, check_settings
+from esbench.experiment.many_runs.sweep import sweep
+from esbench.experiment.options.config import default_name
+from esbench.experiment.terminal.progress import duration
+from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.tasks import registry
 from esbench.tasks.spec import TIERS
 from esbench.tuning.halving import Search
@@ -47,7 +47,7 @@ def plan(tasks: Sequence[str], spaces: Sequence[Space], trials: int, tier: str, 
 
 def tune(
     searches: Sequence[Search],
-    table: Table,
+    table: SweepTable,
     record: Callable[[], object],
     processes: int = 1,
     environments: Sequence[dict[str, str]] = ({},),
@@ -58,7 +58,7 @@ def tune(
     asked: set[Job] = set()
     recorded = sum(search.finished for search in searches)
 
-    def due(ended: Outcome) -> list[Job]:
+    def due(ended: SweepOutcome) -> list[Job]:
         """What can be run now and was not asked for before."""
         nonlocal recorded
         jobs = []
@@ -70,7 +70,7 @@ def tune(
             record()
         return jobs
 
-    jobs = due(Outcome())
+    jobs = due(SweepOutcome())
     check_settings(jobs)
     table.expected = sum(search.runs - len(search.results()) for search in searches)
     sweep(jobs, table, processes, _RETRIES, environments, more=due)

@@ -10,8 +10,8 @@ from esbench.algorithms.evosax_adapter import evosax_class, evosax_names
 from esbench.algorithms.open_es import OpenES
 from esbench.algorithms.registry import build_algorithm, describe, setting_names, settings_of
 from esbench.errors import InputError
-from esbench.experiment.config import resolve
-from esbench.experiment.prepare import make_problem
+from esbench.experiment.one_run.prepare import make_problem
+from esbench.experiment.options.config import resolve
 from esbench.population.stacked import Stacked
 from esbench.templates.my_strategy import MyStrategy
 from tests.algorithms.test_evolution import TARGET, Analytic, distance, flat, run

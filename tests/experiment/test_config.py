@@ -3,7 +3,7 @@
 import pytest
 
 from esbench.errors import InputError
-from esbench.experiment.config import default_name, resolve
+from esbench.experiment.options.config import default_name, resolve
 from esbench.sizes import resolve as resolve_sizes
 from esbench.tasks.spec import TIERS
 

@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 
 from esbench.cli import main
-from esbench.experiment import play as module
-from esbench.experiment.play import play
+from esbench.experiment.one_run import play as module
+from esbench.experiment.one_run.play import play
 from esbench.policies.registry import network_from
 from esbench.results.run_directory import RunDirectory
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A short run on Pendulum, of a greedy policy that normalises its observations."""
+    """A short run on Pendulum, of a greedy policy that normalizes its observations."""
     out = tmp_path_factory.mktemp("runs")
     argv = ["run", "--task", "Pendulum-v1", "--algorithm", "eggroll", "--tier", "smoke", "--steps", "3200"]
     settings = ["n_layers=1", "layer_size=8", "deterministic_policy=true", "normalize_observations=true"]

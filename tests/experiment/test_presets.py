@@ -8,9 +8,9 @@ from statistics import fmean
 import pytest
 
 from esbench.errors import InputError
-from esbench.experiment.config import resolve
-from esbench.experiment.presets import preset_file, read_presets
-from esbench.results.records import Tuning
+from esbench.experiment.options.config import resolve
+from esbench.experiment.options.presets import preset_file, read_presets
+from esbench.results.records import TuningCost
 from esbench.tasks.registry import task_specs
 
 ALGORITHMS = ("eggroll", "open_es", "ppo")
@@ -140,9 +140,9 @@ def test_what_finding_the_settings_cost_is_that_of_the_table_they_are_in(tmp_pat
     file.write_text("[default]\nsigma = 1\n" + own + "[tuning.default]\n" + cost.format(5))
     tuning = {task: resolve(task, "eggroll", preset=str(file)).tuning for task in ("CartPole-v1", "Snake-v1", "Ant-v0")}
     assert tuning == {
-        "CartPole-v1": Tuning(trials=8, seeds=2, useful_steps=30),
+        "CartPole-v1": TuningCost(trials=8, seeds=2, useful_steps=30),
         "Snake-v1": None,
-        "Ant-v0": Tuning(trials=5, seeds=2, useful_steps=30),
+        "Ant-v0": TuningCost(trials=5, seeds=2, useful_steps=30),
     }
 
 

@@ -7,8 +7,8 @@ import pytest
 
 import esbench
 from esbench.doctor import examine
-from esbench.experiment import provenance
-from esbench.experiment.provenance import processor
+from esbench.experiment.one_run import provenance
+from esbench.experiment.one_run.provenance import processor
 from esbench.plugins import load_object, sources
 
 EPYC = """processor\t: 0

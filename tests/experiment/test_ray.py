@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import esbench
-from esbench.experiment.jobs import product, status
-from esbench.experiment.ray_engine import sweep_on_ray
-from esbench.experiment.table import Table
+from esbench.experiment.many_runs.jobs import product, status
+from esbench.experiment.many_runs.ray_engine import sweep_on_ray
+from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.results.run_directory import RunDirectory
 
 pytestmark = pytest.mark.ray
@@ -42,7 +42,7 @@ def test_a_node_is_lost_and_all_runs_are_complete(cluster, echo, tiny, tmp_path)
     everything = jobs(echo, tiny, tmp_path, range(8), echo["algorithm"])
     lost = []
 
-    class Losing(Table):
+    class Losing(SweepTable):
         def message(self, text):
             super().message(text)
             if "finished" in text and not lost:
@@ -60,7 +60,7 @@ def test_a_node_is_lost_and_all_runs_are_complete(cluster, echo, tiny, tmp_path)
 def test_files_are_copied_back_and_a_run_that_always_dies_is_recorded(cluster, echo, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "touch", lambda self: None)  # as if no node saw what is written here
     good, dying, failing = jobs(echo, tiny, tmp_path, [0], echo["algorithm"], tiny("Dying"), tiny("Failing"))
-    outcome = sweep_on_ray([good, dying, failing], Table(sys.stderr), tmp_path, 1, 1, {})
+    outcome = sweep_on_ray([good, dying, failing], SweepTable(sys.stderr), tmp_path, 1, 1, {})
     assert outcome.done == [good] and dict.fromkeys(outcome.failed, 0) == {dying: 0, failing: 0}
     assert {file.name for file in good.path.iterdir()} == {"run.jsonl", "policy.npz"}
     assert "nothing to learn here" in (failing.path / "error.txt").read_text()

@@ -16,9 +16,9 @@ import pytest
 
 import esbench
 from esbench.errors import InputError, StorageError
-from esbench.experiment.config import resolve
-from esbench.experiment.progress import Lines
-from esbench.experiment.run import announce_and_prepare, resumable, run_seed
+from esbench.experiment.one_run.run import announce_and_prepare, resumable, run_seed
+from esbench.experiment.options.config import resolve
+from esbench.experiment.terminal.progress import Lines
 from esbench.results.run_directory import RunDirectory
 
 CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}

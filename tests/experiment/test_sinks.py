@@ -9,7 +9,7 @@ from tensorboardX.proto.event_pb2 import Event
 import esbench
 from esbench.cli import main
 from esbench.errors import InputError
-from esbench.experiment import sinks
+from esbench.experiment.one_run import sinks
 
 
 def scalars_of(folder):

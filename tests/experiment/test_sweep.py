@@ -12,10 +12,10 @@ import pytest
 import esbench
 from esbench.cli import main
 from esbench.errors import InputError
-from esbench.experiment.jobs import product, record_error, shard, status
-from esbench.experiment.ray_engine import sweep_on_ray
-from esbench.experiment.sweep import device_environments, sweep, visible_gpus
-from esbench.experiment.table import Table
+from esbench.experiment.many_runs.jobs import product, record_error, shard, status
+from esbench.experiment.many_runs.ray_engine import sweep_on_ray
+from esbench.experiment.many_runs.sweep import device_environments, sweep, visible_gpus
+from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.results.error_file import AGAIN, last_error
 from esbench.results.lock import RunInUseError, is_locked, locked
 from esbench.results.run_directory import RunDirectory
@@ -57,7 +57,7 @@ def test_finished_runs_are_skipped_unfinished_ones_go_on_and_seeds_share_a_compi
     esbench.run(**echo, seed=1, out=tmp_path / "alone")
     before = (jobs([0])[0].path / "run.jsonl").read_bytes()
     everything = jobs([0, 1, 2])
-    outcome = sweep(everything, Table(sys.stderr))
+    outcome = sweep(everything, SweepTable(sys.stderr))
     assert (outcome.before, outcome.done, outcome.complete) == (everything[:1], everything[1:], True)
     said = capsys.readouterr().err.partition("finished already")[2]
     assert said.count("compiling") == 1 and "resumed at 100 steps" in said
@@ -70,7 +70,7 @@ def test_a_crash_is_tried_again_then_recorded_and_nothing_else_is_stopped(jobs, 
     """One always kills its process, one raises, one cannot be made; the others are done by new processes."""
     algorithms = [tiny("Dying"), tiny("Failing"), echo["algorithm"]]
     everything = jobs([0], *algorithms) + jobs([0], tasks=[tiny("ABSENT")])
-    outcome = sweep(everything, Table(sys.stderr), retries=1)
+    outcome = sweep(everything, SweepTable(sys.stderr), retries=1)
     dying, failing, good, absent = everything
     assert outcome.done == [good]
     assert set(outcome.failed) == {dying, failing, absent}
@@ -89,7 +89,7 @@ def test_a_process_that_is_killed_is_replaced_and_its_run_goes_on(jobs, echo, tm
     everything = jobs([0, 1], slow="300")
     killed = []
 
-    class Killing(Table):
+    class Killing(SweepTable):
         def row(self, slot, row):
             super().row(slot, row)
             if not killed and row.useful_steps >= 300:
@@ -108,7 +108,7 @@ def test_a_run_of_another_process_is_left_to_it(jobs, capsys):
     (job,) = jobs([0])
     with locked(job.path):
         assert status(job) == "running"
-        outcome = sweep([job], Table(sys.stderr))
+        outcome = sweep([job], SweepTable(sys.stderr))
     assert outcome.elsewhere == [job] and not outcome.complete and not outcome.failed
     assert not (job.path / "run.jsonl").exists()
 
@@ -164,12 +164,12 @@ def test_two_algorithms_of_one_name_are_refused(jobs, tmp_path, tiny):
 
 
 def test_gpus_are_shared_out_one_to_a_process(monkeypatch):
-    monkeypatch.setattr("esbench.experiment.sweep.visible_gpus", lambda: ["0", "1", "5"])
+    monkeypatch.setattr("esbench.experiment.many_runs.sweep.visible_gpus", lambda: ["0", "1", "5"])
     assert device_environments(None, 1) == (3, [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in "015"])
     assert device_environments(None, 2) == (1, [{"CUDA_VISIBLE_DEVICES": "0,1"}])
     with pytest.raises(InputError, match="--jobs 4: expected at most 3"):
         device_environments(4, 1)
-    monkeypatch.setattr("esbench.experiment.sweep.visible_gpus", list)
+    monkeypatch.setattr("esbench.experiment.many_runs.sweep.visible_gpus", list)
     assert device_environments(None, 1) == (1, [{}])
     assert device_environments(4, 1) == (4, [{}])
 
@@ -207,7 +207,7 @@ def test_the_gpus_that_cuda_would_see(monkeypatch):
 def test_ray_that_is_not_installed_is_said_before_anything_starts(jobs, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"ray is not installed: pip install 'esbench\[ray\]'"):
-        sweep_on_ray(jobs([0]), Table(sys.stderr), tmp_path / "runs", 1, 1, {})
+        sweep_on_ray(jobs([0]), SweepTable(sys.stderr), tmp_path / "runs", 1, 1, {})
     assert not list(tmp_path.iterdir())
 
 
@@ -215,7 +215,7 @@ def test_a_damaged_run_is_reported_and_the_others_are_run(jobs):
     damaged, good = jobs([0, 1])
     damaged.path.mkdir(parents=True)
     (damaged.path / "run.jsonl").write_text("not a run\n")
-    outcome = sweep([damaged, good], Table(sys.stderr))
+    outcome = sweep([damaged, good], SweepTable(sys.stderr))
     assert outcome.done == [good]
     assert "run.jsonl, line 1: not JSON" in outcome.failed[damaged]
     assert (damaged.path / "run.jsonl").read_text() == "not a run\n"

@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from esbench.experiment.jobs import product, status
-from esbench.experiment.sweep import sweep
-from esbench.experiment.table import Table
+from esbench.experiment.many_runs.jobs import product, status
+from esbench.experiment.many_runs.sweep import sweep
+from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.results.lock import is_locked
 from esbench.results.run_directory import RunDirectory
 from tests.experiment.test_process import command, rows
@@ -36,7 +36,7 @@ def test_24_runs_survive_kills_one_that_crashes_and_one_without_memory(echo, tin
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        outcome = sweep([*good[:12], *bad, *good[12:]], Table(sys.stderr), options={"checkpoint_seconds": 0.5})
+        outcome = sweep([*good[:12], *bad, *good[12:]], SweepTable(sys.stderr), options={"checkpoint_seconds": 0.5})
     finally:
         over.set()
         killer.join()
@@ -46,7 +46,7 @@ def test_24_runs_survive_kills_one_that_crashes_and_one_without_memory(echo, tin
     assert set(outcome.failed) == set(bad)
     assert "MemoryError" in outcome.failed[bad[1]]
     whole = product([echo["task"]], [echo["algorithm"]], range(24), **{**common, "out": str(tmp_path / "whole")})
-    assert sweep(whole, Table(sys.stderr)).complete
+    assert sweep(whole, SweepTable(sys.stderr)).complete
     for killed, alone in zip(good, whole, strict=True):
         assert rows(killed.path) == rows(alone.path)
 

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from esbench.errors import InputError
-from esbench.leaderboard import sandbox
+from esbench.leaderboard.verification import sandbox
 from tests.leaderboard.honest import enter, new_board
 
 

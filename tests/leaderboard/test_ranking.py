@@ -87,7 +87,7 @@ def edit_failed(entry):
     from esbench.leaderboard.board import read_board
     from esbench.leaderboard.check import gather
     from esbench.leaderboard.entry import read_entry
-    from esbench.leaderboard.scores import entry_scores
+    from esbench.leaderboard.entry_scores import entry_scores
     from tests.leaderboard.honest import repack
 
     repack(entry)

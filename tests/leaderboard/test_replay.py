@@ -13,9 +13,9 @@ from esbench.errors import InputError
 from esbench.leaderboard.check import check
 from esbench.leaderboard.entry import read_entry
 from esbench.leaderboard.policy_archive import read_policy
-from esbench.leaderboard.scoring import Scorer, board_task
 from esbench.leaderboard.states import state_of
-from esbench.leaderboard.verification import read_verification
+from esbench.leaderboard.verification.record import read_verification
+from esbench.leaderboard.verification.scorer import Scorer, board_task
 
 from .honest import edit_rows, raise_return, repack
 from .trained import trained_entry

@@ -6,12 +6,12 @@ import pytest
 
 from esbench.cli import main
 from esbench.errors import InputError
-from esbench.leaderboard import sandbox
 from esbench.leaderboard.check import check
 from esbench.leaderboard.entry import read_entry
-from esbench.leaderboard.rerun import Plan, _choose, _Task, rerun
 from esbench.leaderboard.states import state_of
-from esbench.leaderboard.verification import draw, read_verification
+from esbench.leaderboard.verification import sandbox
+from esbench.leaderboard.verification.record import draw, read_verification
+from esbench.leaderboard.verification.rerun import Plan, _choose, _Task, rerun
 from esbench.results.fingerprints import plugins_digest
 from esbench.tasks.catalogue import CATALOGUE
 

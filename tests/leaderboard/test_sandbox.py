@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from esbench.errors import InputError
-from esbench.leaderboard import sandbox
-from esbench.leaderboard.sandbox import Limits
+from esbench.leaderboard.verification import sandbox
+from esbench.leaderboard.verification.sandbox import Limits
 
 pytestmark = pytest.mark.usefixtures("needs_sandbox")
 
 
-def run(code: str, scratch: Path, limits: Limits | None = None) -> sandbox.Outcome:
+def run(code: str, scratch: Path, limits: Limits | None = None) -> sandbox.SweepOutcome:
     command = [sys.executable, "-c", textwrap.dedent(code)]
     return sandbox.run(command, scratch, limits or Limits(seconds=30))
 

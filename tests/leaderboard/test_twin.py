@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from esbench.leaderboard.twin import Permuted, permutations, twin
+from esbench.leaderboard.verification.twin import Permuted, permutations, twin
 from esbench.tasks.environment import Transition, check_environment
 from esbench.tasks.registry import task
 

@@ -3,9 +3,9 @@
 import sys
 from pathlib import Path
 
-from esbench.experiment.config import resolve
-from esbench.experiment.progress import Lines
-from esbench.experiment.run import announce_and_prepare, run_seed
+from esbench.experiment.one_run.run import announce_and_prepare, run_seed
+from esbench.experiment.options.config import resolve
+from esbench.experiment.terminal.progress import Lines
 from esbench.leaderboard.board import make_board, write_board
 from esbench.leaderboard.submit import submit
 from esbench.results.fingerprints import config_hash_of

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from esbench.report.digits import agreed, csv, written
-from esbench.report.statistics.intervals import Estimate
 from esbench.report.table import Shown, decimals, estimate, number, with_interval
+from esbench.statistics.intervals import Estimate
 
 
 def neighbours(value):

@@ -10,10 +10,10 @@ from esbench.report.contents import Contents
 from esbench.report.grouping import algorithm_order
 from esbench.report.latex import escape, latex
 from esbench.report.markdown import markdown
-from esbench.report.statistics.intervals import Estimate
 from esbench.report.tables.anchors import beats
 from esbench.results.load import load_runs
-from esbench.results.records import Tuning
+from esbench.results.records import TuningCost
+from esbench.statistics.intervals import Estimate
 from esbench.tasks.spec import Anchor
 
 RANDOM, REFERENCE = 22.32, 500.0  # CartPole's anchors in the catalogue
@@ -361,7 +361,7 @@ def test_one_short_run_is_named_and_left_out(race, add_run, make_row, name):
 
 
 def test_tuning_is_shown_where_it_was_recorded(race, add_run, make_row):
-    tuning = Tuning(trials=20, seeds=2, useful_steps=40_000)
+    tuning = TuningCost(trials=20, seeds=2, useful_steps=40_000)
     add_run(race, make_row(useful_steps=1000, final=True), name="ppo", tuning=tuning)
     table = tables(race)["cost"]
     assert shown(table, "CartPole-v1", "ppo")[4:] == ["133,890", "20", "2", "40,000"]

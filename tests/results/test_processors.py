@@ -19,9 +19,9 @@ from esbench.report import analysis, cells
 from esbench.report.contents import Contents
 from esbench.report.digits import DIGITS, agreed
 from esbench.report.ioh import ioh_files
-from esbench.report.statistics import aggregate, comparison, intervals
 from esbench.report.tables import anchors
 from esbench.report.write import read_contents
+from esbench.statistics import aggregate, comparison, intervals
 from esbench.tuning import record
 from tests.results.test_committed import ELSEWHERE, RESULTS, SETS
 

@@ -17,7 +17,7 @@ from esbench.policies.mlp import MLP
 from esbench.population.devices import mesh
 from esbench.problem import DeployedPolicy
 from esbench.rollout.evaluation import evaluate
-from esbench.rollout.objective import EpisodicReturn
+from esbench.rollout.fitness import EpisodicReturn
 from esbench.rollout.problem import EpisodicProblem
 from esbench.sizes import Sizes
 from tests.algorithms.test_evolution import Analytic

@@ -349,7 +349,7 @@ class Half(Right):
         ("Several", "action_space is MultiDiscrete([2 3])"),
         ("Flags", "action_space is MultiBinary(3)"),
         ("Never", "max_episode_steps None: expected a whole number, 1 or more"),
-        ("AtOnce", "max_episode_steps 0: expected a whole number, 1 or more"),
+        ("AtOnce", "max_episode_steps 0: expected 1 or more"),
         ("Half", "max_episode_steps 0.5: expected a whole number, 1 or more"),
     ],
 )

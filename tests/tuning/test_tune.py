@@ -12,12 +12,12 @@ import pytest
 import esbench
 from esbench.cli import main
 from esbench.errors import InputError
-from esbench.experiment.jobs import record_error
-from esbench.experiment.progress import Lines
-from esbench.experiment.table import Table
-from esbench.experiment.worker import Runner
+from esbench.experiment.many_runs.jobs import record_error
+from esbench.experiment.many_runs.worker import Runner
+from esbench.experiment.terminal.progress import Lines
+from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.results.error_file import AGAIN
-from esbench.results.records import Tuning
+from esbench.results.records import TuningCost
 from esbench.results.run_directory import RunDirectory
 from esbench.tuning import record
 from esbench.tuning.space import read_space
@@ -42,7 +42,7 @@ def whole_tuning(ranges, out):
     said = io.StringIO()
     spaces = [read_space(ranges, PICKY)]
     searches = plan([TASK], spaces, 4, "smoke", out)
-    assert tune(searches, Table(said), lambda: record.write(searches, spaces, out))
+    assert tune(searches, SweepTable(said), lambda: record.write(searches, spaces, out))
     return searches, said.getvalue()
 
 
@@ -91,14 +91,14 @@ def test_the_chosen_preset_gives_the_trials_rows_and_carries_the_cost(tuned, tmp
         row.model_dump(exclude=ROW_CLOCKS) for row in trial.rows
     ]
     table = pd.read_csv(out / "trials.csv")
-    cost = Tuning(trials=4, seeds=3, useful_steps=int(table["useful_steps"].sum()))
+    cost = TuningCost(trials=4, seeds=3, useful_steps=int(table["useful_steps"].sum()))
     assert RunDirectory.open(alone.path).manifest.tuning == cost
     assert trial.manifest.tuning is None
-    fixed = esbench.experiment.config.resolve("CartPole-v1", PICKY, preset=str(out / "fixed" / "Picky.toml"))
+    fixed = esbench.experiment.options.config.resolve("CartPole-v1", PICKY, preset=str(out / "fixed" / "Picky.toml"))
     first = table[table["rung"] == 1]
     best = first["score"].clip(0, 1).fillna(0).idxmax()
     assert fixed.settings["spread"] == search.trials[first["trial"][best]]["spread"]
-    assert fixed.tuning == Tuning(trials=4, seeds=1, useful_steps=int(first["useful_steps"].sum()))
+    assert fixed.tuning == TuningCost(trials=4, seeds=1, useful_steps=int(first["useful_steps"].sum()))
 
 
 def test_a_task_whose_first_rung_is_untrained_has_no_say_in_the_setting_for_all(tuned):

@@ -12,8 +12,8 @@ from matplotlib.ticker import EngFormatter, MaxNLocator, StrMethodFormatter
 
 from esbench.report.cells import Tier
 from esbench.report.figures.style import GREY, Look, appearance, drawing, legend_above, legend_line
-from esbench.report.statistics.runtime import carry_forward
 from esbench.report.wording import wording
+from esbench.statistics.runtime import carry_forward
 from esbench.tasks.spec import Anchor, Measure, TaskSpec
 
 TASKS_PER_BAND = 4

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from esbench.report.analysis import SEED
 from esbench.report.cells import Tier
 from esbench.report.figures.style import appearance, drawing, legend_above, legend_line
-from esbench.report.statistics.profile import performance_profile
+from esbench.statistics.profile import performance_profile
 
 _THRESHOLDS = np.linspace(0.0, 1.0, 101)
 

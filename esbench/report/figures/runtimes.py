@@ -8,8 +8,8 @@ from matplotlib.ticker import StrMethodFormatter
 
 from esbench.report.cells import Tier
 from esbench.report.figures.style import appearance, drawing, legend_above, legend_line
-from esbench.report.statistics.runtime import TARGETS, first_hits, runtime_distribution
 from esbench.report.wording import wording
+from esbench.statistics.runtime import TARGETS, first_hits, runtime_distribution
 
 _POINTS = 200
 _MARKED = _POINTS // 5

@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from esbench.report.grouping import BASELINES, algorithm_order
-from esbench.report.statistics.intervals import Estimate
+from esbench.statistics.intervals import Estimate
 
 GREY = "0.35"
 Dash = Literal["-", "--", "-.", ":"]

@@ -10,7 +10,7 @@ from esbench.report.analysis import Comparison
 from esbench.report.cells import Tier
 from esbench.report.digits import agreed
 from esbench.report.figures.style import GREY, drawing
-from esbench.report.statistics.comparison import Verdict
+from esbench.statistics.comparison import Verdict
 
 # Light to dark also in grey; the words stand on the bar.
 _VERDICTS: dict[Verdict, str] = {"win": "#0b4f8a", "tie": "#dcdcdc", "loss": "#de8f05", "untested": "#f6f6f6"}

@@ -6,8 +6,8 @@ import pandas as pd
 
 from esbench.report.analysis import Aggregate
 from esbench.report.cells import Tier
-from esbench.report.statistics.aggregate import REPETITIONS
 from esbench.report.table import Shown, Table, missing, with_interval, words
+from esbench.statistics.aggregate import REPETITIONS
 
 STATISTICS = {
     "mean": "Ranking score",

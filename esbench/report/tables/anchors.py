@@ -9,9 +9,9 @@ import pandas as pd
 
 from esbench.report.cells import Cell, Run, Tier
 from esbench.report.digits import written
-from esbench.report.statistics.intervals import Estimate, student_t_interval
 from esbench.report.table import Shown, Table, decimals, number, with_interval, words
 from esbench.report.wording import MEASURE, UNIT, wording
+from esbench.statistics.intervals import Estimate, student_t_interval
 from esbench.tasks.spec import Anchor
 
 YES, LEVEL, NO, WORSE, UNTESTED = "yes", "level", "not shown", "worse", "one seed"

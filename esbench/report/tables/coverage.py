@@ -1,8 +1,8 @@
 """How far the intervals of the other tables can be trusted: the committed simulation."""
 
 from esbench.report.digits import written
-from esbench.report.statistics.coverage import measured
 from esbench.report.table import Shown, Table, words
+from esbench.statistics.coverage import measured
 
 
 def coverage_table() -> Table:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from esbench.report.cells import Tier
 from esbench.report.digits import agreed
-from esbench.report.statistics.intervals import Estimate
 from esbench.report.table import Shown, Table, decimals, number, with_interval, words
 from esbench.report.wording import MEASURE, UNIT, wording
+from esbench.statistics.intervals import Estimate
 
 
 def equal_seconds_table(tiers: Sequence[Tier]) -> Table:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from esbench.report.analysis import NotWorse, not_worse
 from esbench.report.cells import Tier
-from esbench.report.statistics.comparison import MARGIN, SIGNIFICANCE
 from esbench.report.table import Shown, Table, number, words
 from esbench.report.wording import wording
+from esbench.statistics.comparison import MARGIN, SIGNIFICANCE
 
 _SAID = {True: "yes", False: "not shown", None: "-"}
 

@@ -6,9 +6,9 @@ import pandas as pd
 
 from esbench.report.analysis import Comparison, TaskComparison
 from esbench.report.cells import Tier
-from esbench.report.statistics.comparison import MARGIN, SIGNIFICANCE
 from esbench.report.table import Shown, Table, estimate, number, with_interval, words
 from esbench.report.wording import MEASURE, wording
+from esbench.statistics.comparison import MARGIN, SIGNIFICANCE
 
 Comparisons = dict[tuple[str, str], Comparison]
 

@@ -8,9 +8,9 @@ import pandas as pd
 from esbench.report.analysis import Comparison
 from esbench.report.cells import Cell, Tier
 from esbench.report.digits import agreed
-from esbench.report.statistics.intervals import Estimate
 from esbench.report.table import Shown, Table, decimals, estimate, missing, number, words
 from esbench.report.wording import MEASURE, UNIT, Wording, wording
+from esbench.statistics.intervals import Estimate
 
 TIE = " ≈"
 

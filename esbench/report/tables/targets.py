@@ -7,9 +7,9 @@ import pandas as pd
 
 from esbench.report.cells import Cell, Tier
 from esbench.report.digits import written
-from esbench.report.statistics.runtime import ToTarget, first_hits, to_target
 from esbench.report.table import Shown, Table, number, words
 from esbench.report.wording import UNIT, capital, wording
+from esbench.statistics.runtime import ToTarget, first_hits, to_target
 
 SHOWN_TARGETS = (0.25, 0.5, 0.75, 0.95)
 

@@ -1,0 +1,130 @@
+"""Many runs on a Ray cluster: one task a run; Ray finds the machines, tries again and survives the loss of a node."""
+
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from esbench.errors import InputError
+from esbench.experiment.many_runs.jobs import Job, SweepOutcome, forget_errors, record_error, status
+from esbench.experiment.one_run import interrupt
+from esbench.experiment.terminal.sweep_table import SweepTable
+from esbench.plugins import names_a_file
+from esbench.results.run_directory import POLICY_FILE, ROWS_FILE
+
+_RELEASE_SECONDS = 60.0
+
+
+def sweep_on_ray(
+    jobs: Sequence[Job], table: SweepTable, out: Path, retries: int, devices: int, options: Mapping[str, Any]
+) -> SweepOutcome:
+    """Runs `jobs` on the cluster that RAY_ADDRESS names, or on this machine.
+
+    Where the nodes share the results root `out`, runs are written to it and go on from their checkpoints on another
+    node; else a run's files are copied back when it is finished, and a lost one begins again. esbench, and files that
+    tasks or algorithms are named by, must be at the same place on every node. devices: GPUs of a run, where there are
+    any. options: of `run_seed`, for every run.
+    InputError where Ray is not installed.
+    """
+    try:
+        import ray  # ty: ignore[import-not-found] an extra
+    except ModuleNotFoundError as error:
+        raise InputError("--engine ray: ray is not installed: pip install 'esbench[ray]'") from error
+    outcome = SweepOutcome(before=[job for job in jobs if status(job) == "finished"])
+    table.begin(jobs, outcome)
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False)
+    out.mkdir(parents=True, exist_ok=True)
+    marker = out.absolute() / f".shared-{uuid.uuid4().hex}"
+    marker.touch()
+    gpus = devices if ray.cluster_resources().get("GPU") else 0
+    remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=retries, retry_exceptions=[_Crash])(_run)
+    pending = {
+        remote.remote(_anywhere(job.options), job.seed, dict(options), str(marker)): job
+        for job in jobs
+        if job not in outcome.before
+    }
+    try:
+        with interrupt.rescuing(ray.shutdown):
+            while pending and not interrupt.requested():
+                ended, _ = ray.wait(list(pending), timeout=0.5)
+                table.tick()
+                for reference in ended:
+                    job = pending.pop(reference)
+                    try:
+                        answer, files = ray.get(reference)
+                    except Exception as error:  # all tries are used up: a crash of ours, or Ray's own word for a death
+                        cause = getattr(error, "cause", None)
+                        answer = {"outcome": "failed", "error": str(cause or error).strip(), "details": ""}
+                        files = {}
+                    _finish(job, answer, files, outcome, table)
+                    table.settled()
+            outcome.stopped = bool(pending)
+    finally:
+        marker.unlink(missing_ok=True)
+        table.end()
+    return outcome
+
+
+class _Crash(RuntimeError):
+    """An error that another try may not meet."""
+
+
+def _run(
+    config: dict[str, Any], seed: int, options: dict[str, Any], marker: str
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """On a node: what came of the run, and its files where the node does not see the results root."""
+    from esbench.experiment.many_runs.worker import Runner
+    from esbench.experiment.terminal.progress import Lines
+
+    with tempfile.TemporaryDirectory() as scratch, open("/dev/null", "w") as silence:
+        shared = Path(marker).exists()
+        runner = Runner(Lines(silence))
+        if not shared:
+            config = {**config, "out": scratch}
+        answer = runner.run(config, seed, **options)
+        deadline = time.monotonic() + _RELEASE_SECONDS
+        while answer["outcome"] == "in use" and time.monotonic() < deadline:
+            time.sleep(1)  # a node that is given up may take a moment to be gone
+            answer = runner.run(config, seed, **options)
+        if answer["outcome"] == "failed" and not answer["final"]:
+            raise _Crash(answer["error"])
+        (folder, *_) = [*Path(scratch).rglob(ROWS_FILE), None]
+        left = [folder.with_name(name) for name in (ROWS_FILE, POLICY_FILE)] if folder is not None else []
+        files = {file.name: file.read_bytes() for file in left if file.exists()}
+    return answer, files
+
+
+def _finish(
+    job: Job, answer: dict[str, Any], files: dict[str, bytes], outcome: SweepOutcome, table: SweepTable
+) -> None:
+    match answer["outcome"]:
+        case "finished" | "finished before":
+            job.path.mkdir(parents=True, exist_ok=True)
+            for name in sorted(files):  # the policy first: with its rows the run is finished
+                partial = job.path / f"{name}.partial"
+                partial.write_bytes(files[name])
+                partial.replace(job.path / name)
+            forget_errors(job)
+            table.message(f"{job.label}: finished")
+            outcome.done.append(job)
+        case "failed":
+            record_error(job, f"{answer['error']}\n{answer['details']}")
+            table.message(f"{job.label} failed: {answer['error']}")
+            outcome.failed[job] = answer["error"].splitlines()[0]
+        case _:
+            outcome.elsewhere.append(job)
+
+
+def _anywhere(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options with absolute paths: a task of Ray has a working directory of its own."""
+    absolute = {**options, "out": str(Path(options["out"]).absolute())}
+    for name in ("task", "algorithm"):
+        if names_a_file(value := options[name]):
+            path, _, attribute = value.rpartition(":")
+            absolute[name] = f"{Path(path).expanduser().absolute()}:{attribute}"
+    if (preset := options["preset"]) is not None and preset.endswith(".toml"):
+        absolute["preset"] = str(Path(preset).absolute())
+    return absolute

@@ -1,0 +1,322 @@
+"""Many runs in processes of this machine: none stops the others, whatever ends it, and what is done stays done."""
+
+import importlib.util
+import itertools
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import esbench
+from esbench.errors import InputError
+from esbench.experiment.many_runs.jobs import Job, SweepOutcome, forget_errors, record_error, status
+from esbench.experiment.one_run import interrupt
+from esbench.experiment.terminal.sweep_table import SweepTable
+from esbench.results.checkpoints import Checkpoints
+from esbench.results.error_file import AGAIN
+from esbench.results.records import Row
+from esbench.results.run_directory import CHECKPOINTS
+
+RETRIES = 3
+_STOP_SECONDS = 25.0
+_TAIL_BYTES = 4000
+
+
+def sweep(
+    jobs: Sequence[Job],
+    table: SweepTable,
+    processes: int = 1,
+    retries: int = RETRIES,
+    environments: Sequence[dict[str, str]] = ({},),
+    options: Mapping[str, Any] | None = None,
+    more: Callable[[SweepOutcome], Sequence[Job]] = lambda _: (),
+) -> SweepOutcome:
+    """Runs `jobs`, `processes` at a time, each process one after another: finished ones stay as they are, unfinished
+    ones go on.
+
+    retries: how often a run that crashed is started again without having come further. environments: variables of the
+    processes, in turn. options: of `run_seed`, for every run. more: given what has ended so far, the jobs that are due
+    because of it; they go before those that wait.
+    """
+    jobs = list(jobs)
+    outcome = SweepOutcome(before=[job for job in jobs if status(job) == "finished"])
+    pending = [job for job in jobs if job not in outcome.before]
+
+    def due() -> Sequence[Job]:
+        found = more(outcome)
+        jobs.extend(found)  # the table counts them
+        return found
+
+    pool = _Pool(pending, outcome, table, retries, environments, options or {}, due)
+    table.begin(jobs, outcome)
+    try:
+        with interrupt.rescuing(pool.stop):
+            try:
+                pool.run(processes)
+            finally:
+                pool.stop()
+    finally:
+        table.end()
+    others, outcome.elsewhere = outcome.elsewhere, []
+    for job in others:
+        (outcome.before if status(job) == "finished" else outcome.elsewhere).append(job)
+    return outcome
+
+
+class _Process:
+    """A worker and the job it is at."""
+
+    def __init__(self, environment: dict[str, str], events: "queue.SimpleQueue[tuple[_Process, dict[str, Any]]]"):
+        self.job: Job | None = None
+        self.programs = ""
+        self.compiling = True
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 open as long as the process is
+        # The worker imports this esbench, wherever it is started.
+        paths = [str(Path(esbench.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "esbench.experiment.many_runs.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **environment},
+            start_new_session=True,  # Ctrl-C is for the sweep, which tells its workers
+        )
+        threading.Thread(target=self._read, args=(events,), daemon=True).start()
+
+    def _read(self, events) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue  # cut off by the process's end
+            events.put((self, event))
+        self._process.wait()
+        events.put((self, {"event": "exit"}))
+
+    def start(self, job: Job, options: Mapping[str, Any]) -> None:
+        self.job, self.programs, self.compiling = job, job.programs, True
+        order = {"config": dict(job.options), "seed": job.seed, **options}
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # it has died; its exit says so
+            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.flush()
+
+    def close(self) -> None:
+        """No more work: it ends by itself."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def wait(self, seconds: float) -> None:
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def death(self) -> tuple[str, str]:
+        """What ended the process, in one line, and the last that it said."""
+        code = self._process.returncode
+        if code < 0:
+            name = signal.Signals(-code).name
+            memory = "; the system does this too when memory runs out" if -code == signal.SIGKILL else ""
+            said = f"the process was ended by signal {-code} ({name}{memory})"
+        else:
+            said = f"the process ended with status {code}"
+        self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(0, self._errors.tell() - _TAIL_BYTES))
+        return said, self._errors.read().decode(errors="replace")
+
+
+class _Pool:
+    def __init__(
+        self,
+        pending: list[Job],
+        outcome: SweepOutcome,
+        table: SweepTable,
+        retries: int,
+        environments: Sequence[dict[str, str]],
+        options: Mapping[str, Any],
+        more: Callable[[], Sequence[Job]],
+    ):
+        self._pending, self._outcome, self._table, self._more = pending, outcome, table, more
+        self._retries, self._environments, self._options = retries, environments, options
+        self._events: queue.SimpleQueue[tuple[_Process, dict[str, Any]]] = queue.SimpleQueue()
+        self._slots: dict[int, _Process] = {}
+        self._crashes: Counter[Job] = Counter()
+        self._reached: dict[Job, int] = {}
+        self._stopping = threading.Lock()
+
+    def run(self, processes: int) -> None:
+        for slot in range(min(processes, len(self._pending))):
+            self._give_work(slot)
+        while self._slots:
+            if interrupt.requested():
+                self._outcome.stopped = True
+                return
+            try:
+                process, event = self._events.get(timeout=0.2)
+            except queue.Empty:
+                self._table.tick()
+                continue
+            for slot, known in list(self._slots.items()):
+                if known is process:  # not one that was given up
+                    self._handle(slot, process, event)
+            for slot in range(processes):
+                if self._pending and slot not in self._slots:  # it had no work for a while
+                    self._give_work(slot)
+
+    def stop(self) -> None:
+        """Ends all processes: each saves what it reached. Waits for them, for no longer than they may take."""
+        with self._stopping:
+            processes = list(self._slots.values())
+            for process in processes:
+                process.terminate()
+            deadline = time.monotonic() + _STOP_SECONDS
+            for process in processes:
+                process.wait(max(0.1, deadline - time.monotonic()))
+
+    def _give_work(self, slot: int) -> None:
+        """The next job for a slot: one that its process has the programs of, else one whose programs nobody has."""
+        process = self._slots.get(slot)
+        if not self._pending:
+            if process is not None:
+                process.close()
+                del self._slots[slot]
+                process.wait(_STOP_SECONDS)
+            return
+        taken = {other.programs for other in self._slots.values()}
+        own = process.programs if process is not None else ""
+
+        def preference(job: Job) -> int:
+            return 0 if job.programs == own else 1 if job.programs not in taken else 2
+
+        job = min(self._pending, key=preference)
+        self._pending.remove(job)
+        if process is None:
+            process = _Process(self._environments[slot % len(self._environments)], self._events)
+            self._slots[slot] = process
+        self._table.started(slot, job)
+        process.start(job, self._options)
+
+    def _handle(self, slot: int, process: _Process, event: dict[str, Any]) -> None:
+        job = process.job
+        assert job is not None
+        match event["event"]:
+            case "message":
+                self._table.message(event["text"])
+            case "start":
+                process.compiling = False
+            case "step":
+                self._table.step(slot, event["useful_steps"])
+            case "row":
+                self._table.row(slot, Row(**event["row"]))
+            case "outcome":
+                self._table.ended(slot)
+                self._finish(slot, process, job, event)
+                self._pending[:0] = self._more()
+                self._table.settled()
+                self._give_work(slot)
+            case "exit":
+                said, details = process.death()
+                del self._slots[slot]
+                self._table.ended(slot)
+                self._crashed(job, said, details, process.compiling)
+                self._pending[:0] = self._more()
+                self._table.settled()
+                self._give_work(slot)
+
+    def _finish(self, slot: int, process: _Process, job: Job, event: dict[str, Any]) -> None:
+        match event["outcome"]:
+            case "finished":
+                forget_errors(job)
+                self._outcome.done.append(job)
+            case "finished before":
+                self._outcome.before.append(job)
+            case "in use":
+                self._table.message(f"{job.label}: is being run by another process")
+                self._outcome.elsewhere.append(job)
+            case "stopped":  # somebody ended the process in good order
+                del self._slots[slot]
+                self._pending.insert(0, job)
+            case "failed" if event["final"]:
+                self._fail(job, event["error"], event["details"], event["compiling"])
+            case "failed":
+                # What is left of an unexpected error, memory above all, must not end the next run.
+                process.close()
+                del self._slots[slot]
+                self._crashed(job, event["error"], event["details"], event["compiling"])
+
+    def _crashed(self, job: Job, error: str, details: str, compiling: bool) -> None:
+        """Another try, unless it has had them all without coming further."""
+        reached = _checkpoint(job)
+        if reached > self._reached.get(job, 0):
+            self._crashes[job] = 0
+        self._reached[job] = reached
+        self._crashes[job] += 1
+        if self._crashes[job] > self._retries:
+            self._fail(job, error, details, compiling)
+            return
+        record_error(job, f"{error}{AGAIN}\n{details}")
+        self._table.message(f"{job.label}: {error}{AGAIN}")
+        self._pending.insert(0, job)
+
+    def _fail(self, job: Job, error: str, details: str, compiling: bool) -> None:
+        others = [other for other in self._pending if compiling and other.programs == job.programs]
+        for failed in (job, *others):
+            record_error(failed, f"{error}\n{details}")
+            self._outcome.failed[failed] = error
+            self._table.message(f"{failed.label} failed: {error}")
+        self._pending[:] = [other for other in self._pending if other not in others]
+
+
+def _checkpoint(job: Job) -> int:
+    """The newest one's generation, 0 where there is none."""
+    return next(iter(Checkpoints(job.path / CHECKPOINTS).numbers()), 0)
+
+
+def device_environments(processes: int | None, devices: int) -> tuple[int, list[dict[str, str]]]:
+    """How many processes, and the variables of each: on GPUs, `devices` of its own; on a CPU, all of it.
+
+    processes: None for as many as there are GPUs for, one on a CPU. InputError for more than that.
+    """
+    gpus = visible_gpus()
+    if not gpus:
+        return processes or 1, [{}]
+    most = max(1, len(gpus) // devices)
+    if processes is not None and processes > most:
+        raise InputError(f"--jobs {processes}: expected at most {most}, one for each {devices} of {len(gpus)} GPUs")
+    shares = [gpus[slot * devices : (slot + 1) * devices] for slot in range(most)]
+    return processes or most, [{"CUDA_VISIBLE_DEVICES": ",".join(share)} for share in shares]
+
+
+def visible_gpus() -> list[str]:
+    """The NVIDIA GPUs that a process started now would use, by number or by name; none where JAX is told to use the
+    CPU or has no plug-in for them."""
+    platforms = os.environ.get("JAX_PLATFORMS", "")
+    plugins = ("jax_cuda12_plugin", "jax_cuda13_plugin")
+    if platforms.startswith("cpu") or not any(importlib.util.find_spec(name) for name in plugins):
+        return []
+    if (chosen := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        # As CUDA reads it: what follows a number below 0 does not count.
+        return list(itertools.takewhile(lambda name: name and not name.startswith("-"), chosen.split(",")))
+    try:
+        listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [str(number) for number, line in enumerate(listed.stdout.splitlines()) if line.startswith("GPU ")]

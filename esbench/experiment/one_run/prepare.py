@@ -1,0 +1,216 @@
+"""From a configuration to compiled programs: what the seeds of one algorithm on one task share."""
+
+import functools
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from esbench import sizes
+from esbench.algorithms.interface import Learner, StepMetrics
+from esbench.errors import InputError, StrategyError
+from esbench.experiment.one_run import compilation_cache, mesh, provenance
+from esbench.experiment.options.config import RunConfig
+from esbench.jax_switches import pinned
+from esbench.policies.check import check_policy
+from esbench.problem import ActionMode, DeployedPolicy, Problem, is_problem
+from esbench.rollout.problem import EpisodicProblem
+from esbench.tasks import registry
+from esbench.tasks.registry import Task
+from esbench.tasks.spec import RL
+
+State = Any
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A configuration and its programs, compiled ahead of time.
+
+    init: run key -> state. step: state -> state, metrics. evaluate: state, key -> the deployed policy, and scores of
+    independent samples by name, each (samples,).
+    parameters: of the policy. training: names of the step's own metrics. compile_seconds: tracing and compilation of
+    the three programs. cache: whether they were found in the persistent cache.
+    problem, state, start: what `reuse` needs; the shapes of a state, and `init` with the algorithm's numbers as its
+    first argument, None where they are constants in the program.
+    """
+
+    config: RunConfig
+    problem: Problem
+    sizes: sizes.Sizes
+    start: Callable[[Any, jax.Array], State] | None
+    state: State
+    init: Callable[[jax.Array], State]
+    step: Callable[[State], tuple[State, StepMetrics]]
+    evaluate: Callable[[State, jax.Array], tuple[DeployedPolicy, dict[str, jax.Array]]]
+    action_mode: ActionMode
+    parameters: int
+    training: tuple[str, ...]
+    compile_seconds: float
+    cache: compilation_cache.Status
+
+    @functools.cached_property
+    def only_init_reads_numbers(self) -> bool:
+        """Whether the algorithm's numbers reach `step` and `evaluate` through the state alone. It is seen where these
+        are traced with numbers that have no values: they are used nowhere, and Python asks for none."""
+        numbers = _numbers(self.config.algorithm)
+
+        def after_init(algorithm, state):
+            learner = algorithm.bind(self.problem)
+            return learner.step(state), learner.deployed(state)
+
+        with jax.default_matmul_precision(self.config.precision), mesh.ambient(self.sizes.devices):
+            try:
+                traced = jax.make_jaxpr(after_init)(numbers, self.state).jaxpr
+            except Exception:  # of the algorithm's own, or JAX's where a value is asked for
+                return False
+        inputs = traced.invars[: len(jax.tree.leaves(numbers))]
+        used = [variable for equation in traced.eqns for variable in equation.invars] + list(traced.outvars)
+        return not {id(variable) for variable in inputs} & {id(variable) for variable in used}
+
+
+def make_problem(config: RunConfig) -> Problem:
+    """The problem of a configuration: the task's environment and the policy for it, or the task's own.
+
+    InputError where the task's suite is not installed, the devices are not there, or task and network do not fit.
+    """
+    resolved = sizes.resolve(config.sizes)
+    mesh.claim(resolved.devices)
+    made = registry.made(config.task, **config.problem)
+    if config.network is None:
+        if not is_problem(made):
+            raise InputError(f"{config.task.spec.id} is of the track {config.task.spec.track}: expected a Problem")
+        return made
+    if is_problem(made):
+        raise InputError(f"{config.task.spec.id} is a Problem: expected a spec of another track than rl")
+    policy = config.network.bind(made.observation_space, made.action_space)
+    check_policy(policy, made.observation_space, made.action_space)
+    return EpisodicProblem(made, policy, resolved)
+
+
+@contextmanager
+def _blaming(task: Task) -> Generator[None]:
+    """Inside, what the code of a user's problem raises becomes one line, an InputError."""
+    try:
+        yield
+    except (InputError, StrategyError):
+        raise
+    except Exception as error:
+        if task.spec.track == RL:
+            raise
+        # JAX's own messages go on for paragraphs.
+        text = str(error).partition("\n")[0]
+        raise InputError(f"{task.spec.source_id}: {type(error).__name__}: {text}") from error
+
+
+def bind(config: RunConfig, problem: Problem) -> Learner:
+    """The learner of a configuration; InputError where algorithm and problem do not fit."""
+    with _blaming(config.task):
+        return config.algorithm.bind(problem)
+
+
+def _check_scores(task: Task, samples: int, scores: dict[str, jax.ShapeDtypeStruct]) -> None:
+    """InputError where an evaluation lacks the task's measure, or gives something else than a number a sample."""
+    measure = task.spec.measure.name
+    if not isinstance(scores, dict) or measure not in scores:
+        found = ", ".join(scores) if isinstance(scores, dict) else type(scores).__name__
+        raise InputError(f"{task.spec.id}: its evaluation gives {found}: expected its measure {measure!r} by name")
+    for name, values in scores.items():
+        if values.shape != (samples,):
+            raise InputError(
+                f"{task.spec.id}: its evaluation gives {name!r} of shape {values.shape}: expected ({samples},), a "
+                f"number for each {task.spec.measure.sample}"
+            )
+
+
+def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
+    """Compiles what the runs of `config` need; nothing is written, the compilation cache apart.
+
+    InputError, before anything is compiled, where the problem's evaluation is not what the task says.
+    """
+    key = jax.random.key(0)
+    resolved = sizes.resolve(config.sizes)
+
+    def score(state, key):
+        deployed = learner.deployed(state)
+        return deployed, problem.evaluate(deployed, key, config.samples)
+
+    numbers = _numbers(config.algorithm)
+    everywhere = mesh.replicated(resolved.devices)
+    jit = functools.partial(jax.jit, in_shardings=everywhere, out_shardings=everywhere)
+    with (
+        compilation_cache.watch() as use,
+        jax.default_matmul_precision(config.precision),
+        mesh.ambient(resolved.devices),
+    ):
+        start = time.perf_counter()
+        with _blaming(config.task):
+            if numbers is None:
+                init = jit(learner.init).trace(key)
+            else:
+                init = jit(lambda algorithm, key: algorithm.bind(problem).init(key)).trace(numbers, key)
+            state = init.out_info
+            # The state is not donated: while a step runs, the one before is there to be saved.
+            step = jit(learner.step).trace(state)
+            scoring = jit(score).trace(state, key)
+        deployed, scores = scoring.out_info
+        _check_scores(config.task, config.samples, scores)
+        programs = [traced.lower() for traced in (init, step, scoring)]
+        # XLA compiles outside Python's lock, each program mostly on one core: side by side they take less time.
+        compiled = pinned()(lambda program: program.compile())  # switches are a thread's own
+        with ThreadPoolExecutor(len(programs)) as pool:
+            compiled_init, compiled_step, compiled_score = pool.map(compiled, programs)
+        compile_seconds = time.perf_counter() - start
+
+    _, metrics = step.out_info
+    return Prepared(
+        config=config,
+        problem=problem,
+        sizes=resolved,
+        start=None if numbers is None else compiled_init,
+        state=state,
+        init=compiled_init if numbers is None else functools.partial(compiled_init, numbers),
+        step=compiled_step,
+        evaluate=compiled_score,
+        action_mode=deployed.action_mode,
+        parameters=sum(leaf.size for leaf in jax.tree.leaves(deployed.params)),
+        training=tuple(metrics.training),
+        compile_seconds=compile_seconds,
+        cache=use.status,
+    )
+
+
+@pinned()
+def reuse(prepared: Prepared, config: RunConfig) -> Prepared | None:
+    """The programs of `prepared` for a configuration of the same task and sizes that differs in its numbers, budget
+    or name only: nothing is compiled. None where its programs are others."""
+    before = prepared.config
+    same = ("algorithm_name", "network", "problem", "precision", "samples")
+    if any(getattr(before, name) != getattr(config, name) for name in same):
+        return None
+    codes = [provenance.plugins(one.algorithm, one.task, one.network) for one in (before, config)]
+    if codes[0] != codes[1]:  # a file was edited since
+        return None
+    if before.settings == config.settings:
+        return replace(prepared, config=config)
+    numbers = _numbers(config.algorithm)
+    if prepared.start is None or numbers is None or not prepared.only_init_reads_numbers:
+        return None
+    if jax.tree.structure(config.algorithm) != jax.tree.structure(before.algorithm):
+        return None
+    return replace(prepared, config=config, init=functools.partial(prepared.start, numbers))
+
+
+def _numbers(algorithm: Any) -> Any | None:
+    """`algorithm` with its numbers as arrays, to be an input of the program and no constant in it: then other numbers
+    are the same program. None where it is no pytree of numbers."""
+    leaves = jax.tree.leaves(algorithm)
+    if not all(isinstance(leaf, float | int | np.ndarray | jax.Array) for leaf in leaves):
+        return None
+    # By way of NumPy: a Python float would be weakly typed, and the state's types would follow it.
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), algorithm)

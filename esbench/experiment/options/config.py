@@ -1,0 +1,191 @@
+"""What is to be run, resolved and validated before anything is computed or written."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from esbench.algorithms.interface import Algorithm, StepCost, step_cost
+from esbench.algorithms.registry import algorithm_name, settings_of
+from esbench.errors import InputError, unknown
+from esbench.experiment.options.assembly import assemble
+from esbench.experiment.options.presets import find_preset
+from esbench.jax_switches import pinned, recorded
+from esbench.plugins import names_a_file
+from esbench.policies import registry as policies
+from esbench.results.fingerprints import config_hash
+from esbench.results.records import TuningCost
+from esbench.results.run_directory import run_path
+from esbench.settings import whole
+from esbench.sizes import Sizes
+from esbench.tasks import registry
+from esbench.tasks.registry import Task
+from esbench.tasks.spec import HOSTED_SUITE, TIERS
+
+# Those of jax.default_matmul_precision that name an accuracy on every device.
+PRECISIONS = ("float32", "tensorfloat32", "bfloat16", "default")
+MAX_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One algorithm on one task, apart from the seed.
+
+    network: settings of the policy's network, None for a task that brings its own. problem: settings of a task that is
+    no environment. sizes: those that were given, by name; the others are the machine's. budget: of training, in the
+    task's unit. preset: the name it was given by, or the file. tuning: what the preset says of its cost. name: the
+    directory of its runs. precision: of matrix products, as JAX names it. out: the results root.
+    """
+
+    task: Task
+    algorithm_name: str
+    algorithm: Algorithm
+    network: Any
+    problem: dict[str, Any]
+    sizes: dict[str, int]
+    tier: str
+    budget: int
+    preset: str
+    tuning: TuningCost | None
+    name: str
+    precision: str
+    out: Path
+
+    @property
+    def label(self) -> str:
+        return f"{self.task.spec.id} {self.name}"
+
+    @property
+    def samples(self) -> int:
+        """Fresh samples of an evaluation: episodes in each action mode."""
+        return self.task.spec.episodes(self.tier)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All settings of the algorithm, defaults included, as JSON values."""
+        return settings_of(self.algorithm)
+
+    @property
+    def policy(self) -> dict[str, Any]:
+        """The network's name and settings as JSON values; empty for a task that brings its own."""
+        return {} if self.network is None else policies.describe(self.network)
+
+    @property
+    def step_cost(self) -> StepCost | None:
+        """What one step of training takes; None where it is not known before it is taken."""
+        return step_cost(self.algorithm, self.task.spec)
+
+    def path(self, seed: int) -> Path:
+        """The directory of the run with `seed`; InputError where the seed is no whole number or out of range."""
+        return run_path(self.out, self.tier, self.task.spec.id, self.name, whole("seed", seed, most=MAX_SEED))
+
+    def determining(self, sizes: Sizes) -> dict[str, Any]:
+        """All that determines the rows of a seed on given versions and a given device, by the manifest's names."""
+        return {
+            "task": self.task.spec.to_json(),
+            "algorithm": self.algorithm_name,
+            "settings": self.settings,
+            "policy": self.policy,
+            "problem": self.problem,
+            "tier": self.tier,
+            "budget": self.budget,
+            "sizes": dataclasses.asdict(sizes),
+            "precision": self.precision,
+            "switches": recorded(),
+        }
+
+    def hash(self, sizes: Sizes) -> str:
+        """sha256 over what determines the rows."""
+        return config_hash(self.determining(sizes))
+
+    def warnings(self) -> list[str]:
+        """What is worth knowing before the run, one line each."""
+        spec, cost = self.task.spec, self.step_cost
+        lines = []
+        if spec.suite == HOSTED_SUITE:
+            lines.append("stepped in Python on the host, one environment after the other: slower than a compiled task")
+        if cost is not None and cost.fewest < cost.most and cost.most > self.budget:
+            lines.append(
+                f"a generation of {cost.fewest:,} {spec.measure.sample}s takes up to {cost.most:,} {spec.cost_word} "
+                f"where all last {cost.most // cost.fewest:,}: more than the budget of {self.budget:,}; "
+                f"if the first does, the score is the UNTRAINED policy's: use --steps {cost.most} or more, or a "
+                f"smaller {next(iter(cost.factors))}"
+            )
+        return lines
+
+
+@pinned()
+def resolve(
+    task: Any,
+    algorithm: Any,
+    tier: str = "lite",
+    steps: int | None = None,
+    preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    name: str | None = None,
+    precision: str = "float32",
+    devices: int | None = None,
+    out: str | Path = "runs",
+    policy: Any = None,
+) -> RunConfig:
+    """The configuration these options of `esbench run` describe.
+
+    task, algorithm, policy: names as on the command line, or objects: what `tasks.registry.task`,
+    `algorithms.registry.build_algorithm` and `policies.registry.build_network` take. steps: the budget, where it is not
+    the tier's. preset: a name, "defaults" for the algorithm's own settings, or a FILE.toml; the tier's where None.
+    settings: values by name that replace the preset's, as text or as numbers.
+    devices: how many share a population's work. name: the directory of the runs, where it is not the algorithm's.
+    Raises InputError, one line, for everything that cannot be.
+    """
+    if tier not in TIERS:
+        raise unknown("tier", tier, TIERS)
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)
+    if not isinstance(out, str | os.PathLike) or not str(out):
+        raise InputError(f"out {out!r}: expected a directory")
+    if settings is not None and not isinstance(settings, Mapping):
+        raise InputError(f"settings {settings!r}: expected a dictionary of values by name")
+    found = registry.task(task)
+    base = find_preset(algorithm, preset, tier, found.spec.id)
+    on = {} if devices is None else {"devices": devices}
+    assembled = assemble(algorithm, {**base.values, **(settings or {}), **on}, policy, found)
+    budget = getattr(found.spec.budgets, tier) if steps is None else steps
+    config = RunConfig(
+        task=found,
+        algorithm_name=algorithm_name(algorithm),
+        algorithm=assembled.algorithm,
+        network=assembled.network,
+        problem=assembled.problem,
+        sizes=assembled.sizes,
+        tier=tier,
+        budget=whole("steps", budget, least=1),
+        preset=base.name,
+        tuning=base.tuning,
+        name=default_name(algorithm) if name is None else name,
+        precision=precision,
+        out=Path(out),
+    )
+    config.path(0)  # the name must be able to name a directory
+    config.hash(Sizes())  # and all settings be JSON
+    _check_budget(config)
+    return config
+
+
+def default_name(algorithm: Any) -> str:
+    """The directory name of an algorithm's runs: its own name, made safe; of `path.py:ClassName`, the class's."""
+    name = algorithm_name(algorithm)
+    return name.rpartition(":")[2] if names_a_file(name) else re.sub(r"[^\w.-]+", "-", name)
+
+
+def _check_budget(config: RunConfig) -> None:
+    cost = config.step_cost
+    if cost is None or cost.fewest <= config.budget:
+        return
+    word, factor = config.task.spec.cost_word, next(iter(cost.factors))
+    raise InputError(
+        f"a budget of {config.budget} {word} cannot hold one generation ({cost} = {cost.fewest} {word}): "
+        f"expected --steps {cost.fewest} or more, or a smaller {factor}"
+    )

@@ -1,0 +1,144 @@
+"""One number for many tasks, with a bootstrap over seeds, stratified by task.
+
+A resample of n seeds is a row of counts: how often each of them was drawn. Every aggregate is computed from values and
+counts, so that 10 000 resamples are a few matrix products, and from counts of one it is the estimate itself.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from esbench.statistics.intervals import LEVEL, Estimate, bootstrap_interval, expansion
+
+REPETITIONS = 10_000
+
+Scores = Sequence[np.ndarray]
+"""Per task the scores of its seeds, (n_t,) float64; seeds may be few and uneven."""
+Counts = Sequence[np.ndarray]
+"""Per task how often each seed was drawn, (repetitions, n_t); each row sums to n_t."""
+
+
+def resample(generator: np.random.Generator, sizes: Sequence[int], repetitions: int = REPETITIONS) -> list[np.ndarray]:
+    """Draws with replacement within every task: per task the counts, (repetitions, n_t) float64."""
+
+    def counts(n: int) -> np.ndarray:
+        drawn = generator.integers(n, size=(repetitions, n)) + n * np.arange(repetitions)[:, None]
+        return np.bincount(drawn.ravel(), minlength=repetitions * n).reshape(repetitions, n).astype(np.float64)
+
+    return [counts(n) for n in sizes]
+
+
+def task_means(scores: Scores, counts: Counts) -> np.ndarray:
+    """The mean of every task's resampled seeds, (repetitions, tasks)."""
+    return np.stack([drawn @ values / len(values) for values, drawn in zip(scores, counts, strict=True)], axis=1)
+
+
+def stratified_mean(scores: Scores, counts: Counts) -> np.ndarray:
+    """The mean over tasks of the tasks' means: every task weighs the same, however many seeds it has."""
+    return task_means(scores, counts).mean(1)
+
+
+def median(scores: Scores, counts: Counts) -> np.ndarray:
+    """The median over tasks of the tasks' means."""
+    return np.median(task_means(scores, counts), axis=1)
+
+
+def optimality_gap(scores: Scores, counts: Counts) -> np.ndarray:
+    """How far scores fall short of 1 in the task-stratified mean; what is above 1 does not make up for it."""
+    return 1 - stratified_mean([np.minimum(values, 1.0) for values in scores], counts)
+
+
+def interquartile_mean(scores: Scores, counts: Counts) -> np.ndarray:
+    """The mean of the runs that are left of the pooled N when floor(N / 4) at either end are cut off.
+
+    Every task has the same weight, its runs share it; with equal numbers of seeds this is
+    `scipy.stats.trim_mean(runs, 0.25)`. It can leave out all runs of a task: rank by `stratified_mean`.
+    """
+    pooled = np.concatenate(scores)
+    weights = np.concatenate([drawn / len(values) for values, drawn in zip(scores, counts, strict=True)], axis=1)
+    order = np.argsort(pooled, kind="stable")
+    cut = len(pooled) // 4 / len(pooled) * len(scores)
+    ordered, end = pooled[order], len(scores) - cut
+    # Weight up to and including each run, within the cuts; the sum over runs of what they add to it, by parts.
+    reached = np.cumsum(weights[:, order], axis=1)
+    np.clip(reached, cut, end, out=reached)
+    return (end * ordered[-1] - cut * ordered[0] - reached[:, :-1] @ np.diff(ordered)) / (end - cut)
+
+
+AGGREGATES: dict[str, Callable[[Scores, Counts], np.ndarray]] = {
+    "mean": stratified_mean,
+    "iqm": interquartile_mean,
+    "median": median,
+    "optimality_gap": optimality_gap,
+}
+WITHOUT_INTERVAL = ("median",)
+"""The middle one of a few tasks' means jumps: simulated, its bootstrap interval covers between 69 and 100 %."""
+
+
+def aggregate(
+    scores: Scores,
+    generator: np.random.Generator,
+    repetitions: int = REPETITIONS,
+    level: float = LEVEL,
+) -> dict[str, Estimate]:
+    """Every aggregate of one algorithm's scores, by the names of `AGGREGATES`.
+
+    `scores` are clipped here: to [0, 1], for the optimality gap only from above, so that it tells what is worse than
+    random from what is not. The intervals are the bootstrap's percentiles, widened by `expansion` and cut to where the
+    value can lie. There is none for the median, and none where a task has a single seed: its spread is unknown, not
+    zero.
+    """
+    capped = [np.minimum(values, 1.0) for values in scores]
+    clipped = [np.maximum(values, 0.0) for values in capped]
+    once = [np.ones((1, len(values))) for values in scores]
+    counts = resample(generator, [len(values) for values in scores], repetitions)
+
+    def estimate(name: str) -> Estimate:
+        of, most = (capped, math.inf) if name == "optimality_gap" else (clipped, 1.0)
+        value = float(AGGREGATES[name](of, once)[0])
+        if name in WITHOUT_INTERVAL or min(map(len, scores)) < 2:
+            return Estimate(settled(value))
+        interval = bootstrap_interval(value, AGGREGATES[name](of, counts), expansion(of, level), level)
+        return _within_bounds(value, interval, most)
+
+    return {name: estimate(name) for name in AGGREGATES}
+
+
+def _within_bounds(value: float, interval: tuple[float, float], most: float = 1.0) -> Estimate:
+    low, high = interval
+    return Estimate(*map(settled, (value, max(low, 0.0), min(high, most))))
+
+
+def settled(value: float) -> float:
+    """`value`, or 0 where it is what rounding leaves of scores that cancel: other bits on every processor."""
+    return 0.0 if abs(value) < 1e-12 else value
+
+
+def probability_of_improvement(
+    scores: Scores,
+    others: Scores,
+    generator: np.random.Generator,
+    repetitions: int = REPETITIONS,
+    level: float = LEVEL,
+) -> Estimate:
+    """The mean over tasks of P(X > Y) + P(X = Y) / 2, for a run X of one algorithm and a run Y of the other.
+
+    Per task it is Mann and Whitney's U / (n m). The bootstrap draws the seeds of both, independently; the widening is
+    that of the statistic's linear part, one term a seed. No interval where a task has a single seed of either, nor
+    where all runs of one are above or below all of the other on every task: resampling then shows no spread at all.
+    """
+    wins = [
+        (values[:, None] > other) + 0.5 * (values[:, None] == other)
+        for values, other in zip(scores, others, strict=True)
+    ]
+    value = float(np.mean([table.mean() for table in wins]))
+    if min(min(table.shape) for table in wins) < 2 or all(np.ptp(table) == 0 for table in wins):
+        return Estimate(value)
+    counts = resample(generator, [len(values) for values in scores], repetitions)
+    other_counts = resample(generator, [len(values) for values in others], repetitions)
+    replicates = np.mean(
+        [((c @ table) * d).sum(1) / table.size for table, c, d in zip(wins, counts, other_counts, strict=True)], axis=0
+    )
+    factor = expansion([mean for table in wins for mean in (table.mean(0), table.mean(1))], level)
+    return _within_bounds(value, bootstrap_interval(value, replicates, factor, level))

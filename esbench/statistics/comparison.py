@@ -1,0 +1,148 @@
+"""Two algorithms on shared seeds: paired differences, tests that hold together over tasks, verdicts."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Literal, NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from esbench.statistics.aggregate import REPETITIONS, Scores, resample, settled, stratified_mean
+from esbench.statistics.intervals import (
+    LEVEL,
+    Estimate,
+    bootstrap_interval,
+    expansion,
+    standard_error,
+    student_t_interval,
+)
+
+SIGNIFICANCE = 0.05
+MARGIN = 0.05
+"""Non-inferiority: how much of the way from random to reference may be lost."""
+
+Verdict = Literal["win", "tie", "loss", "untested"]
+
+
+class Paired(NamedTuple):
+    """One algorithm less another on the seeds they share. The p-value is NaN for fewer than two."""
+
+    seeds: int
+    difference: Estimate
+    p_value: float
+
+
+def paired(differences: Sequence[float] | np.ndarray, level: float = LEVEL, least: float = 0.0) -> Paired:
+    """The paired t test of `differences`, one a shared seed, against 0, with the interval of their mean.
+
+    least: of a difference, as for `standard_error`. Where nothing varies and that is 0 too, p is 1 for differences of
+    0, and 0 for others.
+    """
+    differences = np.asarray(differences, np.float64)
+    n = len(differences)
+    if n == 0:
+        return Paired(0, Estimate(math.nan), math.nan)
+    mean = fmean(differences)
+    interval = student_t_interval(differences, level, least)
+    if interval is None:
+        return Paired(n, Estimate(mean), math.nan)
+    error = standard_error(differences, least)
+    p_value = float(mean == 0) if error == 0 else float(2 * stats.t.sf(abs(mean) / error, n - 1))
+    return Paired(n, Estimate(mean, *interval), p_value)
+
+
+def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Holm's adjusted p-values, in the order given: comparing each with a level keeps the chance of any false
+    rejection among them below it. NaN is no test: it stays NaN and does not count."""
+    p_values = np.asarray(p_values, np.float64)
+    adjusted = np.full_like(p_values, np.nan)
+    tested = np.flatnonzero(~np.isnan(p_values))
+    order = tested[np.argsort(p_values[tested], kind="stable")]
+    steps = p_values[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return adjusted
+
+
+def verdict(difference: float, adjusted_p: float, significance: float = SIGNIFICANCE) -> Verdict:
+    """A win or a loss where the adjusted p-value is below `significance`, by the difference's sign; else a tie."""
+    if math.isnan(adjusted_p):
+        return "untested"
+    if adjusted_p >= significance or difference == 0:
+        return "tie"
+    return "win" if difference > 0 else "loss"
+
+
+class NonInferiority(NamedTuple):
+    """One algorithm's scores less another's on the seeds they share, against what may be lost.
+
+    low: the one-sided lower confidence bound of the mean difference. p_value: of the t test of "at least the margin is
+    lost". NaN, both, for fewer than two seeds.
+    """
+
+    seeds: int
+    difference: float
+    low: float
+    p_value: float
+
+
+def non_inferiority(
+    differences: Sequence[float] | np.ndarray,
+    margin: float = MARGIN,
+    significance: float = SIGNIFICANCE,
+    least: float = 0.0,
+) -> NonInferiority:
+    """The one-sided paired t test of score `differences`, one a shared seed, against -`margin`.
+
+    `least` as for `paired`; where nothing varies, p is 0 for differences above -margin, else 1.
+    """
+    differences = np.asarray(differences, np.float64)
+    n = len(differences)
+    mean = fmean(differences) if n else math.nan
+    if n < 2:
+        return NonInferiority(n, mean, math.nan, math.nan)
+    error = standard_error(differences, least)
+    low = mean - float(stats.t.isf(significance, n - 1)) * error
+    if error == 0:
+        return NonInferiority(n, mean, low, float(mean <= -margin))
+    return NonInferiority(n, mean, low, float(stats.t.sf((mean + margin) / error, n - 1)))
+
+
+def mean_difference(
+    differences: Scores,
+    generator: np.random.Generator,
+    repetitions: int = REPETITIONS,
+    level: float = LEVEL,
+) -> Estimate:
+    """The task-stratified mean of paired score differences, per task (shared seeds,), with the corrected bootstrap.
+
+    No interval where a task has fewer than two shared seeds; no value where one has none, or where there is no task.
+    """
+    sizes = [len(values) for values in differences]
+    if not sizes or min(sizes) == 0:
+        return Estimate(math.nan)
+    value = float(stratified_mean(differences, [np.ones((1, n)) for n in sizes])[0])
+    if min(sizes) < 2:
+        return Estimate(settled(value))
+    replicates = stratified_mean(differences, resample(generator, sizes, repetitions))
+    interval = bootstrap_interval(value, replicates, expansion(differences, level), level)
+    return Estimate(*map(settled, (value, *interval)))
+
+
+def rank_ranges(values: Mapping[str, float], separated: Mapping[tuple[str, str], Estimate]) -> dict[str, range]:
+    """Per algorithm the ranks it may have: from 1 + those separated above it to the number not separated below it.
+
+    values: the ranking score. separated: for each pair (in either order) the difference of first and second with an
+    interval; a pair is separated where the interval leaves out 0, and a pair without one is not.
+    """
+    above = dict.fromkeys(values, 0)
+    below = dict.fromkeys(values, 0)
+    for first, second in itertools.combinations(values, 2):
+        pair = (first, second) if (first, second) in separated else (second, first)
+        estimate = separated[pair]
+        if estimate.has_interval and not estimate.low <= 0 <= estimate.high:
+            better, worse = pair if estimate.value > 0 else pair[::-1]
+            above[worse] += 1
+            below[better] += 1
+    return {name: range(1 + above[name], len(values) - below[name] + 1) for name in values}
