@@ -1,0 +1,101 @@
+"""The options of a run: what its rows depend on, and how it is carried out.
+
+The command line, `esbench.run`, `esbench.train`, sweeps and their workers all take these classes, and the manifest
+holds the first. A new option is a field here, and the code that uses it.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from esbench.errors import InputError, unknown
+from esbench.tasks.spec import TIERS
+
+# Those of jax.default_matmul_precision that name an accuracy on every device.
+PRECISIONS = ("float32", "tensorfloat32", "bfloat16", "default")
+LOGS = ("tensorboard", "wandb")
+
+# They act through values that the manifest and the hash hold resolved: settings, policy, problem and sizes.
+_RESOLVED = ("settings", "policy", "devices")
+# A run is called by them: its rows do not depend on them.
+_LABELS = ("name", "preset")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What the rows of a seed of one algorithm on one task depend on, as it is asked for.
+
+    InputError for an unknown tier or precision.
+    """
+
+    tier: str = "lite"
+    """smoke, lite, standard or paper"""
+    steps: int | None = None
+    """budget in the task's unit, environment steps (default: the tier's)"""
+    policy: Any = None
+    """the policy's network: mlp, gru, cnn or path/to/file.py:NAME (default: mlp)"""
+    preset: str | None = None
+    """smoke, lite, fixed, tuned, paper, defaults or FILE.toml (default: the tier's)"""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """settings of the algorithm (esbench algorithms), of the policy (layer_size, n_layers, activation) and of the
+    machine (lanes, narrow, block)"""
+    devices: int | None = None
+    """devices that share each generation's episodes and update, of all processes that Slurm or Open MPI started; PPO
+    shares its evaluations only (default: 1)"""
+    precision: str = "float32"
+    """of matrix products: float32, tensorfloat32, bfloat16 or default (the device's own)"""
+    name: str | None = None
+    """directory of the runs (default: the algorithm's name)"""
+
+    def __post_init__(self):
+        if self.tier not in TIERS:
+            raise unknown("tier", self.tier, TIERS)
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", self.precision, PRECISIONS)
+        if not isinstance(self.settings, Mapping):
+            raise InputError(f"settings {self.settings!r}: expected a dictionary of values by name")
+
+    def to_json(self) -> dict[str, Any]:
+        """Those that the manifest holds, by name: all but settings, policy and devices, which it holds resolved."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in _RESOLVED}
+
+
+def determining(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a manifest's options those that rows depend on, by name."""
+    return {name: value for name, value in options.items() if name not in _LABELS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """Where and how a run is kept: nothing here changes a row.
+
+    InputError for what is no directory, no number of seconds, or an unknown log.
+    """
+
+    out: str | Path = "runs"
+    """results root (default: runs)"""
+    checkpoint_seconds: float = 60.0
+    """between two checkpoints (default: 60)"""
+    log: str | None = None
+    """tensorboard or wandb: send rows there too, off the training clock"""
+
+    def __post_init__(self):
+        if not isinstance(self.out, str | os.PathLike) or not str(self.out):
+            raise InputError(f"out {self.out!r}: expected a directory")
+        if not self.checkpoint_seconds > 0:
+            raise InputError(f"checkpoint_seconds {self.checkpoint_seconds!r}: expected seconds, more than 0")
+        if self.log is not None and self.log not in LOGS:
+            raise unknown("log", self.log, LOGS)
+
+
+def of_given(given: Mapping[str, Any]) -> tuple[RunOptions, Storage]:
+    """Both, of values by name; InputError for a name that neither has."""
+    known = {f.name: cls for cls in (RunOptions, Storage) for f in dataclasses.fields(cls)}
+    for name in given:
+        if name not in known:
+            raise unknown("option", name, known)
+    options, storage = ({n: v for n, v in given.items() if known[n] is cls} for cls in (RunOptions, Storage))
+    return RunOptions(**options), Storage(**storage)
