@@ -198,6 +198,13 @@ def test_another_task_or_version_is_refused_with_what_differs(stopped, echo, old
         esbench.run(**echo, out=stopped.config.storage.out, seed=3, resume=True)
 
 
+def test_another_commit_of_the_same_code_goes_on_to_the_same_rows(stopped, whole):
+    file = directory(stopped).path / "run.jsonl"
+    file.write_text(re.sub(r'"commit": ("\w+"|null)', f'"commit": "{"0" * 40}"', file.read_text(), count=1))
+    assert directory(stopped).manifest.commit == "0" * 40
+    assert without_clocks(run_seed(stopped, 3, Lines(sys.stderr), resume=True).rows) == without_clocks(whole.rows)
+
+
 def test_on_another_kind_of_device_it_goes_on_and_says_so(stopped, whole):
     """The seconds of both are one clock: they compare with neither's."""
     run = directory(stopped)
