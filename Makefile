@@ -63,7 +63,7 @@ test-slow: $(STAMP) ## the slow tests: minutes of compilation and training each;
 
 test-ray: $(STAMP) ## the tests of sweeps on a Ray cluster of this machine; adds the extra ray to .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[ray]'
-	$(BIN)/python -m pytest -q -m ray
+	$(BIN)/python -m pytest -q -m ray tests/experiment
 
 test-install: | python ## the wheel alone and with every extra alone, each in a clean environment; EXTRAS="none navix" for some
 	$(PYTHON) tests/install/wheel.py $(EXTRAS)
