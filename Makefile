@@ -1,12 +1,13 @@
 # Needs Python 3.11, 3.12 or 3.13 and make. Everything is installed into .venv, nothing outside this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup bench results test test-slow lint lock
+.PHONY: help python setup bench results test test-slow test-ray test-install test-newest lint lock
 
 # The newest Python that works; PYTHON=... chooses another. Running it also sees through wrappers that only seem there.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+NEWEST := .venv-newest/bin
 STAMP := .venv/.installed
 
 BENCH := --algorithms eggroll,open_es,ppo --seeds 0:3
@@ -27,8 +28,10 @@ help: ## this list
 
 setup: $(STAMP) ## install esbench and all that it needs into .venv; does nothing while nothing changed
 
-$(STAMP): requirements.lock pyproject.toml
+python:
 	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1; }
+
+$(STAMP): requirements.lock pyproject.toml | python
 	@test -x $(BIN)/python || { echo "Creating .venv with $(PYTHON)"; $(PYTHON) -m venv .venv; }
 	@echo "Installing requirements.lock into .venv (minutes the first time)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
@@ -57,6 +60,18 @@ test: $(STAMP) ## the tests, without the slow ones
 
 test-slow: $(STAMP) ## the slow tests: minutes of compilation and training each; the page is tested in Chromium
 	$(BIN)/python -m pytest -q -n auto --dist loadfile -m slow
+
+test-ray: $(STAMP) ## the tests of sweeps on a Ray cluster of this machine; adds the extra ray to .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[ray]'
+	$(BIN)/python -m pytest -q -m ray tests/experiment
+
+test-install: | python ## the wheel alone and with every extra alone, each in a clean environment; EXTRAS="none navix" for some
+	$(PYTHON) tests/install/wheel.py $(EXTRAS)
+
+test-newest: | python ## the tests with the newest versions that pyproject.toml allows, in .venv-newest
+	$(PYTHON) -m venv .venv-newest
+	$(NEWEST)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[all,evosax,dev]'
+	$(NEWEST)/python -m pytest -q -n auto --dist loadfile
 
 lint: $(STAMP) ## style, format and types
 	$(BIN)/ruff check .

@@ -104,7 +104,7 @@ def test_tasks_as_json_are_a_list_of_specs(capsys):
 def test_a_task_card(capsys):
     assert main(["tasks", "show", "Ant-v0"]) == 0
     card = capsys.readouterr().out
-    assert "brax/ant" in card and "\nlite budget   too small" in card
+    assert "brax/ant" in card
     assert main(["tasks", "show", "Ant-v0", "--format", "json"]) == 0
     assert TaskSpec.from_json(json.loads(capsys.readouterr().out)).id == "Ant-v0"
 

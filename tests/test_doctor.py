@@ -26,6 +26,12 @@ def test_a_smoke_run_that_fails_is_said_and_is_status_1(monkeypatch, capsys):
     assert "FAILED: CartPole-v1: RuntimeError: no device" in capsys.readouterr().out
 
 
+def test_the_smoke_run_needs_no_suite(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, "_suite", lambda suite: (f"not installed: {suite}", False))
+    assert main(["doctor"]) == 0
+    assert "ok: gymnasium:CartPole-v1" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("suite", ["gymnax"])
 def test_a_suite_that_cannot_be_imported_is_one_line(monkeypatch, suite):
     def broken(*_arguments):

@@ -21,9 +21,11 @@ import numpy as np
 
 import esbench
 from esbench.keys import stream
-from esbench.tasks.catalogue import LEGAL, NOOP, STILL
 from esbench.tasks.environment import Environment
 from esbench.tasks.registry import task_specs
+from esbench.tasks.suites.brax.specs import STILL
+from esbench.tasks.suites.jumanji.specs import LEGAL
+from esbench.tasks.suites.kinetix.specs import NOOP
 
 OUT = Path(__file__).with_suffix(".csv")
 COLUMNS = ("task", "policy", "rule", "episodes", "mean", "standard_error", "mean_length")

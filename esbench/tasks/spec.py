@@ -70,6 +70,13 @@ class Measure:
 
 
 RETURN = Measure("return", "episode")
+
+
+def returns(lowest: float | None, highest: float | None) -> Measure:
+    """Returns between what the rules allow at least and at most; None where they set no bound."""
+    return dataclasses.replace(RETURN, lowest=lowest, highest=highest)
+
+
 RL = "rl"
 """The track of tasks that are environments."""
 

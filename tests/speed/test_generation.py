@@ -23,7 +23,7 @@ def cartpole(population):
 
 
 # On CraftaxClassic a fresh policy's longest of 1024 episodes is only three times as long as the mean.
-@pytest.mark.parametrize(("case", "ratio", "busy"), zip(CASES, (3, 4, 2), (0.15, 0.2, 0.4), strict=True), ids=str)
+@pytest.mark.parametrize(("case", "ratio", "busy"), list(zip(CASES, (3, 4, 2), (0.15, 0.2, 0.4), strict=True)), ids=str)
 def test_refilled_lanes_are_faster_than_one_lane_a_member(case, ratio, busy):
     timings = measure(case, seconds=30)
     refilled, plain = timings["refilled"], timings["one lane a member"]

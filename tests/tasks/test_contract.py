@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from esbench.tasks.cards import CARDS
+from esbench.tasks.catalogue import CARDS
 from esbench.tasks.registry import task, task_specs
 from tests.tasks.episodes import EPISODES
 

@@ -489,7 +489,7 @@ class TestSwitchesOfJax:
     def test_in_the_environment(self):
         """Also where a suite is imported under the switch."""
         names = ["Pendulum-v1", "Knapsack-v1", "Game2048-v1", "DoorKey-8x8-v0"]
-        code = f"from tests.tasks.test_face import total; print([total(name) for name in {names}])"
+        code = f"from tests.tasks.test_gymnasium_api import total; print([total(name) for name in {names}])"
         switches = {"JAX_ENABLE_X64": "1", "JAX_NUMPY_RANK_PROMOTION": "raise"}
         done = subprocess.run(
             [sys.executable, "-c", code], env=os.environ | switches, capture_output=True, text=True, check=True

@@ -123,9 +123,9 @@ def test_no_opengl_is_an_exception_that_says_what_to_install(way):
     """MuJoCo by itself aborts the process where its window library finds no display."""
     done = in_a_process(
         "import gymnasium.error\n"
-        "from esbench.tasks.pictures import brax\n"
+        "from esbench.tasks.suites.brax import render\n"
         "try:\n"
-        "    brax._choose_opengl()\n"
+        "    render._choose_opengl()\n"
         "except gymnasium.error.DependencyNotInstalled as error:\n"
         "    print(error)\n",
         MUJOCO_GL=way,
