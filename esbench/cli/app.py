@@ -1,0 +1,83 @@
+"""The commands and `main`: bad input is one line on standard error with status 2.
+
+A command's file, and everything heavy, is imported when the command is called, so that `--help` and `tasks` answer at
+once.
+"""
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from esbench.cli.help import TwoColumns, page
+from esbench.cli.refusal import refusal
+from esbench.cli.values import convert
+from esbench.errors import InputError, StorageError, StrategyError, TaskError
+
+_EXAMPLES = """\
+examples:
+  esbench tasks                                              the 16 tasks
+  esbench run --task CartPole-v1 --algorithm eggroll         solve CartPole in under a minute
+  esbench run --task CartPole-v1 --algorithm ppo --steps 200000 --set learning_rate=0.001 --name quick
+  esbench run --task Ant-v0 --algorithm path/to/mine.py:MyStrategy --tier smoke
+  esbench sweep --tasks CartPole-v1,Knapsack-v1 --algorithms eggroll,open_es,ppo --seeds 0:3
+  esbench tune --tasks CartPole-v1 --algorithms eggroll,ppo  find settings, with the same trials for each
+  esbench report runs --out report                           tables, figures and a page of all runs below runs/
+  esbench play runs/lite/CartPole-v1/eggroll/seed-0 --out cartpole.gif
+  esbench speed --task CartPole-v1 --population 2048         steps a second on this machine
+  esbench doctor                                             what a bug report needs
+"""
+_COMMANDS = {
+    "tasks": "list the tasks, or show one",
+    "algorithms": "list the algorithms and their settings, or explain those of one",
+    "run": "train one algorithm on one task and record its scores",
+    "sweep": "run tasks x algorithms x seeds",
+    "tune": "find settings: the same number of trials for every algorithm",
+    "speed": "measure inference, EGGROLL and OpenES on this machine",
+    "report": "write tables, figures and a page of all runs below directories",
+    "play": "film episodes of a run's deployed policy",
+    "leaderboard": "check, submit, verify and rank entries",
+    "doctor": "versions, devices, suites and a smoke run: what a bug report needs",
+    "new": "write a file to start from, with its own test",
+}
+
+app = App(
+    name="esbench",
+    help="Evolution strategies, low-rank evolution strategies and PPO on the same 16 RL tasks.",
+    help_epilogue=_EXAMPLES,
+    help_format="plaintext",
+    help_formatter=TwoColumns(),
+    version_flags=(),
+    exit_on_error=False,
+    print_error=False,
+    default_parameter=Parameter(converter=convert, negative=(), allow_repeating=True),
+)
+for _place, (_name, _help) in enumerate(_COMMANDS.items()):
+    app.command(f"esbench.cli.{_name}:app", name=_name, help=_help, sort_key=_place)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command line `argv`, the process's by default. The exit status: 0 done, 1 failed, 2 bad input, 75
+    stopped before the end (run it again with --resume)."""
+    verbose = False
+    try:
+        command, bound, _ = app.parse_args(sys.argv[1:] if argv is None else argv)
+        if command == app.help_print:
+            print(page(app, bound.arguments["tokens"]), end="")
+            return 0
+        verbose = bound.arguments.get("verbose", False)
+        return command(*bound.args, **bound.kwargs)
+    except CycloptsError as error:
+        return _say(refusal(error), 2)
+    except InputError as error:
+        return _say(error, 2)
+    except (StrategyError, StorageError, TaskError) as error:
+        if verbose:
+            traceback.print_exception(error)
+        return _say(error, 1)
+
+
+def _say(error: Exception, status: int) -> int:
+    print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)
+    return status

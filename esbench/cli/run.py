@@ -1,0 +1,80 @@
+"""`esbench run`."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from esbench.cli.output import print_columns
+from esbench.cli.values import DEFAULTS, Given, Seconds
+
+if TYPE_CHECKING:
+    from esbench.experiment.one_run.run import RunResult
+    from esbench.experiment.options.config import RunConfig
+
+_EXAMPLES = """\
+examples:
+  esbench run --task CartPole-v1 --algorithm eggroll
+  esbench run --task Pendulum-v1 --algorithm open_es --steps 10000000 --set sigma=0.1 pop_size=512 --name wide
+  esbench run --task Ant-v0 --algorithm eggroll --tier paper --dry-run
+
+tiers: smoke (seconds, proves that it runs), lite (about a minute of training on two CPU cores),
+standard (5e7 steps), paper (5e8 steps).
+"""
+app = App(name="run", help_epilogue=_EXAMPLES, version_flags=())
+
+
+@app.default
+def run(
+    *,
+    task: Annotated[str, Parameter(metavar="T")],
+    algorithm: Annotated[str, Parameter(metavar="A")],
+    seed: int = 0,
+    options: Given = DEFAULTS,
+    resume: bool = False,
+    max_seconds: Seconds | None = None,
+    verbose: Annotated[bool, Parameter(alias="-v")] = False,
+    dry_run: bool = False,
+) -> int:
+    """Status 75 for a run that was stopped.
+
+    Args:
+        task: a task's id, or path/to/file.py:NAME
+        algorithm: a name, evosax:NAME, or path/to/file.py:Class
+        resume: go on with the run that is there and unfinished
+        max_seconds: stop after the first step past it, to be resumed; status 75
+        verbose: say how each parameter of the policy is perturbed, and show where a strategy's error came from
+        dry_run: show what would run, and run nothing
+    """
+    from esbench.experiment.options.config import resolve
+
+    config = resolve(task, algorithm, **vars(options))
+    if dry_run:
+        from esbench.experiment.one_run import sinks
+        from esbench.experiment.terminal.dry_run import plan
+        from esbench.results.run_directory import RunDirectory
+
+        sinks.check(options.log)
+        if not resume:
+            RunDirectory.check_new(config.path(seed))
+        print_columns(plan(config, seed))
+        return 0
+    from esbench.experiment.one_run import interrupt, mesh
+    from esbench.experiment.one_run.run import run_config
+
+    result = run_config(config, seed, max_seconds=max_seconds, verbose=verbose, resume=resume)
+    if interrupt.requested():
+        print("interrupted: what was finished is on disk", file=sys.stderr)
+    if mesh.is_first():
+        print(_outcome(config, seed, result))
+    return 0 if result.finished else interrupt.STATUS
+
+
+def _outcome(config: "RunConfig", seed: int, result: "RunResult") -> str:
+    from esbench.results.untrained import untrained
+
+    row = result.score or result.rows[-1]
+    said = "" if result.finished else "unfinished (go on with --resume), "
+    said += f"{first}: " if (first := untrained(result.rows, config.task.spec.cost_word)) else ""
+    said += f"{row.measure} {row.value:.6g} at {row.useful_steps:,} {config.task.spec.cost_word}"
+    return f"{config.label} seed {seed}: {said}, {result.path}"
