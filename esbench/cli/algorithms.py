@@ -2,21 +2,17 @@
 
 from typing import Annotated
 
-from cyclopts import App, Parameter
-
 from esbench.cli.output import print_columns, print_json
-from esbench.cli.values import Format
-
-app = App(name="algorithms", help_epilogue="", version_flags=())
+from esbench.cli.values import Format, option
 
 
-@app.default
-def algorithms(name: Annotated[str | None, Parameter(name="NAME")] = None, /, *, form: Format = "table") -> int:
-    """All, or one with the meaning of its settings.
-
-    Args:
-        name: a name, evosax:NAME, or path/to/file.py:Class
-    """
+def algorithms(
+    name: Annotated[str | None, option("a name, evosax:NAME, or path/to/file.py:Class")] = None,
+    /,
+    *,
+    form: Format = "table",
+) -> int:
+    """All of them, or one with the meaning of its settings."""
     from esbench.algorithms.registry import algorithm_names, describe
 
     if name is not None:

@@ -1,8 +1,4 @@
-"""The commands and `main`: bad input is one line on standard error with status 2.
-
-A command's file, and everything heavy, is imported when the command is called, so that `--help` and `tasks` answer at
-once.
-"""
+"""The commands and `main`: bad input is one line on standard error with status 2."""
 
 import sys
 import traceback
@@ -10,24 +6,11 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
 
-from esbench.cli.help import TwoColumns, page
+from esbench.cli.help import Reflowed, page
 from esbench.cli.refusal import refusal
 from esbench.cli.values import convert
 from esbench.errors import InputError, StorageError, StrategyError, TaskError
 
-_EXAMPLES = """\
-examples:
-  esbench tasks                                              the 16 tasks
-  esbench run --task CartPole-v1 --algorithm eggroll         solve CartPole in under a minute
-  esbench run --task CartPole-v1 --algorithm ppo --steps 200000 --set learning_rate=0.001 --name quick
-  esbench run --task Ant-v0 --algorithm path/to/mine.py:MyStrategy --tier smoke
-  esbench sweep --tasks CartPole-v1,Knapsack-v1 --algorithms eggroll,open_es,ppo --seeds 0:3
-  esbench tune --tasks CartPole-v1 --algorithms eggroll,ppo  find settings, with the same trials for each
-  esbench report runs --out report                           tables, figures and a page of all runs below runs/
-  esbench play runs/lite/CartPole-v1/eggroll/seed-0 --out cartpole.gif
-  esbench speed --task CartPole-v1 --population 2048         steps a second on this machine
-  esbench doctor                                             what a bug report needs
-"""
 _COMMANDS = {
     "tasks": "list the tasks, or show one",
     "algorithms": "list the algorithms and their settings, or explain those of one",
@@ -41,20 +24,19 @@ _COMMANDS = {
     "doctor": "versions, devices, suites and a smoke run: what a bug report needs",
     "new": "write a file to start from, with its own test",
 }
-
 app = App(
     name="esbench",
     help="Evolution strategies, low-rank evolution strategies and PPO on the same 16 RL tasks.",
-    help_epilogue=_EXAMPLES,
     help_format="plaintext",
-    help_formatter=TwoColumns(),
+    help_formatter=Reflowed(),
     version_flags=(),
     exit_on_error=False,
     print_error=False,
     default_parameter=Parameter(converter=convert, negative=(), allow_repeating=True),
 )
 for _place, (_name, _help) in enumerate(_COMMANDS.items()):
-    app.command(f"esbench.cli.{_name}:app", name=_name, help=_help, sort_key=_place)
+    # By its name: `--help` and `tasks` answer at once, since nothing else is imported.
+    app.command(f"esbench.cli.{_name}:{_name}", name=_name, help=_help, sort_key=_place)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

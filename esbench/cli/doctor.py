@@ -1,11 +1,6 @@
 """`esbench doctor`."""
 
-from cyclopts import App
 
-app = App(name="doctor", help_epilogue="", version_flags=())
-
-
-@app.default
 def doctor() -> int:
     """Status 1 where the smoke run fails."""
     from esbench.doctor import examine

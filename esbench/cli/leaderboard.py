@@ -1,22 +1,5 @@
-"""`esbench leaderboard`."""
+"""`esbench leaderboard`.
 
-import functools
-import sys
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import App, Parameter
-
-from esbench.cli.output import given
-from esbench.cli.values import Directory, File, Names, Positive, Seconds
-from esbench.errors import InputError
-
-if TYPE_CHECKING:
-    from esbench.leaderboard.check import CheckedEntry
-
-_EXAMPLES = """\
 examples:
   esbench leaderboard submit runs --entry entry.toml         pack runs as an entry of leaderboards/, checked
   esbench leaderboard check leaderboards/lite-v1/eggroll     every problem on a line, status 1
@@ -26,26 +9,50 @@ examples:
 
 Rules, the form of entry.toml and what each state means: leaderboards/README.md.
 """
-Entry = Annotated[Path, Parameter(name="DIR")]
 
-app = App(name="leaderboard", help_epilogue=_EXAMPLES, version_flags=())
-action = functools.partial(app.command, help_epilogue="")
+import functools
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App
+
+from esbench.cli.output import given
+from esbench.cli.values import Names, Positive, Seconds, option
+from esbench.errors import InputError
+
+if TYPE_CHECKING:
+    from esbench.leaderboard.check import CheckedEntry
+
+leaderboard = App(name="leaderboard", version_flags=())
+
+Entry = Annotated[Path, option("the entry's directory, in its board's", name="DIR")]
+Boards = Annotated[Path, option("", metavar="DIR")]
+_BOARDS = Path("leaderboards")
+_PUBLIC_NUMBER = "one that nobody knew when the entry was made; fresh seeds come from it (default: drawn)"
+_POLICIES = "of replay: a results root with the policies that it lacks"
+_TWINS = "of rerun: also on each task's twin, as is always done with code of the entry's own"
+_SECONDS = "of rerun: on the clock, for what is trained on one task (default: 21600)"
 
 
-@app.default
-def leaderboard() -> int:
-    """Without an action there is nothing to do."""
+@leaderboard.default
+def without_an_action() -> int:
+    """There is nothing to do."""
     raise InputError("the following arguments are required: ACTION")
 
 
-@action(help="check an entry without executing any of it")
-def check(entry: Entry, /, *, base: Annotated[str | None, Parameter(metavar="REF")] = None) -> int:
-    """Status 1 for problems.
-
-    Args:
-        entry: the entry's directory, in its board's
-        base: also that nothing else was changed since this git commit
-    """
+@leaderboard.command(help="check an entry without executing any of it")
+def check(
+    entry: Entry,
+    /,
+    *,
+    base: Annotated[
+        str | None, option("also that nothing else was changed since this git commit", metavar="REF")
+    ] = None,
+) -> int:
+    """Status 1 for problems."""
     from esbench.leaderboard import changes
     from esbench.leaderboard.check import check
 
@@ -54,20 +61,17 @@ def check(entry: Entry, /, *, base: Annotated[str | None, Parameter(metavar="REF
     return _print_checked(entry, checked, [f"{name}: changed, but not the entry's" for name in elsewhere])
 
 
-@action(help="pack finished runs as an entry, and check it")
+@leaderboard.command(help="pack finished runs as an entry, and check it")
 def submit(
-    *runs: Annotated[Path, Parameter(name="RUNS", required=True)], entry: File, boards: Directory = "leaderboards"
+    *runs: Annotated[Path, option("directories with the runs", name="RUNS", required=True)],
+    entry: Annotated[Path, option("entry.toml: what the entry is", metavar="FILE")],
+    boards: Boards = _BOARDS,
 ) -> int:
-    """Status 1 for problems.
-
-    Args:
-        runs: directories with the runs
-        entry: entry.toml: what the entry is
-    """
+    """Status 1 for problems."""
     from esbench.leaderboard.submit import submit, together
 
     say = functools.partial(print, file=sys.stderr, flush=True)
-    submitted = submit(list(runs), Path(entry), Path(boards), say)
+    submitted = submit(list(runs), entry, boards, say)
     for run in submitted.left_out:
         print(f"left out: {run}: not a task and seed of the board")
     for run in submitted.unfinished:
@@ -77,44 +81,32 @@ def submit(
     checked = submitted.checked
     status = _print_checked(submitted.path, replace(checked, problems=together(checked.problems)))
     if status == 0:
-        print(f"next: esbench leaderboard build{given('--boards', boards, 'leaderboards')}")
+        print(f"next: esbench leaderboard build{given('--boards', boards, _BOARDS)}")
     return status
 
 
-@action(help="try an entry's policies, or its method, on this machine")
+@leaderboard.command(help="try an entry's policies, or its method, on this machine")
 def verify(
     entry: Entry,
     /,
     *,
-    mode: Annotated[str, Parameter(metavar="replay|rerun")],
-    public_number: int | None = None,
-    policies: Directory | None = None,
-    tasks: Names | None = None,
-    fresh_seeds: Positive = 3,
-    twins: bool = False,
-    max_seconds: Seconds = 6 * 3600.0,
-    max_memory: Annotated[Positive, Parameter(metavar="MIB")] = 8192,
+    mode: Annotated[str, option("evaluate its policies, or train anew", metavar="replay|rerun")],
+    public_number: Annotated[int | None, option(_PUBLIC_NUMBER)] = None,
+    policies: Annotated[Path | None, option(_POLICIES, metavar="DIR")] = None,
+    tasks: Annotated[Names | None, option("of rerun: four or more (default: four are drawn)")] = None,
+    fresh_seeds: Annotated[Positive, option("of rerun, a task")] = 3,
+    twins: Annotated[bool, option(_TWINS)] = False,
+    max_seconds: Annotated[Seconds, option(_SECONDS)] = 6 * 3600.0,
+    max_memory: Annotated[Positive, option("of rerun: of all processes of the entry's code", metavar="MIB")] = 8192,
 ) -> int:
-    """Status 1 for problems.
-
-    Args:
-        entry: the entry's directory, in its board's
-        mode: evaluate its policies, or train anew
-        public_number: one that nobody knew when the entry was made; fresh seeds come from it (default: drawn)
-        policies: of replay: a results root with the policies that it lacks
-        tasks: of rerun: four or more (default: four are drawn)
-        fresh_seeds: of rerun, a task
-        twins: of rerun: also on each task's twin, as is always done with code of the entry's own
-        max_seconds: of rerun: on the clock, for what is trained on one task (default: 21600)
-        max_memory: of rerun: of all processes of the entry's code
-    """
+    """Status 1 for problems."""
     from esbench.leaderboard.verification.rerun import Plan
     from esbench.leaderboard.verification.sandbox import Limits
     from esbench.leaderboard.verification.verify import verify
 
     plan = Plan(tasks, fresh_seeds, twins, Limits.of(max_seconds, max_memory * 2**20))
     say = functools.partial(print, flush=True)
-    checked, found = verify(entry, mode, public_number, None if policies is None else Path(policies), plan, say)
+    checked, found = verify(entry, mode, public_number, policies, plan, say)
     problems = [*checked.problems, *(found.problems if found is not None else [])]
     if problems or found is None:
         return _print_problems(entry, problems)
@@ -123,28 +115,25 @@ def verify(
     return 0
 
 
-@action(help="write the ranking and the page of all boards")
-def build(*, check: bool = False, boards: Directory = "leaderboards") -> int:
-    """Status 1 where something is out of date.
-
-    Args:
-        check: only say what is out of date; status 1
-    """
+@leaderboard.command(help="write the ranking and the page of all boards")
+def build(
+    *, check: Annotated[bool, option("only say what is out of date; status 1")] = False, boards: Boards = _BOARDS
+) -> int:
+    """Status 1 where something is out of date."""
     from esbench.leaderboard.build import build, differing
 
-    folder = Path(boards)
-    files = build(folder)
-    changed = differing(folder, files)
+    files = build(boards)
+    changed = differing(boards, files)
     if check:
         for name in changed:
-            print(f"{folder / name}: not what the entries give; run `esbench leaderboard build`")
+            print(f"{boards / name}: not what the entries give; run `esbench leaderboard build`")
         return 1 if changed else 0
     try:
         for name in changed:
-            (folder / name).write_text(files[name], encoding="utf-8")
+            (boards / name).write_text(files[name], encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write {error.filename}: {error.strerror}") from error
-    print(f"{folder}: {', '.join(changed) or 'nothing'} written")
+    print(f"{boards}: {', '.join(changed) or 'nothing'} written")
     return 0
 
 

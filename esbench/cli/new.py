@@ -1,27 +1,22 @@
-"""`esbench new`."""
+"""`esbench new`.
+
+examples:
+  esbench new strategy my_strategy       writes my_strategy.py (class MyStrategy) and test_my_strategy.py here
+"""
 
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import App, Parameter
-
+from esbench.cli.values import option
 from esbench.errors import unknown
 
-_EXAMPLES = """\
-examples:
-  esbench new strategy my_strategy       writes my_strategy.py (class MyStrategy) and test_my_strategy.py here
-"""
-app = App(name="new", help_epilogue=_EXAMPLES, version_flags=())
 
-
-@app.default
-def new(kind: Annotated[str, Parameter(name="strategy")], name: str, /) -> int:
-    """A file to start from.
-
-    Args:
-        kind: strategy: an evolution strategy of your own
-        name: of the file, in snake case; the class is named after it
-    """
+def new(
+    kind: Annotated[str, option("strategy: an evolution strategy of your own", name="strategy")],
+    name: Annotated[str, option("of the file, in snake case; the class is named after it")],
+    /,
+) -> int:
+    """Writes two files here."""
     from esbench.scaffold import new_strategy
 
     if kind != "strategy":

@@ -15,6 +15,6 @@ def print_columns(rows: Sequence[tuple[str, ...]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def given(option: str, value: str, default: str) -> str:
+def given(option: str, value: object, default: object) -> str:
     """An option as the next command needs it: nothing where it is the default."""
     return "" if value == default else f" {option} {value}"

@@ -1,7 +1,5 @@
 """What cyclopts says against a command line, as an InputError of one line."""
 
-from collections.abc import Sequence
-
 from cyclopts import CoercionError, CycloptsError, MissingArgumentError, UnusedCliTokensError
 from cyclopts.argument import Argument
 from cyclopts.exceptions import ConsumeMultipleError
@@ -19,16 +17,19 @@ def refusal(error: CycloptsError) -> InputError:
         return unknown(f"action of {said}" if names else "command", given[0], actions)
     arguments = command.assemble_argument_collection() if command.default_command else []
     options = [*command.help_flags, *(name for argument in arguments for name in argument.names if name[0] == "-")]
-    named = [text.partition("=")[0] for text in given]
-    for name in named:
-        if name.startswith("--") and name not in options:
+    named = {text.partition("=")[0] for text in given}
+    for name in sorted(named - {*options}):
+        if name.startswith("--"):
             return unknown(f"option of {said}", name, options)
     match error:
         case MissingArgumentError(keyword=str(name)):
             least = "at least " if isinstance(error, ConsumeMultipleError) else ""
             return InputError(f"argument {name}: expected {least}one argument")
         case MissingArgumentError(argument=Argument() as first):
-            return InputError(f"the following arguments are required: {_missing(first, arguments, named)}")
+            # cyclopts names the first one only; those before it are there.
+            behind = arguments[[argument.name for argument in arguments].index(first.name) :]
+            missing = [argument.name for argument in behind if argument.required and not named & {*argument.names}]
+            return InputError(f"the following arguments are required: {', '.join(missing)}")
         case UnusedCliTokensError(unused_tokens=list(texts)):
             return InputError(f"unrecognized arguments: {' '.join(texts)}")
         case CoercionError(__cause__=InputError() as cause):
@@ -36,10 +37,3 @@ def refusal(error: CycloptsError) -> InputError:
         case CoercionError(argument=Argument() as argument, msg=str(message)):
             return InputError(f"argument {argument.name}: {message}")
     return InputError(str(error))
-
-
-def _missing(first: Argument, arguments: Sequence[Argument], named: Sequence[str]) -> str:
-    """The required arguments that are not there: `first`, which cyclopts came upon, and those behind it."""
-    names = [argument.name for argument in arguments]
-    behind = arguments[names.index(first.name) :]
-    return ", ".join(argument.name for argument in behind if argument.required and not {*argument.names} & {*named})

@@ -2,21 +2,14 @@
 
 from typing import Annotated
 
-from cyclopts import App, Parameter
-
-from esbench.cli.values import Directory
-
-app = App(name="report", help_epilogue="", version_flags=())
+from esbench.cli.values import option
 
 
-@app.default
-def report(*directories: Annotated[str, Parameter(name="DIR", required=True)], out: Directory = "report") -> int:
-    """Of all runs below directories.
-
-    Args:
-        directories: with runs below them
-        out: where to write
-    """
+def report(
+    *directories: Annotated[str, option("with runs below them", name="DIR", required=True)],
+    out: Annotated[str, option("where to write", metavar="DIR")] = "report",
+) -> int:
+    """Says what was written."""
     from esbench.report.write import write_report
 
     written = write_report(list(directories), out)

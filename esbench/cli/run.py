@@ -1,18 +1,5 @@
-"""`esbench run`."""
+"""`esbench run`.
 
-import sys
-from typing import TYPE_CHECKING, Annotated
-
-from cyclopts import App, Parameter
-
-from esbench.cli.output import print_columns
-from esbench.cli.values import DEFAULTS, Given, Seconds
-
-if TYPE_CHECKING:
-    from esbench.experiment.one_run.run import RunResult
-    from esbench.experiment.options.config import RunConfig
-
-_EXAMPLES = """\
 examples:
   esbench run --task CartPole-v1 --algorithm eggroll
   esbench run --task Pendulum-v1 --algorithm open_es --steps 10000000 --set sigma=0.1 pop_size=512 --name wide
@@ -21,31 +8,38 @@ examples:
 tiers: smoke (seconds, proves that it runs), lite (about a minute of training on two CPU cores),
 standard (5e7 steps), paper (5e8 steps).
 """
-app = App(name="run", help_epilogue=_EXAMPLES, version_flags=())
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+from esbench.cli.output import print_columns
+from esbench.cli.values import DEFAULTS, Given, Seconds, option
+
+if TYPE_CHECKING:
+    from esbench.experiment.one_run.run import RunResult
+    from esbench.experiment.options.config import RunConfig
 
 
-@app.default
 def run(
     *,
-    task: Annotated[str, Parameter(metavar="T")],
-    algorithm: Annotated[str, Parameter(metavar="A")],
+    task: Annotated[str, option("a task's id, or path/to/file.py:NAME", metavar="T")],
+    algorithm: Annotated[str, option("a name, evosax:NAME, or path/to/file.py:Class", metavar="A")],
     seed: int = 0,
     options: Given = DEFAULTS,
-    resume: bool = False,
-    max_seconds: Seconds | None = None,
-    verbose: Annotated[bool, Parameter(alias="-v")] = False,
-    dry_run: bool = False,
+    resume: Annotated[bool, option("go on with the run that is there and unfinished")] = False,
+    max_seconds: Annotated[
+        Seconds | None, option("stop after the first step past it, to be resumed; status 75")
+    ] = None,
+    verbose: Annotated[
+        bool,
+        option(
+            "say how each parameter of the policy is perturbed, and show where a strategy's error came from",
+            alias="-v",
+        ),
+    ] = False,
+    dry_run: Annotated[bool, option("show what would run, and run nothing")] = False,
 ) -> int:
-    """Status 75 for a run that was stopped.
-
-    Args:
-        task: a task's id, or path/to/file.py:NAME
-        algorithm: a name, evosax:NAME, or path/to/file.py:Class
-        resume: go on with the run that is there and unfinished
-        max_seconds: stop after the first step past it, to be resumed; status 75
-        verbose: say how each parameter of the policy is perturbed, and show where a strategy's error came from
-        dry_run: show what would run, and run nothing
-    """
+    """Status 75 for a run that was stopped."""
     from esbench.experiment.options.config import resolve
 
     config = resolve(task, algorithm, **vars(options))
@@ -62,7 +56,7 @@ def run(
     from esbench.experiment.one_run import interrupt, mesh
     from esbench.experiment.one_run.run import run_config
 
-    result = run_config(config, seed, max_seconds=max_seconds, verbose=verbose, resume=resume)
+    result = run_config(config, seed, max_seconds, resume, verbose)
     if interrupt.requested():
         print("interrupted: what was finished is on disk", file=sys.stderr)
     if mesh.is_first():

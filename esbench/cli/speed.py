@@ -1,11 +1,5 @@
-"""`esbench speed`."""
+"""`esbench speed`.
 
-from cyclopts import App
-
-from esbench.cli.output import print_columns, print_json
-from esbench.cli.values import Format
-
-_EXAMPLES = """\
 examples:
   esbench speed                                              the policy alone: 3 x 256, 1024 rows, rank 1
   esbench speed --width 1024 --rank 4 --format json
@@ -21,21 +15,22 @@ useful steps over all that the lanes computed. memory: what XLA plans for the pr
 together, on every device; the process itself comes on top. compilation_cache in the json says whether compile seconds
 are a compilation's (cold, off) or were read from JAX's cache (warm).
 """
-app = App(name="speed", help_epilogue=_EXAMPLES, version_flags=())
+
+from typing import Annotated
+
+from esbench.cli.output import print_columns, print_json
+from esbench.cli.values import Format, option
 
 
-@app.default
 def speed(
-    *, task: str | None = None, width: int = 256, population: int = 1024, rank: int = 1, form: Format = "table"
+    *,
+    task: Annotated[str | None, option("a task's id, or path/to/file.py:NAME (default: the policy alone)")] = None,
+    width: Annotated[int, option("of the three layers")] = 256,
+    population: Annotated[int, option("members")] = 1024,
+    rank: Annotated[int, option("of EGGROLL's noise")] = 1,
+    form: Format = "table",
 ) -> int:
-    """On this machine.
-
-    Args:
-        task: a task's id, or path/to/file.py:NAME (default: the policy alone)
-        width: of the three layers
-        population: members
-        rank: of EGGROLL's noise
-    """
+    """Useful steps a second, ratios, compilation, occupancy and memory."""
     from esbench.speed.report import measure
 
     report = measure(task, width, population, rank)

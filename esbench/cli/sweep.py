@@ -1,21 +1,5 @@
-"""`esbench sweep`."""
+"""`esbench sweep`.
 
-import sys
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from cyclopts import App, Parameter
-
-from esbench.cli.output import print_columns
-from esbench.cli.values import DEFAULTS, Algorithms, Given, Positive, Seeds, Shard, Tasks
-from esbench.errors import InputError
-
-if TYPE_CHECKING:
-    from esbench.experiment.many_runs.jobs import Job, SweepOutcome
-    from esbench.results.records import Row
-
-_EXAMPLES = """\
 examples:
   esbench sweep --tasks CartPole-v1,Pendulum-v1 --algorithms eggroll,open_es,ppo --seeds 0:5
   esbench sweep --tasks all --algorithms eggroll --seeds 0 --tier smoke
@@ -26,34 +10,34 @@ examples:
 Finished runs are skipped and unfinished ones resumed, so the same command continues where it stopped. A run that fails
 does not stop the others; its directory has the error. Status 1: runs failed; 75: stopped, or another process has some.
 """
-app = App(name="sweep", help_epilogue=_EXAMPLES, version_flags=())
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from esbench.cli.output import print_columns
+from esbench.cli.values import DEFAULTS, Algorithms, Given, Jobs, Seeds, Shard, Tasks, option
+from esbench.errors import InputError
+
+if TYPE_CHECKING:
+    from esbench.experiment.many_runs.jobs import Job, SweepOutcome
+    from esbench.results.records import Row
 
 
-@app.default
 def sweep(
     *,
     tasks: Tasks,
     algorithms: Algorithms,
     seeds: Seeds,
     options: Given = DEFAULTS,
-    engine: Annotated[Literal["local", "ray"], Parameter(metavar="local|ray")] = "local",
-    jobs: Positive | None = None,
+    engine: Annotated[Literal["local", "ray"], option("where runs are run", metavar="local|ray")] = "local",
+    jobs: Jobs | None = None,
     shard: Shard | None = None,
-    retries: int = 3,
-    status: bool = False,
+    retries: Annotated[int, option("further tries of a run that crashed without coming further")] = 3,
+    status: Annotated[bool, option("show how the runs stand, and run nothing")] = False,
 ) -> int:
-    """Status 1 for runs that failed, 75 for a sweep that was stopped.
-
-    Args:
-        tasks: ids, or all
-        algorithms: names
-        seeds: 0:5 (0 to 4) or 0,3
-        engine: where runs are run
-        jobs: runs at a time, each in a process of its own (default: one for each GPU, or one)
-        shard: the share I of N, 1/N to N/N, of the runs
-        retries: further tries of a run that crashed without coming further
-        status: show how the runs stand, and run nothing
-    """
+    """Status 1 for runs that failed, 75 for a sweep that was stopped."""
     import jax
 
     from esbench.experiment.many_runs import jobs as many
@@ -103,46 +87,45 @@ def _print_outcome(runs: "Sequence[Job]", outcome: "SweepOutcome", out: str | Pa
 
 def _print_scores(jobs: "Sequence[Job]") -> None:
     """By task and algorithm the mean of the scores of finished runs; first, where some are the untrained policy's."""
+    from collections import defaultdict
     from statistics import fmean
 
     from esbench.results.run_directory import RunDirectory
     from esbench.results.untrained import is_untrained, untrained
 
-    scores: dict[str, dict[str, list[float]]] = {}
+    scores: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     spoilt: dict[str, list[Row]] = {}  # of the untrained runs of each, the one with the longest generation
     for job in jobs:
         spec, rows = job.config.task.spec, RunDirectory.open(job.path).rows
         (score,) = [row for row in rows if row.final]
-        scores.setdefault(f"{spec.id} ({score.measure})", {}).setdefault(job.config.name, []).append(score.value)
+        scores[f"{spec.id} ({score.measure})"][job.config.name].append(score.value)
         if is_untrained(score):
             others = spoilt.get(job.config.label, rows)
             spoilt[job.config.label] = max(rows, others, key=lambda of: of[-1].useful_steps)
     for label, rows in spoilt.items():
         print(f"{label}: {untrained(rows)}")
+
+    def cell(task: str, name: str) -> str:
+        if not (found := scores[task][name]):
+            return "-"
+        mark = " UNTRAINED" if f"{task.partition(' ')[0]} {name}" in spoilt else ""
+        return f"{fmean(found):.4g} (n={len(found)}){mark}"
+
     names = list(dict.fromkeys(job.config.name for job in jobs))
-    lines = [("mean score", *names)]
-    for task, of in scores.items():
-        cells = [f"{fmean(of[name]):.4g} (n={len(of[name])})" if name in of else "-" for name in names]
-        marks = [" UNTRAINED" if f"{task.partition(' ')[0]} {name}" in spoilt else "" for name in names]
-        lines.append((task, *map("".join, zip(cells, marks, strict=True))))
-    print_columns(lines)
+    print_columns([("mean score", *names), *((task, *(cell(task, name) for name in names)) for task in scores)])
 
 
 def _print_status(jobs: "Sequence[Job]") -> int:
+    from collections import Counter
+
     from esbench.experiment.many_runs.jobs import STATUSES, status
     from esbench.results.error_file import last_error
 
-    counts: dict[str, dict[str, int]] = {}
-    everything = dict.fromkeys(STATUSES, 0)
-    errors = []
-    for job in jobs:
-        now = status(job)
-        for of in (counts.setdefault(job.config.label, dict.fromkeys(STATUSES, 0)), everything):
-            of[now] += 1
-        if now == "failed":
-            errors.append(f"failed: {job.path}: {last_error(job.path)}")
-    rows = [(label, *map(str, of.values())) for label, of in [*counts.items(), ("all", everything)]]
-    print_columns([("", *STATUSES), *rows])
-    for line in errors:
-        print(line)
+    now = {job: status(job) for job in jobs}
+    counts = Counter((label, state) for job, state in now.items() for label in (job.config.label, "all"))
+    labels = [*dict.fromkeys(job.config.label for job in jobs), "all"]
+    print_columns([("", *STATUSES), *((label, *(str(counts[label, of]) for of in STATUSES)) for label in labels)])
+    for job, state in now.items():
+        if state == "failed":
+            print(f"failed: {job.path}: {last_error(job.path)}")
     return 0

@@ -5,28 +5,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, Parameter
-
 from esbench.cli.output import print_columns, print_json
-from esbench.cli.values import Directory, Format
+from esbench.cli.values import Format, option
 from esbench.errors import InputError
 
 if TYPE_CHECKING:
     from esbench.tasks.spec import TaskSpec
 
-app = App(name="tasks", help_epilogue="", version_flags=())
 
-
-@app.default
 def tasks(
-    *show: Annotated[str, Parameter(name="show TASK")], gallery: Directory | None = None, form: Format = "table"
+    *show: Annotated[str, option("everything about one task", name="show TASK")],
+    gallery: Annotated[
+        Path | None, option("draw the tasks, or the one shown, as DIR/<task>.png", metavar="DIR")
+    ] = None,
+    form: Format = "table",
 ) -> int:
-    """Status 1 where a task cannot be drawn.
-
-    Args:
-        show: everything about one task
-        gallery: draw the tasks, or the one shown, as DIR/<task>.png
-    """
+    """Status 1 where a task cannot be drawn."""
     from esbench.tasks.registry import environments, task, task_specs
 
     match show:
@@ -45,7 +39,7 @@ def tasks(
     return 0
 
 
-def _gallery(names: Sequence[str], directory: str) -> int:
+def _gallery(names: Sequence[str], folder: Path) -> int:
     """A picture of each task, and of all together; a task that cannot be drawn is named, and the status is 1."""
     from gymnasium.error import Error
 
@@ -53,11 +47,10 @@ def _gallery(names: Sequence[str], directory: str) -> int:
     from esbench.tasks import gallery
 
     compilation_cache.enable()
-    folder = Path(directory)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot write pictures to {directory}: {error.strerror}") from error
+        raise InputError(f"cannot write pictures to {folder}: {error.strerror}") from error
     pictures = []
     for name in names:
         try:

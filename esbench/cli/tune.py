@@ -1,16 +1,5 @@
-"""`esbench tune`."""
+"""`esbench tune`.
 
-import functools
-import sys
-from pathlib import Path
-
-from cyclopts import App
-
-from esbench.cli.output import given, print_columns
-from esbench.cli.values import Algorithms, Directory, File, Positive, Tasks
-from esbench.errors import InputError
-
-_EXAMPLES = """\
 examples:
   esbench tune --tasks all --algorithms eggroll,open_es,ppo --dry-run    what it would take
   esbench tune --tasks all --algorithms eggroll,open_es,ppo              hours; the same command goes on
@@ -39,35 +28,36 @@ have found), ranges/ and runs/. They are of the tasks and algorithms that the la
 algorithms stay.
 Status 1: a task has no choice, since trials failed; 75: stopped, the same command goes on.
 """
-app = App(name="tune", help_epilogue=_EXAMPLES, version_flags=())
+
+import functools
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from esbench.cli.output import given, print_columns
+from esbench.cli.values import Algorithms, Jobs, Positive, Tasks, option
+from esbench.errors import InputError
+
+if TYPE_CHECKING:
+    from esbench.tuning.halving import Search
+
+_RANGES = "of the one algorithm (default: baselines/search/ALGORITHM.toml, or beside its file)"
 
 
-@app.default
 def tune(
     *,
     tasks: Tasks,
     algorithms: Algorithms,
-    trials: Positive = 16,
-    tier: str = "lite",
-    ranges: File | None = None,
-    jobs: Positive | None = None,
-    out: Directory = "tuning",
-    status: bool = False,
-    dry_run: bool = False,
+    trials: Annotated[Positive, option("of each algorithm")] = 16,
+    tier: Annotated[str, option("smoke, lite, standard or paper")] = "lite",
+    ranges: Annotated[str | None, option(_RANGES, metavar="FILE")] = None,
+    jobs: Jobs | None = None,
+    out: Annotated[Path, option("where to write", metavar="DIR")] = Path("tuning"),
+    status: Annotated[bool, option("show how far it is, and run nothing")] = False,
+    dry_run: Annotated[bool, option("show what it would take, and run nothing")] = False,
 ) -> int:
-    """Status 1 where a task has no choice, 75 for a search that was stopped.
-
-    Args:
-        tasks: ids, or all
-        algorithms: names
-        trials: of each algorithm
-        tier: smoke, lite, standard or paper
-        ranges: of the one algorithm (default: baselines/search/ALGORITHM.toml, or beside its file)
-        jobs: runs at a time, each in a process of its own (default: one for each GPU, or one)
-        out: where to write
-        status: show how far it is, and run nothing
-        dry_run: show what it would take, and run nothing
-    """
+    """Status 1 where a task has no choice, 75 for a search that was stopped."""
     import jax
 
     from esbench.experiment.many_runs.sweep import device_environments
@@ -81,7 +71,7 @@ def tune(
     if ranges is not None and len(algorithms) > 1:
         raise InputError(f"--ranges {ranges}: expected one algorithm, not {', '.join(algorithms)}")
     spaces = [read_space(Path(ranges) if ranges else ranges_file(name), name) for name in algorithms]
-    searches = tune.plan(environments() if tasks == ["all"] else tasks, spaces, trials, tier, Path(out))
+    searches = tune.plan(environments() if tasks == ["all"] else tasks, spaces, trials, tier, out)
     if dry_run:
         print_columns(tune.dry_run(searches))
         print(
@@ -92,12 +82,12 @@ def tune(
     complete = True
     if not status:
         processes, variables = device_environments(jobs, 1)
-        write = functools.partial(record.write, searches, spaces, Path(out))
+        write = functools.partial(record.write, searches, spaces, out)
         complete = tune.tune(searches, table(sys.stderr), write, processes, variables)
     print_columns(tune.progress(searches))
     for line in [*tune.untold(searches), *tune.errors(searches)]:
         print(line)
-    return 0 if status else _print_found(searches, Path(out), tier, complete)
+    return 0 if status else _print_found(searches, out, tier, complete)
 
 
 def _print_found(searches: "Sequence[Search]", out: Path, tier: str, complete: bool) -> int:
