@@ -1,6 +1,6 @@
 """`esbench algorithms`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from esbench.cli.output import print_columns, print_json
 from esbench.cli.values import Format, option
@@ -36,21 +36,15 @@ def _algorithm(name: str, form: str) -> int:
 
     text, defaults = describe(name)
     said, (preset, by_task) = meanings(name), lite_values(name)
-    used = {
-        setting: list(dict.fromkeys(values.get(setting, value) for values in by_task.values()))
-        for setting, value in defaults.items()
-    }
+    settings: dict[str, dict[str, Any]] = {}
+    for setting, value in defaults.items():
+        used = list(dict.fromkeys(values.get(setting, value) for values in by_task.values()))
+        settings[setting] = {"default": value, "lite": used, "meaning": said.get(setting, "")}
     if form == "json":
-        settings = {
-            setting: {"default": value, "lite": used[setting], "meaning": said.get(setting, "")}
-            for setting, value in defaults.items()
-        }
         print_json({"name": name, "description": text, "preset": preset, "settings": settings, "tasks": by_task})
         return 0
     print(f"{name}: {text}")
-    print_columns(
-        [("setting", "default", "lite", "meaning")]
-        + [(s, str(value), " | ".join(map(str, used[s])), said.get(s, "")) for s, value in defaults.items()]
-    )
+    rows = [(s, str(of["default"]), " | ".join(map(str, of["lite"])), of["meaning"]) for s, of in settings.items()]
+    print_columns([("setting", "default", "lite", "meaning"), *rows])
     print(f"lite: what runs of tier lite use, by task where there are several (preset {preset}); change it with --set")
     return 0

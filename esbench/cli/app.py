@@ -8,7 +8,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from esbench.cli.help import Reflowed, page
 from esbench.cli.refusal import refusal
-from esbench.cli.values import convert
+from esbench.cli.values import convert, shown
 from esbench.errors import InputError, StorageError, StrategyError, TaskError
 
 _COMMANDS = {
@@ -32,7 +32,7 @@ app = App(
     version_flags=(),
     exit_on_error=False,
     print_error=False,
-    default_parameter=Parameter(converter=convert, negative=(), allow_repeating=True),
+    default_parameter=Parameter(converter=convert, show_default=shown, negative=(), allow_repeating=True),
 )
 for _place, (_name, _help) in enumerate(_COMMANDS.items()):
     # By its name: `--help` and `tasks` answer at once, since nothing else is imported.
@@ -42,24 +42,22 @@ for _place, (_name, _help) in enumerate(_COMMANDS.items()):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line `argv`, the process's by default. The exit status: 0 done, 1 failed, 2 bad input, 75
     stopped before the end (run it again with --resume)."""
+    tokens = sys.argv[1:] if argv is None else list(argv)
     verbose = False
     try:
-        command, bound, _ = app.parse_args(sys.argv[1:] if argv is None else argv)
+        command, bound, _ = app.parse_args(tokens)
         if command == app.help_print:
-            print(page(app, bound.arguments["tokens"]), end="")
+            print(page(app, bound.arguments["tokens"]))
             return 0
         verbose = bound.arguments.get("verbose", False)
         return command(*bound.args, **bound.kwargs)
     except CycloptsError as error:
-        return _say(refusal(error), 2)
+        said, status = refusal(app, tokens, error), 2
     except InputError as error:
-        return _say(error, 2)
+        said, status = error, 2
     except (StrategyError, StorageError, TaskError) as error:
         if verbose:
             traceback.print_exception(error)
-        return _say(error, 1)
-
-
-def _say(error: Exception, status: int) -> int:
-    print(f"esbench: {' '.join(str(error).split())}", file=sys.stderr)
+        said, status = error, 1
+    print(f"esbench: {' '.join(str(said).split())}", file=sys.stderr)
     return status

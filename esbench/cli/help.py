@@ -15,9 +15,10 @@ class Reflowed(DefaultFormatter):
     """cyclopts' own formatter, for texts with the line breaks that they have in the source."""
 
     def __call__(self, console: Any, options: Any, panel: "HelpPanel") -> None:
-        texts = [" ".join(entry.description.primary_renderable.plain.split()) for entry in panel.entries]
-        entries = [entry.copy(description=text) for entry, text in zip(panel.entries, texts, strict=True)]
-        super().__call__(console, options, panel.copy(entries=entries))
+        for entry in panel.entries:
+            text = entry.description.primary_renderable
+            text.plain = " ".join(text.plain.split())
+        super().__call__(console, options, panel)
 
 
 def page(app: "App", tokens: Sequence[str]) -> str:
@@ -29,4 +30,4 @@ def page(app: "App", tokens: Sequence[str]) -> str:
         app.help_print(tokens, console=app.console)
     *_, named = app.parse_commands(tokens)[1]
     file = sys.modules[getattr(named.default_command, "__module__", __name__.rpartition(".")[0])]
-    return "\n".join([text.get().rstrip(), *(file.__doc__ or "").partition("\n\n")[1:]])
+    return "".join([text.get().rstrip(), *(file.__doc__ or "").rstrip().partition("\n\n")[1:]])

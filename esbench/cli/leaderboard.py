@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from esbench.cli.output import given
 from esbench.cli.values import Names, Positive, Seconds, option
@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 leaderboard = App(name="leaderboard", version_flags=())
 
 Entry = Annotated[Path, option("the entry's directory, in its board's", name="DIR")]
-Boards = Annotated[Path, option("", metavar="DIR")]
+Boards = Annotated[Path, Parameter(metavar="DIR")]
 _BOARDS = Path("leaderboards")
+_BASE = "also that nothing else was changed since this git commit"
 _PUBLIC_NUMBER = "one that nobody knew when the entry was made; fresh seeds come from it (default: drawn)"
 _POLICIES = "of replay: a results root with the policies that it lacks"
 _TWINS = "of rerun: also on each task's twin, as is always done with code of the entry's own"
-_SECONDS = "of rerun: on the clock, for what is trained on one task (default: 21600)"
+_SECONDS = "of rerun: on the clock, for what is trained on one task"
+_MEMORY = "of rerun: of all processes of the entry's code"
 
 
 @leaderboard.default
@@ -48,9 +50,7 @@ def check(
     entry: Entry,
     /,
     *,
-    base: Annotated[
-        str | None, option("also that nothing else was changed since this git commit", metavar="REF")
-    ] = None,
+    base: Annotated[str | None, option(_BASE, metavar="REF")] = None,
 ) -> int:
     """Status 1 for problems."""
     from esbench.leaderboard import changes
@@ -97,7 +97,7 @@ def verify(
     fresh_seeds: Annotated[Positive, option("of rerun, a task")] = 3,
     twins: Annotated[bool, option(_TWINS)] = False,
     max_seconds: Annotated[Seconds, option(_SECONDS)] = 6 * 3600.0,
-    max_memory: Annotated[Positive, option("of rerun: of all processes of the entry's code", metavar="MIB")] = 8192,
+    max_memory: Annotated[Positive, option(_MEMORY, metavar="MIB")] = 8192,
 ) -> int:
     """Status 1 for problems."""
     from esbench.leaderboard.verification.rerun import Plan

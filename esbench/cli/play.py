@@ -10,10 +10,7 @@ Episode k has seed SEED + k. The last frame of each stays for a second.
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
-
 from esbench.cli.values import Positive, number, option
-
 
 _FPS = "frames a second (default: 30, fewer where an episode would last less than 3 seconds)"
 _TASK = "path/to/file.py:NAME, where the run's task is a Task of a file"
@@ -38,7 +35,6 @@ def play(
     every = "" if played.stride == 1 else f", one frame every {played.stride} steps"
     said = f"{played.untrained}: " if played.untrained else ""
     said += "" if episodes == 1 else f"{episodes} episodes, mean "
-    print(
-        f"{Path(out)}: {said}return {played.episode_return:.6g} in {played.steps:,} steps{every}, {played.fps:g} frames/s"
-    )
+    said += f"return {played.episode_return:.6g} in {played.steps:,} steps{every}, {played.fps:g} frames/s"
+    print(f"{out}: {said}")
     return 0

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from esbench.experiment.one_run.run import RunResult
     from esbench.experiment.options.config import RunConfig
 
+_MAX_SECONDS = "stop after the first step past it, to be resumed; status 75"
+_VERBOSE = "say how each parameter of the policy is perturbed, and show where a strategy's error came from"
+
 
 def run(
     *,
@@ -27,16 +30,8 @@ def run(
     seed: int = 0,
     options: Given = DEFAULTS,
     resume: Annotated[bool, option("go on with the run that is there and unfinished")] = False,
-    max_seconds: Annotated[
-        Seconds | None, option("stop after the first step past it, to be resumed; status 75")
-    ] = None,
-    verbose: Annotated[
-        bool,
-        option(
-            "say how each parameter of the policy is perturbed, and show where a strategy's error came from",
-            alias="-v",
-        ),
-    ] = False,
+    max_seconds: Annotated[Seconds | None, option(_MAX_SECONDS)] = None,
+    verbose: Annotated[bool, option(_VERBOSE, alias="-v")] = False,
     dry_run: Annotated[bool, option("show what would run, and run nothing")] = False,
 ) -> int:
     """Status 75 for a run that was stopped."""

@@ -39,18 +39,10 @@ def speed(
         return 0
     print(f"{report.task or 'the policy alone'} on {report.device['kind']} ({report.device['platform']})")
     print(", ".join(f"{name} {value}" for name, value in report.settings.items()))
-    print_columns(
-        [("", "steps/s", "ratio", "compile s", "occupancy", "memory MiB")]
-        + [
-            (
-                m.name,
-                f"{m.steps_per_second:,.0f}",
-                f"{m.ratio_to_inference:.3f}",
-                f"{m.compile_seconds:.1f}",
-                "-" if m.lane_occupancy is None else f"{m.lane_occupancy:.2f}",
-                f"{m.peak_memory_bytes / 2**20:.1f}",
-            )
-            for m in report.measurements
-        ]
-    )
+    rows = [("", "steps/s", "ratio", "compile s", "occupancy", "memory MiB")]
+    for m in report.measurements:
+        speed, occupancy = f"{m.steps_per_second:,.0f}", "-" if m.lane_occupancy is None else f"{m.lane_occupancy:.2f}"
+        rest = f"{m.compile_seconds:.1f}", occupancy, f"{m.peak_memory_bytes / 2**20:.1f}"
+        rows.append((m.name, speed, f"{m.ratio_to_inference:.3f}", *rest))
+    print_columns(rows)
     return 0

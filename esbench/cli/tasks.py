@@ -12,12 +12,12 @@ from esbench.errors import InputError
 if TYPE_CHECKING:
     from esbench.tasks.spec import TaskSpec
 
+_GALLERY = "draw the tasks, or the one shown, as DIR/<task>.png"
+
 
 def tasks(
     *show: Annotated[str, option("everything about one task", name="show TASK")],
-    gallery: Annotated[
-        Path | None, option("draw the tasks, or the one shown, as DIR/<task>.png", metavar="DIR")
-    ] = None,
+    gallery: Annotated[Path | None, option(_GALLERY, metavar="DIR")] = None,
     form: Format = "table",
 ) -> int:
     """Status 1 where a task cannot be drawn."""

@@ -45,6 +45,11 @@ def convert(hint: Any, tokens: Sequence[Token]) -> Any:
     return {int: _whole, float: float, Path: Path}.get(kind, str)(token.value)
 
 
+def shown(default: Any) -> str | None:
+    """A default as help pages show it: not of flags and of what may be given more than once."""
+    return None if isinstance(default, bool | Mapping | None) else str(default)
+
+
 def _whole(text: str) -> int:
     """A whole number, also as 1_000_000 or 2e6."""
     with suppress(ValueError, OverflowError):
@@ -98,6 +103,8 @@ Shard = Annotated[tuple[int, int], value(_shard, "I/N", help="the share I of N, 
 Jobs = Annotated[Positive, option("runs at a time, each in a process of its own (default: one for each GPU, or one)")]
 Format = Annotated[Literal["table", "json"], Parameter(name="--format", metavar="table|json")]
 
+_SET = Parameter(name="--set", metavar="NAME=VALUE ...", converter=_settings, n_tokens=-1, consume_multiple=1)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Storage, RunOptions):
@@ -106,22 +113,9 @@ class Options(Storage, RunOptions):
     A field stands here again only where its spelling is not that of its name and type.
     """
 
-    settings: Annotated[
-        Mapping[str, Any],
-        Parameter(
-            name="--set",
-            metavar="NAME=VALUE ...",
-            converter=_settings,
-            n_tokens=-1,
-            consume_multiple=1,
-            show_default=False,
-        ),
-    ] = field(default_factory=dict)
+    settings: Annotated[Mapping[str, Any], _SET] = field(default_factory=dict)
     out: Annotated[str | Path, Parameter(metavar="DIR")] = Storage.out
     checkpoint_seconds: Seconds = Storage.checkpoint_seconds
-
-    def __post_init__(self):
-        """`resolve` checks both."""
 
 
 Given = Annotated[Options, Parameter(name="*")]
