@@ -46,12 +46,7 @@ def without_an_action() -> int:
 
 
 @leaderboard.command(help="check an entry without executing any of it")
-def check(
-    entry: Entry,
-    /,
-    *,
-    base: Annotated[str | None, option(_BASE, metavar="REF")] = None,
-) -> int:
+def check(entry: Entry, /, *, base: Annotated[str | None, option(_BASE, metavar="REF")] = None) -> int:
     """Status 1 for problems."""
     from esbench.leaderboard import changes
     from esbench.leaderboard.check import check
