@@ -88,9 +88,9 @@ class Storage:
     """
 
     out: str | Path = "runs"
-    """results root (default: runs)"""
+    """results root"""
     checkpoint_seconds: float = 60.0
-    """between two checkpoints (default: 60)"""
+    """between two checkpoints"""
     log: str | None = None
     """tensorboard or wandb: send rows there too, off the training clock"""
 
