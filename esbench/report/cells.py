@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
@@ -164,6 +164,15 @@ class Tier:
             for run in getattr(self.cell(task, algorithm), "runs", ())
             if str(run.manifest.device) == hardware
         )
+
+
+def every_cell(tiers: Iterable[Tier]) -> Iterator[tuple[Tier, Cell, dict[str, str]]]:
+    """In the order of a report, each with the names that its rows in tables begin with."""
+    for tier in tiers:
+        for task in tier.tasks:
+            for algorithm in tier.algorithms:
+                if cell := tier.cell(task, algorithm):
+                    yield tier, cell, {"tier": tier.name, "task": task, "algorithm": algorithm}
 
 
 def left_out(runs: Sequence[AnyRun]) -> list[tuple[AnyRun, int]]:

@@ -36,13 +36,13 @@ class Wording:
         return len({axis(measure) for measure in self.measures}) > 1
 
     def columns(self, *kinds: str) -> list[str]:
-        """The headings of what `told` gives: those of `MEASURE` and `UNIT` in which the tasks differ."""
+        """Those of `MEASURE` and `UNIT` in which the tasks differ."""
         differ = {MEASURE: self.several, UNIT: len({spec.cost for spec in self.specs}) > 1}
         return [kind for kind in kinds if differ[kind]]
 
-    def told(self, spec: TaskSpec, *kinds: str) -> list[str]:
-        """A task's own measure and unit of cost, where a table has several of them."""
-        return [{MEASURE: axis(spec.measure), UNIT: spec.cost}[kind] for kind in self.columns(*kinds)]
+    def told(self, spec: TaskSpec, kind: str) -> str:
+        """A task's own measure or unit of cost."""
+        return axis(spec.measure) if kind == MEASURE else spec.cost
 
     @property
     def measure(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from esbench.report import registry
 from esbench.report.analysis import Aggregate
 from esbench.report.figures.style import appearance, draw_estimate, drawing
 from esbench.report.tables.aggregates import STATISTICS
@@ -11,6 +12,11 @@ from esbench.report.tables.aggregates import STATISTICS
 _DRAWN = ("mean", "iqm", "median", "optimality_gap")
 
 
+@registry.figure(
+    "aggregates",
+    of=lambda section: [(t.name, of) for t, of in zip(section.tiers, section.aggregates, strict=True) if of],
+    caption="Scores over all tasks, with 95% intervals over seeds.",
+)
 def draw_aggregates(tiers: Sequence[tuple[str, Sequence[Aggregate]]]) -> Figure:
     """One row of panels per tier, (name, its aggregates); one panel per number, one line per algorithm, best on top."""
     looks = appearance(aggregate.algorithm for _, of_tier in tiers for aggregate in of_tier)

@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator, StrMethodFormatter
 
+from esbench.report import registry
 from esbench.report.cells import Tier
 from esbench.report.figures.style import GREY, Look, appearance, drawing, legend_above, legend_line
 from esbench.report.wording import wording
@@ -38,6 +39,13 @@ def mean_and_range(curves: Sequence[tuple[np.ndarray, np.ndarray]], end: float) 
     return x, values.mean(0), values.min(0), values.max(0)
 
 
+@registry.figure(
+    "curves",
+    of=lambda section: section.tiers,
+    caption="Learning curves: {say.title} against useful {say.unit} and against training seconds, mean and range over "
+    "seeds.",
+    file="curves",
+)
 def draw_curves(tiers: Sequence[Tier]) -> Figure:
     """One pair of panels per tier and task: the measure against useful steps above, against training seconds below."""
     panels = [(tier, task) for tier in tiers for task in tier.tasks]

@@ -4,10 +4,24 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
+from esbench.report import registry
 from esbench.report.analysis import Comparison
 from esbench.report.figures.style import appearance, draw_estimate, drawing
+from esbench.report.section import Section
 
 
+def _scored_pairs(section: Section) -> list[tuple[str, list[Comparison]]]:
+    """Per tier that has any, (name, its pairs that have tasks with anchors)."""
+    tiers = zip(section.tiers, section.comparisons, strict=True)
+    scored = [(tier.name, [pair for pair in pairs.values() if pair.scored]) for tier, pairs in tiers]
+    return [(name, pairs) for name, pairs in scored if pairs]
+
+
+@registry.figure(
+    "improvement",
+    of=_scored_pairs,
+    caption="Probability of improvement: how often a run of the first algorithm beats one of the second.",
+)
 def draw_improvement(tiers: Sequence[tuple[str, Sequence[Comparison]]]) -> Figure:
     """One panel per tier, (name, its pairs that have tasks with anchors); one line per pair, 1/2 is no difference."""
     looks = appearance(name for _, pairs in tiers for pair in pairs for name in (pair.first, pair.second))

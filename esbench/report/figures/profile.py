@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from esbench.report import registry
 from esbench.report.analysis import SEED
 from esbench.report.cells import Tier
 from esbench.report.figures.style import appearance, drawing, legend_above, legend_line
@@ -13,6 +14,11 @@ from esbench.statistics.profile import performance_profile
 _THRESHOLDS = np.linspace(0.0, 1.0, 101)
 
 
+@registry.figure(
+    "profile",
+    of=lambda section: [tier for tier in section.tiers if tier.complete],
+    caption="Performance profile: the share of runs with a score above each τ, every task weighing the same.",
+)
 def draw_profile(tiers: Sequence[Tier]) -> Figure:
     """One panel per tier, of the algorithms that have every task; bands are 95%, at each score by itself."""
     looks = appearance(name for tier in tiers for name in tier.complete)

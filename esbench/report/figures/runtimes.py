@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
+from esbench.report import registry
 from esbench.report.cells import Tier
 from esbench.report.figures.style import appearance, drawing, legend_above, legend_line
 from esbench.report.wording import wording
@@ -15,6 +16,11 @@ _POINTS = 200
 _MARKED = _POINTS // 5
 
 
+@registry.figure(
+    "runtimes",
+    of=lambda section: [tier for tier in section.tiers if tier.complete],
+    caption="Runtime distributions: the share of (run, target) pairs reached, what is not reached kept as such.",
+)
 def draw_runtimes(tiers: Sequence[Tier]) -> Figure:
     """One row of two panels per tier, of the algorithms that have every task.
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from esbench.report import registry
 from esbench.report.cells import Tier
 from esbench.report.figures.style import GREY, Look, appearance, drawing, legend_above
 
@@ -15,6 +16,12 @@ SHOWN = (-0.25, 1.1)
 _COLUMNS = 2
 
 
+@registry.figure(
+    "scores",
+    of=lambda section: [tier for tier in section.tiers if tier.scored_tasks],
+    caption="Scores at the end of training: a point per seed, a bar at the mean; what is outside the axes lies hollow "
+    "at their edge.",
+)
 def draw_scores(tiers: Sequence[Tier]) -> Figure:
     """Per tier two columns of tasks; on each task a line per algorithm, with a point per seed and a bar at the mean."""
     looks = appearance(name for tier in tiers for name in tier.algorithms)

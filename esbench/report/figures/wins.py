@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from esbench.report import registry
 from esbench.report.analysis import Comparison
 from esbench.report.cells import Tier
 from esbench.report.digits import agreed
 from esbench.report.figures.style import GREY, drawing
+from esbench.report.section import Section
 from esbench.statistics.comparison import Verdict
 
 # Light to dark also in grey; the words stand on the bar.
@@ -17,11 +19,20 @@ _VERDICTS: dict[Verdict, str] = {"win": "#0b4f8a", "tie": "#dcdcdc", "loss": "#d
 _MARKERS = {"win": "^", "tie": "o", "loss": "v", "untested": "x"}
 
 
-def headline_pair(tier: Tier, pairs: dict[tuple[str, str], Comparison]) -> Comparison | None:
-    """EGGROLL against OpenES where both are there, else the first pair that is."""
-    return pairs.get(("eggroll", "open_es")) or next(iter(pairs.values()), None)
+def _headlines(section: Section) -> list[tuple[Tier, Comparison]]:
+    """Per tier that has a pair, EGGROLL against OpenES where both are there, else the first."""
+    return [
+        (tier, pairs.get(("eggroll", "open_es")) or next(iter(pairs.values())))
+        for tier, pairs in zip(section.tiers, section.comparisons, strict=True)
+        if pairs
+    ]
 
 
+@registry.figure(
+    "wins",
+    of=_headlines,
+    caption="Wins, ties and losses by the paired test, and the paired difference in score on every task.",
+)
 def draw_wins(comparisons: Sequence[tuple[Tier, Comparison]]) -> Figure:
     """Per tier a bar of counts, and below it every task's paired difference in score with its 95% interval."""
     tasks = max(len(pair.tasks) for _, pair in comparisons)

@@ -1,39 +1,32 @@
 """The raw rows behind the tables: one line a run."""
 
 import hashlib
-from collections.abc import Sequence
 
 import pandas as pd
 
-from esbench.report.table import Shown, Table, words
+from esbench.report import registry
+from esbench.report.section import Section
+from esbench.report.shown import word
+from esbench.report.table import Column, Table, named, number, words
 from esbench.results.load import Run
 from esbench.results.run_directory import ROWS_FILE
 
 
-def runs_table(runs: Sequence[Run]) -> Table:
+@registry.table("runs")
+def runs_table(section: Section) -> Table:
     """Every run with where it was computed and the hash of its file: a changed row changes this table. A run in memory
     has no file."""
-    numbers = [_numbers(run) for run in runs]
-    rows = [
-        [
-            *words(*(values[name] for name in ("tier", "task", "algorithm"))),
-            *words(
-                values["status"],
-                values["device"],
-                values["precision"],
-                values["commit"][:10],
-                values["sha256"][:12] or "-",
-            ),
-            *(Shown(str(values[name]), values[name]) for name in ("seed", "rows")),
-        ]
-        for values in numbers
+    layout = [
+        *named("Tier", "Task", "Algorithm", "Status"),
+        words("Hardware", "device"),
+        *named("Precision"),
+        Column("Commit", lambda row: word(row["commit"][:10]), words=True),
+        Column("SHA-256", lambda row: word(row["sha256"][:12] or "-"), words=True),
+        number("Seed", "seed"),
+        number("Rows", "rows"),
     ]
-    columns = (
-        *("Tier", "Task", "Algorithm", "Status", "Hardware", "Precision", "Commit", "SHA-256"),
-        *("Seed", "Rows"),
-    )
     notes = ["Commit: of esbench; + where files had been changed since. SHA-256: of run.jsonl, whole in the CSV."]
-    return Table("runs", "Runs", columns, 8, rows, pd.DataFrame(numbers), notes)
+    return Table("Runs", pd.DataFrame(map(_numbers, section.runs)), layout, notes)
 
 
 def _numbers(run: Run) -> dict:
