@@ -87,7 +87,7 @@ def _draw_panel(axes: Axes, tier: Tier, task: str, quantity: str, looks: dict[st
         if cell is None:
             lacking.append(algorithm)
             continue
-        curves = [(getattr(run, quantity), run.values) for run in cell.runs]
+        curves = [(run.column(quantity), run.values) for run in cell.runs]
         end = max(x[-1] for x, _ in curves)
         if quantity == "useful_steps":
             end = max(end, float(tier.budgets[task]))

@@ -61,5 +61,5 @@ def _hits(tier: Tier, name: str, clock: str) -> list[np.ndarray]:
     hits = []
     for task, cell in tier.row(name).items():
         unit = tier.budgets[task] if clock == "useful_steps" else 1.0
-        hits.append(np.stack([first_hits(getattr(run, clock), run.scores, TARGETS) / unit for run in cell.runs]))
+        hits.append(np.stack([first_hits(run.column(clock), run.scores, TARGETS) / unit for run in cell.runs]))
     return hits

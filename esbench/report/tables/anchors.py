@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from esbench.report import registry, shown
-from esbench.report.cells import Cell, Run, every_cell
+from esbench.report.cells import Cell, ScoredRun, every_cell
 from esbench.report.digits import written
 from esbench.report.section import Section
 from esbench.report.shown import Shown
@@ -97,7 +97,7 @@ def steps_to(cell: Cell, target: float, budget: int) -> float:
     return budget + left / fmean(slopes)
 
 
-def _slope(run: Run, budget: int) -> float:
+def _slope(run: ScoredRun, budget: int) -> float:
     """The least-squares slope of a run's values over useful steps, over the last half of the budget."""
     late = run.useful_steps >= budget / 2
     if late.sum() < 2:

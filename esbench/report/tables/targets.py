@@ -44,7 +44,7 @@ def targets_table(section: Section) -> Table:
 def _numbers(cell: Cell, target: float) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for unit, clock in (("steps", "useful_steps"), ("seconds", "train_seconds")):
-        times = [getattr(run, clock) for run in cell.runs]
+        times = [run.column(clock) for run in cell.runs]
         hits = [first_hits(t, run.scores, np.array([target]))[0] for t, run in zip(times, cell.runs, strict=True)]
         time = to_target(hits, [t[-1] for t in times])
         numbers |= {"reached": time.reached, "n": time.runs, f"median_{unit}": time.median}
