@@ -103,7 +103,7 @@ def _replay_task(
     board, protocol = evidence.board, evidence.board.protocol
     task = board_task(board, name)
     episodes = board.tasks[name].episodes
-    scorer = Scorer(task, episodes, protocol.precision)
+    scorer = Scorer(task, episodes, protocol.numeric)
     machine = here(task)
     problems: list[str] = []
     largest, elsewhere, scale = 0.0, False, 0.0

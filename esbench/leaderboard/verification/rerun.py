@@ -24,7 +24,7 @@ import numpy as np
 import esbench
 from esbench.algorithms.built_in import BUILT_IN, EVOSAX
 from esbench.errors import InputError, StrategyError
-from esbench.experiment.one_run import provenance
+from esbench.experiment.one_run import checkout
 from esbench.jax_switches import pinned
 from esbench.keys import evaluation_key
 from esbench.leaderboard.check import Evidence
@@ -233,7 +233,7 @@ class _Task:
         machine = here(self._task)
         found = differences(manifest, machine, set(self._evidence.board.versions))
         if manifest.commit != machine.commit:
-            changed = provenance.changed_since(manifest.commit or "")
+            changed = checkout.changed_since(manifest.commit or "")
             if changed is None:
                 found.append(f"esbench at commit {manifest.commit} there, which is not known here")
             elif changed:
@@ -273,7 +273,7 @@ class _Task:
             "policy": self._manifest.policy["name"],
             "settings": {**self._manifest.sizes, **self._manifest.policy, **self._manifest.settings, "devices": 1},
             "name": entry.slug,
-            "precision": board.protocol.precision,
+            **board.protocol.numeric,
         }
         return {"config": config, "seeds": list(seeds), "twin": twin_seed}
 
@@ -291,7 +291,7 @@ class _Task:
     def _scores(self, task: Task, runs: dict[int, tuple[list[Row], bytes]]) -> tuple[tuple[float, ...], list[str]]:
         """The normalized scores of the policies, evaluated here, and what of the rows is not true of them."""
         board, manifest = self._evidence.board, self._manifest
-        scorer = Scorer(task, board.tasks[self._name].episodes, board.protocol.precision)
+        scorer = Scorer(task, board.tasks[self._name].episodes, board.protocol.numeric)
         problem = scorer.problem(manifest)
         mode = scored_mode(manifest)
         scores, problems = [], []

@@ -1,5 +1,6 @@
 """A task's evaluation of a policy out of an archive: the program that scored the runs, without their algorithm."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 
 from esbench.algorithms.built_in import EVOSAX
 from esbench.errors import InputError
-from esbench.experiment.one_run import provenance
+from esbench.experiment.one_run import checkout, provenance
+from esbench.experiment.options.run_options import RunOptions
 from esbench.jax_switches import recorded
 from esbench.leaderboard.board import Board
 from esbench.leaderboard.verification.record import Machine
@@ -38,7 +40,7 @@ def board_task(board: Board, name: str) -> Task:
 def here(task: Task) -> Machine:
     """This machine, as a run of `task` on it would record it."""
     return Machine(
-        device=provenance.device(), versions=provenance.versions(task.spec.requires), commit=provenance.commit()[0]
+        device=provenance.device(), versions=provenance.versions(task.spec.requires), commit=checkout.commit()[0]
     )
 
 
@@ -68,8 +70,9 @@ def differences(manifest: Manifest, machine: Machine, packages: set[str]) -> lis
 class Scorer:
     """Evaluations of policies on one task; those of one network share a compilation."""
 
-    def __init__(self, task: Task, episodes: int, precision: str):
-        self._task, self._episodes, self._precision = task, episodes, precision
+    def __init__(self, task: Task, episodes: int, numeric: Mapping[str, Any]):
+        """numeric: how numbers are computed, by the names of a run's options."""
+        self._task, self._episodes, self._options = task, episodes, RunOptions(**numeric)
         self._environment = registry.environment_of(task)
         self._programs: dict[Any, Any] = {}
 
@@ -94,7 +97,7 @@ class Scorer:
         program = (problem.policy, problem.sizes)
         if program not in self._programs:
             self._programs[program] = jax.jit(lambda deployed, key: evaluate(problem, deployed, key, self._episodes))
-        with jax.default_matmul_precision(self._precision):
+        with self._options.arithmetic():
             return np.asarray(self._programs[program](deployed, key)[0], np.float64)
 
 

@@ -16,10 +16,11 @@ from esbench.results.run_directory import ROWS_FILE
 def runs_table(section: Section) -> Table:
     """Every run with where it was computed and the hash of its file: a changed row changes this table. A run in memory
     has no file."""
+    options = dict.fromkeys(name for run in section.runs for name in _options(run))
     layout = [
         *named("Tier", "Task", "Algorithm", "Status"),
         words("Hardware", "device"),
-        *named("Precision"),
+        *(words(name.capitalize(), name) for name in options),
         Column("Commit", lambda row: word(row["commit"][:10]), words=True),
         Column("SHA-256", lambda row: word(row["sha256"][:12] or "-"), words=True),
         number("Seed", "seed"),
@@ -27,6 +28,11 @@ def runs_table(section: Section) -> Table:
     ]
     notes = ["Commit: of esbench; + where files had been changed since. SHA-256: of run.jsonl, whole in the CSV."]
     return Table("Runs", pd.DataFrame(map(_numbers, section.runs)), layout, notes)
+
+
+def _options(run: Run) -> dict[str, str]:
+    """Those that no other column has, and no other table."""
+    return {name: str(value) for name, value in (run.manifest.options.model_extra or {}).items()}
 
 
 def _numbers(run: Run) -> dict:
@@ -39,7 +45,7 @@ def _numbers(run: Run) -> dict:
         "status": "finished" if run.finished else "unfinished",
         "rows": len(run.rows),
         "device": str(manifest.device),
-        "precision": manifest.precision,
+        **_options(run),
         "jax": manifest.versions.get("jax", ""),
         "esbench": manifest.versions.get("esbench", ""),
         "commit": (manifest.commit or "unknown") + ("+" if manifest.dirty else ""),
