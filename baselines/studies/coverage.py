@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from esbench.report.tables.coverage import FILE
-from esbench.statistics.aggregate import AGGREGATES, Scores, aggregate, probability_of_improvement
+from esbench.statistics.aggregates import AGGREGATES, Scores, aggregate, probability_of_improvement
 from esbench.statistics.intervals import student_t_interval
 
 TASKS = (3, 16)

@@ -13,7 +13,7 @@ from esbench.report.cells import Cell, ScoredRun, read_run
 from esbench.report.digits import agreed
 from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import RunDirectory
-from esbench.statistics.aggregate import stratified_mean
+from esbench.statistics.aggregates import stratified_mean
 from esbench.tasks.spec import TaskSpec
 
 Runs = Mapping[tuple[str, int], RunDirectory]

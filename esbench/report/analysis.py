@@ -10,7 +10,7 @@ import numpy as np
 
 from esbench.report.cells import Cell, Tier
 from esbench.report.digits import agreed
-from esbench.statistics.aggregate import aggregate, probability_of_improvement
+from esbench.statistics.aggregates import aggregate, probability_of_improvement
 from esbench.statistics.comparison import (
     SIGNIFICANCE,
     NonInferiority,
@@ -24,14 +24,7 @@ from esbench.statistics.comparison import (
     verdict,
 )
 from esbench.statistics.intervals import LEVEL, Estimate
-from esbench.statistics.normalized_scores import normalized, score_bounds
-
-SEED = 0
-
-
-def _generator() -> np.random.Generator:
-    """A new one for every estimate, so that none depends on which others are made."""
-    return np.random.default_rng(SEED)
+from esbench.statistics.scores import normalized, score_bounds
 
 
 @dataclass(frozen=True)
@@ -103,8 +96,8 @@ def compare(tier: Tier, first: str, second: str) -> Comparison | None:
         second,
         tasks,
         len(scored),
-        mean_difference(clipped, _generator()).within(-1, 1),
-        probability_of_improvement(ones, others, _generator()) if scored else Estimate(math.nan),
+        mean_difference(clipped).within(-1, 1),
+        probability_of_improvement(ones, others) if scored else Estimate(math.nan),
         not_worse(tier, first, second),
         not_worse(tier, second, first),
     )
@@ -243,19 +236,19 @@ def aggregates(tier: Tier, comparisons: dict[tuple[str, str], Comparison]) -> li
 
 def _estimates(tier: Tier, name: str) -> dict[str, Estimate]:
     cells = tier.row(name)
-    estimates = aggregate([cell.scores for cell in cells.values()], _generator())
+    estimates = aggregate([cell.scores for cell in cells.values()])
     areas = [cell.areas(tier.budgets[task]) for task, cell in cells.items()]
-    estimates["area"] = aggregate(areas, _generator())["mean"]
+    estimates["area"] = aggregate(areas)["mean"]
     if len(tier.hardware) == 1:
         (hardware,) = tier.hardware
         early = [cell.at_seconds(tier.seconds(task, hardware), scores=True) for task, cell in cells.items()]
-        estimates["equal_seconds"] = aggregate(early, _generator())["mean"]
+        estimates["equal_seconds"] = aggregate(early)["mean"]
     return estimates
 
 
 def _difference(tier: Tier, first: str, second: str, level: float) -> Estimate:
     differences = [_differences(tier, task, first, second, _clipped) for task in tier.scored_tasks]
-    return mean_difference(differences, _generator(), level=level)
+    return mean_difference(differences, level=level)
 
 
 def _rank(name: str, statistic: str, estimates: dict[str, dict[str, Estimate]]) -> int:

@@ -16,8 +16,8 @@ from esbench.results.budget import is_within
 from esbench.results.load import Run, results_of, run_identity
 from esbench.results.records import Manifest, Row
 from esbench.statistics.intervals import Estimate, mean_estimate
-from esbench.statistics.normalized_scores import has_scores, normalized, score_bounds
 from esbench.statistics.runtime import area_under, carry_forward
+from esbench.statistics.scores import has_scores, normalized, score_bounds
 from esbench.tasks.registry import task_specs
 from esbench.tasks.spec import TaskSpec
 

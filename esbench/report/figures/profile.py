@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from esbench.report import registry
-from esbench.report.analysis import SEED
 from esbench.report.cells import Tier
 from esbench.report.figures.style import appearance, drawing, legend_above, legend_line
 from esbench.statistics.profile import performance_profile
@@ -28,7 +27,7 @@ def draw_profile(tiers: Sequence[Tier]) -> Figure:
         for axes, tier in zip(row, tiers, strict=True):
             for number, name in enumerate(tier.complete):
                 scores = [cell.scores for cell in tier.row(name).values()]
-                share, low, high = performance_profile(scores, _THRESHOLDS, np.random.default_rng(SEED))
+                share, low, high = performance_profile(scores, _THRESHOLDS)
                 look = looks[name]
                 axes.fill_between(_THRESHOLDS, low, high, color=look.colour, alpha=0.18, linewidth=0)
                 axes.plot(_THRESHOLDS, share, **look.line, markevery=(4 + 4 * number, 20))

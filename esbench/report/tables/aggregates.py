@@ -10,7 +10,7 @@ from esbench.report.cells import Tier
 from esbench.report.section import Section
 from esbench.report.shown import MISSING, between
 from esbench.report.table import Column, Table, as_numbers, estimate, named, share, unless
-from esbench.statistics.aggregate import REPETITIONS
+from esbench.statistics.aggregates import REPETITIONS
 
 STATISTICS = {
     "mean": "Ranking score",
