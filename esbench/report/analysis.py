@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from statistics import fmean
 
 import numpy as np
@@ -106,7 +107,7 @@ def compare(tier: Tier, first: str, second: str) -> Comparison | None:
 def _paired(tier: Tier, task: str, first: str, second: str, scores: bool = False) -> Paired:
     """Of the measure or of scores; the interval ends where differences do."""
     found = paired(
-        _differences(tier, task, first, second, _scores if scores else _values),
+        _differences(tier, task, first, second, attrgetter("scores" if scores else "values")),
         least=sample_spread(tier, task, first, second, scores),
     )
     most = _most_apart(tier, task, scores)
@@ -151,14 +152,6 @@ def sample_spread(tier: Tier, task: str, first: str, second: str, scores: bool =
             errors = normalized(cell.values + errors, tier.specs[task]) - cell.scores
         variances.append(float(np.mean(errors**2)))
     return math.sqrt(sum(variances))
-
-
-def _values(cell: Cell) -> np.ndarray:
-    return cell.values
-
-
-def _scores(cell: Cell) -> np.ndarray:
-    return cell.scores
 
 
 def _clipped(cell: Cell) -> np.ndarray:

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from esbench.errors import InputError
 from esbench.report.cells import Tier, gather, left_out
 from esbench.report.figures import all_figures
-from esbench.report.figures.style import render
 from esbench.report.grouping import check_comparable, track_of, track_order
 from esbench.report.ioh import ioh_files
 from esbench.report.latex import latex
@@ -18,6 +17,7 @@ from esbench.report.markdown import markdown
 from esbench.report.page import page
 from esbench.report.registry import TABLES, RegisteredFigure, figure_path, table_path
 from esbench.report.section import Section
+from esbench.report.style import render
 from esbench.report.summary import summary
 from esbench.report.table import Table, in_track
 from esbench.report.tables import all_tables

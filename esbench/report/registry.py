@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from matplotlib.figure import Figure
 
 from esbench.report.section import Section
+from esbench.report.style import drawing
 from esbench.report.table import Table
 
 Make = TypeVar("Make", bound=Callable[..., Any])
@@ -62,8 +63,9 @@ def table(name: str, file: str = "", told: bool = False, once: bool = False) -> 
 
 def figure(name: str, of: Callable[[Section], Any], caption: str, file: str = "") -> Callable[[Make], Make]:
     def register(draw: Make) -> Make:
-        FIGURES[name] = RegisteredFigure(name, of, draw, caption, file)
-        return draw
+        styled = drawing()(draw)
+        FIGURES[name] = RegisteredFigure(name, of, styled, caption, file)
+        return styled
 
     return register
 

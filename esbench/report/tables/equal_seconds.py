@@ -1,5 +1,7 @@
 """The measure at equal training seconds, beside that at equal useful steps."""
 
+from typing import Any
+
 import pandas as pd
 
 from esbench.report import registry
@@ -41,14 +43,14 @@ def equal_seconds_table(section: Section) -> Table:
     return Table(title, pd.DataFrame(rows), layout, notes)
 
 
-def _rows(tier: Tier, task: str, measure: str) -> list[dict]:
+def _rows(tier: Tier, task: str, measure: str) -> list[dict[str, Any]]:
     """Of a task, by hardware and algorithm. The best of a kind of hardware is that of several."""
     of_task = {name: cell for name in tier.algorithms if (cell := tier.cell(task, name)) is not None}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for hardware in sorted({name for cell in of_task.values() for name in cell.hardware}):
         seconds = tier.seconds(task, hardware)
         cells = {name: cell.on(hardware) for name, cell in of_task.items() if hardware in cell.hardware}
-        here = [
+        here: list[dict[str, Any]] = [
             {
                 "tier": tier.name,
                 "task": task,

@@ -1,5 +1,8 @@
 """The final measures side by side: one row per task, one column per algorithm."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 
 from esbench.report import registry
@@ -52,7 +55,7 @@ def overview_table(section: Section) -> Table:
 def _numbers(tier: Tier, task: str, pairs: dict[tuple[str, str], Comparison], measure: str) -> dict:
     """Of a task, each algorithm's that has it."""
     spec = tier.specs[task]
-    numbers = {"tier": tier.name, "task": task, "budget": tier.budgets[task]}
+    numbers: dict[str, Any] = {"tier": tier.name, "task": task, "budget": tier.budgets[task]}
     numbers |= {f"_{name}": anchor.value for name in ("random", "reference") if (anchor := getattr(spec, name))}
     for name, (best, mark) in standing(tier, task, pairs).items():
         cell = tier.cells[task, name]
@@ -63,7 +66,7 @@ def _numbers(tier: Tier, task: str, pairs: dict[tuple[str, str], Comparison], me
     return numbers
 
 
-def _notes(tiers: list[Tier], say: Wording) -> list[str]:
+def _notes(tiers: Sequence[Tier], say: Wording) -> list[str]:
     seeds = sorted({len(cell.runs) for tier in tiers for cell in tier.cells.values()})
     return [
         f"Mean {say.title} over {span(seeds)} seeds and its 95% interval (Student's t{say.cut}). Bold: the {say.best} "
