@@ -1,6 +1,6 @@
 """One track of a report: its runs, and their analysis, made when asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from esbench.report import shown
@@ -29,6 +29,13 @@ class Section:
     def comparisons(self) -> list[dict[tuple[str, str], Comparison]]:
         """Of each tier every pair of algorithms."""
         return [compare_all(tier) for tier in self.tiers]
+
+    @property
+    def pairs(self) -> Iterator[tuple[Tier, Comparison]]:
+        """All pairs of all tiers."""
+        return (
+            (tier, pair) for tier, pairs in zip(self.tiers, self.comparisons, strict=True) for pair in pairs.values()
+        )
 
     @cached_property
     def aggregates(self) -> list[list[Aggregate]]:

@@ -91,6 +91,17 @@ def as_numbers(estimate: Estimate, name: str, value: str | None = None) -> dict[
     return dict(zip(_names(name, value), estimate, strict=True))
 
 
+def as_row(result: Any) -> dict[str, Any]:
+    """What an analysis found as columns of data: a dataclass's numbers and words, and its estimates as three each."""
+    row: dict[str, Any] = {}
+    for name, value in vars(result).items():
+        if isinstance(value, Estimate):
+            row |= as_numbers(value, name)
+        elif value is None or is_scalar(value):
+            row[name] = value
+    return row
+
+
 def _names(name: str, value: str | None) -> tuple[str, str, str]:
     return value or name, f"{name}_low", f"{name}_high"
 

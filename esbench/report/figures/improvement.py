@@ -13,7 +13,7 @@ from esbench.report.style import appearance, draw_estimate
 def _scored_pairs(section: Section) -> list[tuple[str, list[Comparison]]]:
     """Per tier that has any, (name, its pairs that have tasks with anchors)."""
     tiers = zip(section.tiers, section.comparisons, strict=True)
-    scored = [(tier.name, [pair for pair in pairs.values() if pair.scored]) for tier, pairs in tiers]
+    scored = [(tier.name, [pair for pair in pairs.values() if pair.scored_tasks]) for tier, pairs in tiers]
     return [(name, pairs) for name, pairs in scored if pairs]
 
 

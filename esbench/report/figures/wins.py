@@ -35,7 +35,7 @@ def _headlines(section: Section) -> list[tuple[Tier, Comparison]]:
 )
 def draw_wins(comparisons: Sequence[tuple[Tier, Comparison]]) -> Figure:
     """Per tier a bar of counts, and below it every task's paired difference in score with its 95% interval."""
-    tasks = max(len(pair.tasks) for _, pair in comparisons)
+    tasks = max(pair.tasks for _, pair in comparisons)
     figure = Figure(figsize=(6.2 * len(comparisons), 1.9 + 0.24 * tasks), layout="constrained")
     grid = figure.subplots(2, len(comparisons), squeeze=False, height_ratios=[1, 0.5 + 0.3 * tasks])
     for (top, below), (tier, pair) in zip(grid.T, comparisons, strict=True):
@@ -47,7 +47,7 @@ def draw_wins(comparisons: Sequence[tuple[Tier, Comparison]]) -> Figure:
 def _draw_counts(axes: Axes, tier: Tier, pair: Comparison) -> None:
     start = 0
     for verdict, colour in _VERDICTS.items():
-        count = pair.count(verdict)
+        count = getattr(pair, verdict)
         if not count:
             continue
         axes.barh(0, count, left=start, color=colour, edgecolor=GREY, linewidth=0.6)
@@ -56,14 +56,14 @@ def _draw_counts(axes: Axes, tier: Tier, pair: Comparison) -> None:
             start + count / 2, 0, f"{verdict} {count}", ha="center", va="center", color="white" if dark else "black"
         )
         start += count
-    axes.set_title(f"{pair.first} against {pair.second}, {tier.name}: {len(pair.tasks)} tasks")
+    axes.set_title(f"{pair.first} against {pair.second}, {tier.name}: {pair.tasks} tasks")
     axes.set(xlim=(0, max(start, 1)), ylim=(-0.5, 0.5))
     axes.axis("off")
 
 
 def _draw_tasks(axes: Axes, pair: Comparison) -> None:
     ordered = sorted(
-        (task for task in pair.tasks if not math.isnan(task.scores.difference.value)),
+        (task for task in pair.by_task if not math.isnan(task.scores.difference.value)),
         key=lambda task: -agreed(task.scores.difference.value),
     )
     if not ordered:  # no task has anchors

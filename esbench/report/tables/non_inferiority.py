@@ -1,6 +1,7 @@
 """Whether an algorithm is not worse than another, task by task, at equal steps and at equal seconds."""
 
 import itertools
+from typing import Any
 
 import pandas as pd
 
@@ -8,7 +9,7 @@ from esbench.report import registry
 from esbench.report.analysis import NotWorse, not_worse
 from esbench.report.section import Section
 from esbench.report.shown import Shown
-from esbench.report.table import Column, Table, named, number
+from esbench.report.table import Column, Table, as_row, named, number
 from esbench.statistics.comparison import MARGIN, SIGNIFICANCE
 
 
@@ -21,11 +22,17 @@ def non_inferiority_table(section: Section) -> Table:
         for first, second in itertools.permutations(tier.algorithms, 2):
             at_steps, at_seconds = (not_worse(tier, first, second, at_seconds=clock) for clock in (False, True))
             for task, by_steps in at_steps.items():
-                names = {"tier": tier.name, "first": first, "second": second, "task": task}
-                numbers = {"seeds": by_steps.test.seeds, **_numbers("steps", by_steps)}
+                row: dict[str, Any] = {
+                    "tier": tier.name,
+                    "first": first,
+                    "second": second,
+                    "task": task,
+                    "seeds": by_steps.seeds,
+                }
+                row |= _numbers("steps", by_steps)
                 if task in at_seconds:
-                    numbers |= _numbers("seconds", at_seconds[task])
-                rows.append({**names, **numbers})
+                    row |= _numbers("seconds", at_seconds[task])
+                rows.append(row)
     layout = [
         *named("Tier", "First", "Second", "Task"),
         number("Shared seeds", "seeds"),
@@ -44,13 +51,7 @@ def non_inferiority_table(section: Section) -> Table:
 
 
 def _numbers(clock: str, result: NotWorse) -> dict[str, float | bool | None]:
-    return {
-        f"difference_at_{clock}": result.test.difference,
-        f"low_at_{clock}": result.test.low,
-        f"p_at_{clock}": result.test.p_value,
-        f"p_holm_at_{clock}": result.adjusted_p,
-        f"not_worse_at_{clock}": result.shown,
-    }
+    return {f"{name}_at_{clock}": value for name, value in as_row(result).items() if name != "seeds"}
 
 
 def _layout(clock: str, unit: str) -> list[Column]:

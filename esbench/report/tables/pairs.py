@@ -1,41 +1,18 @@
 """Pairs of algorithms: over all tasks, and task by task."""
 
-from collections.abc import Iterator
-from typing import get_args
-
 import pandas as pd
 
 from esbench.report import registry
-from esbench.report.analysis import Comparison
 from esbench.report.section import Section
-from esbench.report.table import Table, as_numbers, estimate, interval, named, number, share, words
+from esbench.report.table import Table, as_row, estimate, interval, named, number, share, words
 from esbench.report.wording import MEASURE
-from esbench.statistics.comparison import MARGIN, SIGNIFICANCE, Verdict
-
-
-def _pairs(section: Section) -> Iterator[tuple[Comparison, dict[str, str]]]:
-    """Each with the names that its rows begin with."""
-    for tier, pairs in zip(section.tiers, section.comparisons, strict=True):
-        for pair in pairs.values():
-            yield pair, {"tier": tier.name, "first": pair.first, "second": pair.second}
+from esbench.statistics.comparison import MARGIN, SIGNIFICANCE
 
 
 @registry.table("pairs", told=True)
 def pairs_table(section: Section) -> Table:
     """One row per tier and pair."""
-    rows = [
-        {
-            **names,
-            "tasks": len(pair.tasks),
-            **{verdict: pair.count(verdict) for verdict in get_args(Verdict)},
-            **as_numbers(pair.difference, "difference"),
-            **as_numbers(pair.improvement, "improvement"),
-            "scored_tasks": pair.scored,
-            "first_not_worse": sum(task.shown is True for task in pair.first_not_worse.values()),
-            "second_not_worse": sum(task.shown is True for task in pair.second_not_worse.values()),
-        }
-        for pair, names in _pairs(section)
-    ]
+    rows = [{"tier": tier.name, **as_row(pair)} for tier, pair in section.pairs]
     layout = [
         *named("Tier", "First", "Second"),
         number("Tasks", "tasks"),
@@ -66,17 +43,9 @@ def tasks_table(section: Section) -> Table:
     """One row per tier, pair and task."""
     say = section.say
     rows = [
-        {
-            **names,
-            "task": result.task,
-            "seeds": result.values.seeds,
-            **as_numbers(result.values.difference, "difference"),
-            "p": result.values.p_value,
-            "p_holm": result.adjusted_p,
-            "verdict": result.verdict,
-        }
-        for pair, names in _pairs(section)
-        for result in pair.tasks
+        {"tier": tier.name, "first": pair.first, "second": pair.second, **as_row(result)}
+        for tier, pair in section.pairs
+        for result in pair.by_task
     ]
     layout = [
         *named("Tier", "First", "Second", "Task"),

@@ -48,7 +48,7 @@ def standing(tier: Tier, task: str, pairs: dict[tuple[str, str], Comparison]) ->
         if not best or name in best:
             return False
         pair = pairs.get((best[0], name)) or pairs[name, best[0]]
-        return not any(result.task == task and result.verdict in ("win", "loss") for result in pair.tasks)
+        return not any(result.task == task and result.verdict in ("win", "loss") for result in pair.by_task)
 
     here = [name for name in tier.algorithms if tier.cell(task, name)]
     return {name: (name in best, TIE if is_tied(name) else "") for name in here}
