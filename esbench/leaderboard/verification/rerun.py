@@ -42,7 +42,7 @@ from esbench.leaderboard.verification.twin import twin
 from esbench.results.budget import share_of
 from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, RunDirectory
-from esbench.statistics.normalized_scores import has_scores, normalized
+from esbench.statistics.scores import has_scores, normalized
 from esbench.tasks.registry import Task
 
 TASKS = 4
