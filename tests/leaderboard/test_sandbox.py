@@ -19,7 +19,7 @@ from esbench.leaderboard.verification.sandbox import Limits
 pytestmark = pytest.mark.usefixtures("needs_sandbox")
 
 
-def run(code: str, scratch: Path, limits: Limits | None = None) -> sandbox.SweepOutcome:
+def run(code: str, scratch: Path, limits: Limits | None = None) -> sandbox.CodeEnd:
     command = [sys.executable, "-c", textwrap.dedent(code)]
     return sandbox.run(command, scratch, limits or Limits(seconds=30))
 
