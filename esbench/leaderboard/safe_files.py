@@ -1,5 +1,6 @@
 """Reading a directory that somebody else filled: whole, once, within limits, and nothing but plain files of its own."""
 
+import hashlib
 import itertools
 import json
 import math
@@ -92,6 +93,11 @@ def read_file(path: Path) -> bytes:
     return content
 
 
+def sha256(content: bytes) -> str:
+    """As entries name it: 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def is_inside(path: str) -> bool:
     """Whether `path`, as somebody wrote it, names a file below the directory that it is said to be in."""
     parts = PurePosixPath(path).parts
@@ -120,6 +126,12 @@ def read_json(content: bytes, where: str) -> Any:
         return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{where} is not JSON: {error}") from error
+
+
+def read_json_lines(content: bytes, where: str) -> None:
+    """InputError, naming the line, where one of them is not as `read_json` expects it."""
+    for number, line in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
+        read_json(line, f"{where}, line {number}")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`esbench leaderboard submit`: finished runs and what their authors say of them become an entry of a board."""
 
-import hashlib
 import json
 import os
 import re
@@ -26,13 +25,15 @@ from esbench.leaderboard.entry import (
     Declaration,
     Entry,
     entry_json,
+    origins,
     policy_file,
     problems_of,
     run_file,
     run_key,
+    stated_settings,
 )
 from esbench.leaderboard.entry_scores import entry_scores
-from esbench.leaderboard.safe_files import decode, read_file
+from esbench.leaderboard.safe_files import decode, read_file, sha256
 from esbench.plugins import names_a_file
 from esbench.report.grouping import track_of
 from esbench.results.error_file import ERROR_FILE, has_failed, last_error
@@ -184,10 +185,7 @@ def _pack(
     named = {task for task, _ in runs} | {name.partition("/")[0] for name in failures}
     tasks = tuple(task for task in board.tasks if task in named)
     files = {run_file(*key): (run.path / ROWS_FILE).read_bytes() for key, run in finished.items()}
-    settings = {
-        task: {name: getattr(run.manifest, name) for name in ("settings", "policy", "sizes")}
-        for (task, _), run in finished.items()
-    }
+    settings = {task: stated_settings(run.manifest) for (task, _), run in finished.items()}
     files[SETTINGS_FILE] = (json.dumps(settings, indent=2, ensure_ascii=False) + "\n").encode()
     policies = {key: _policy(run) for key, run in finished.items()}
     brought = declared.policy_runs
@@ -195,16 +193,14 @@ def _pack(
     algorithm, code = _algorithm(finished, folder)
     if code is not None:
         files[ALGORITHM_FILE] = code
-    manifests = [run.manifest for run in finished.values()]
     entry = _entry(
         **declared.model_dump(exclude={"failures"}),
         failures=failures,
         algorithm=algorithm,
-        hardware=tuple(sorted({str(manifest.device) for manifest in manifests})),
-        commits=tuple(sorted({manifest.commit for manifest in manifests if manifest.commit})),
+        **origins(run.manifest for run in finished.values()),
         tasks=tasks,
-        files={path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
-        policies={run_key(*key): hashlib.sha256(content).hexdigest() for key, content in policies.items()},
+        files={path: sha256(content) for path, content in sorted(files.items())},
+        policies={run_key(*key): sha256(content) for key, content in policies.items()},
         scores=entry_scores(board, tasks, finished),
     )
     files[ENTRY_FILE] = entry_json(entry).encode()
