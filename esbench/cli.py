@@ -551,6 +551,8 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         "devices": arguments.devices,
         "out": arguments.out,
         "policy": arguments.policy,
+        "checkpoint_seconds": arguments.checkpoint_seconds,
+        "log": arguments.log,
     }
 
 
@@ -571,15 +573,7 @@ def _run(arguments: argparse.Namespace) -> int:
     from esbench.experiment.one_run import interrupt, mesh
     from esbench.experiment.one_run.run import run_config
 
-    result = run_config(
-        config,
-        arguments.seed,
-        arguments.max_seconds,
-        arguments.verbose,
-        arguments.resume,
-        arguments.checkpoint_seconds,
-        arguments.log,
-    )
+    result = run_config(config, arguments.seed, arguments.max_seconds, arguments.resume, arguments.verbose)
     if interrupt.requested():
         print("interrupted: what was finished is on disk", file=sys.stderr)
     if mesh.is_first():
@@ -620,15 +614,14 @@ def _sweep(arguments: argparse.Namespace) -> int:
     if arguments.status:
         return _print_status(jobs)
     check_settings(jobs)
-    own = {"checkpoint_seconds": arguments.checkpoint_seconds, "log": arguments.log}
     if arguments.engine == "ray":
         from esbench.experiment.many_runs.ray_engine import sweep_on_ray
 
         gpus = arguments.devices or 1
-        outcome = sweep_on_ray(jobs, table(sys.stderr), Path(arguments.out), arguments.retries, gpus, own)
+        outcome = sweep_on_ray(jobs, table(sys.stderr), Path(arguments.out), arguments.retries, gpus)
     else:
         processes, environments = device_environments(arguments.jobs, arguments.devices or 1)
-        outcome = sweep(jobs, table(sys.stderr), processes, arguments.retries, environments, own)
+        outcome = sweep(jobs, table(sys.stderr), processes, arguments.retries, environments)
     said = f"{len(outcome.done)} done, {len(outcome.before)} finished before, {len(outcome.failed)} failed"
     if outcome.elsewhere:
         said += f", {len(outcome.elsewhere)} run by another process"

@@ -12,10 +12,11 @@ from pathlib import Path
 import jax
 
 from esbench.errors import InputError
-from esbench.experiment.one_run import compilation_cache, provenance
+from esbench.experiment.one_run import checkout, compilation_cache, provenance
 from esbench.experiment.one_run.prepare import make_problem
 from esbench.experiment.one_run.run import announce_and_prepare, run_seed
-from esbench.experiment.options.config import PRECISIONS, resolve
+from esbench.experiment.options.config import resolve
+from esbench.experiment.options.run_options import RunOptions
 from esbench.experiment.terminal.progress import Lines
 from esbench.jax_switches import in_force, pinned
 from esbench.tasks.registry import task_specs
@@ -41,9 +42,9 @@ def examine() -> Iterator[tuple[str, str]]:
 
 
 def _versions() -> Iterator[tuple[str, str]]:
-    commit, dirty = provenance.commit()
+    commit, dirty = checkout.commit()
     source = f", commit {commit}{', changed since' if dirty else ''}" if commit else ""
-    if (problem := provenance.commit_problem()) is not None:
+    if (problem := checkout.commit_problem()) is not None:
         source += f"; {problem}"
     versions = provenance.versions("")
     yield "esbench", versions.pop("esbench", "not installed") + source
@@ -54,7 +55,7 @@ def _versions() -> Iterator[tuple[str, str]]:
 def _machine() -> Iterator[tuple[str, str]]:
     found = provenance.device()
     yield "devices", f"{jax.device_count()} x {found.kind} ({found.platform}), {os.cpu_count()} processors"
-    yield "precision", f"{PRECISIONS[0]} by default; of {', '.join(PRECISIONS)}"
+    yield from RunOptions().numeric.items()
     folder = jax.config.jax_compilation_cache_dir  # ty: ignore[missing-attribute]
     yield "compilation cache", f"{folder}, {_gigabytes(_size(Path(folder)))}" if folder else "off"
     memory = jax.devices()[0].memory_stats() or {}

@@ -25,10 +25,11 @@ from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.errors import InputError, unknown
 from esbench.experiment.one_run.prepare import Prepared, bind, make_problem, prepare
+from esbench.experiment.one_run.resume import other_settings
 from esbench.experiment.one_run.run import announce
-from esbench.experiment.one_run.saving import other_settings
 from esbench.experiment.one_run.training import Clocks, Counts, Training, manifest
 from esbench.experiment.options.config import MAX_SEED, RunConfig, resolve
+from esbench.experiment.options.run_options import RunOptions, takes
 from esbench.experiment.terminal.progress import Progress, Silent
 from esbench.experiment.terminal.progress import progress as reporter_of
 from esbench.jax_switches import pinned
@@ -152,37 +153,34 @@ class TrainResult:
 
 
 @pinned()
+@takes(RunOptions)
 def train(
     task: Any,
     algorithm: Any,
     *,
-    steps: int | None = None,
     seeds: int | Iterable[int] | None = None,
-    policy: Any = None,
-    tier: str = "lite",
-    preset: str | None = None,
-    settings: Mapping[str, Any] | None = None,
-    name: str | None = None,
-    precision: str = "float32",
     start: TrainResult | None = None,
     callback: Callable[[dict[str, Any]], Any] | None = None,
     progress: bool = True,
+    **options: Any,
 ) -> TrainResult:
     """Trains `algorithm` on `task`, one seed after the other with one compilation; nothing is written.
 
     task, algorithm, policy: names as on the command line, or objects, a class typed into a notebook cell included.
-    steps: the budget in the task's unit, environment steps; the tier's where None. seeds: one, or several (0). preset,
-    settings: as on the command line; an object has settings of its own, and `settings` replaces some. name: what the
-    runs are called in tables. start: go on from an earlier result of the same settings, to a larger budget; its seeds
+    seeds: one, or several (0). start: go on from an earlier result of the same settings, to a larger budget; its seeds
     are trained, to the states that one longer run has; new rows are at the shares of the larger budget. callback:
     called with every row, a dictionary with the columns of `load_results`. progress: show how far it is, on standard
     error.
+
+    options: of the command line, fields of `RunOptions`. steps: the budget in the task's unit, environment steps; the
+    tier's where None. preset, settings: an object has settings of its own, and `settings` (`--set`) replaces some.
+    name: what the runs are called in tables.
 
     Without `start`, rows are those of `esbench.run`: the same seed gives the same rows, clocks apart.
     Ctrl-C ends it early, with what was reached. Raises InputError, before anything is compiled, for what cannot be
     run; StrategyError where an algorithm breaks its contract.
     """
-    config = resolve(task, algorithm, tier, steps, preset, settings, name, precision, policy=policy)
+    config = resolve(task, algorithm, **options)
     if callback is not None and not callable(callback):
         raise InputError(f"callback {callback!r}: expected a function of a row")
     if start is None:
@@ -273,7 +271,8 @@ def _check_start(start: Any, config: RunConfig) -> None:
     for run in start.runs:
         if run.manifest.sizes != sizes:
             raise InputError(f"start: sizes were {run.manifest.sizes}, are now {sizes}: expected the same")
-        before = run.manifest.model_copy(update={"budget": config.budget, "tier": config.tier})
+        options = run.manifest.options.model_copy(update={"steps": config.budget, "tier": config.tier})
+        before = run.manifest.model_copy(update={"options": options})
         if found := other_settings(before, config):
             raise InputError(f"start: {found[0]}: expected the settings it was trained with")
         if run.counts.useful_steps >= config.budget:
@@ -302,7 +301,7 @@ class BoundLearner:
         `jax.vmap(learner.init)(jnp.arange(3))` are three seeds, `jax.vmap(lambda s: learner.init(0, sigma=s))(sigmas)`
         several sigmas.
         """
-        with self._precision():
+        with self._computing():
             if not jax.dtypes.issubdtype(jax.numpy.asarray(key).dtype, jax.dtypes.prng_key):
                 key = jax.random.key(key)
             learner = bind(self._changed(numbers), self.problem) if numbers else self.learner
@@ -310,24 +309,24 @@ class BoundLearner:
 
     def step(self, state: State) -> tuple[State, StepMetrics]:
         """One generation or one update: the next state, and what it cost and showed."""
-        with self._precision():
+        with self._computing():
             return self.learner.step(state)
 
     def deployed(self, state: State) -> DeployedPolicy:
         """What is scored."""
-        with self._precision():
+        with self._computing():
             return self.learner.deployed(state)
 
     def evaluate(self, deployed: DeployedPolicy, key: jax.Array, size: int = EPISODES) -> dict[str, jax.Array]:
         """Scores of `size` fresh samples by name, each (size,); of an environment `return`, `length`,
         `return_greedy`, `return_sample`."""
-        with self._precision():
+        with self._computing():
             return self.problem.evaluate(deployed, key, size)
 
     @contextmanager
-    def _precision(self) -> Generator[None]:
+    def _computing(self) -> Generator[None]:
         """What a run computes under: nothing that the process has switched on changes a number."""
-        with pinned(), jax.default_matmul_precision(self.config.precision):
+        with pinned(), self.config.options.arithmetic():
             yield
 
     def _changed(self, numbers: Mapping[str, Any]) -> RunConfig:
@@ -346,21 +345,13 @@ class BoundLearner:
 
 
 @pinned()
-def learner(
-    task: Any,
-    algorithm: Any,
-    *,
-    policy: Any = None,
-    tier: str = "lite",
-    preset: str | None = None,
-    settings: Mapping[str, Any] | None = None,
-    precision: str = "float32",
-) -> BoundLearner:
+@takes(RunOptions)
+def learner(task: Any, algorithm: Any, **options: Any) -> BoundLearner:
     """`algorithm` on `task` as pure functions: `init`, `step`, `deployed`, `evaluate`. Options are those of `train`.
 
     Raises InputError for what cannot be.
     """
-    config = resolve(task, algorithm, tier, None, preset, settings, precision=precision, policy=policy)
+    config = resolve(task, algorithm, **options)
     problem = make_problem(config)
     return BoundLearner(config, problem, bind(config, problem))
 
@@ -382,7 +373,7 @@ def evaluate(task: Any, policy: Any, *, episodes: int = EPISODES, seed: int = 0)
         problem, deployed = registry.made(found, **found.defaults), policy
     else:
         raise InputError(f"policy {policy!r}: expected the DeployedPolicy that a result has for {found.spec.id}")
-    with jax.default_matmul_precision("float32"):
+    with RunOptions().arithmetic():
         program = jax.jit(lambda deployed, key: problem.evaluate(deployed, key, episodes))
         scores = program(deployed, evaluation_key(found.spec.id, seed, 0))
     return {name: np.asarray(values) for name, values in scores.items()}

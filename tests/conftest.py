@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
-from esbench.results.records import Device, Manifest, Row
+from esbench.results.records import Device, Row
 from esbench.results.run_directory import RunDirectory, run_path
 from esbench.tasks.spec import Anchor, TaskSpec
+from tests.manifests import manifest_from
 
 SPEC = TaskSpec(
     id="CartPole-v1",
@@ -51,7 +52,7 @@ def make_manifest():
         "config_hash": "0" * 64,
         "started": "2026-01-01T00:00:00+00:00",
     }
-    return lambda **changes: Manifest(**{**default, **changes})
+    return lambda **changes: manifest_from({**default, **changes})
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import esbench
 from esbench.algorithms.eggroll import EGGROLL
 from esbench.errors import InputError
 from esbench.experiment.many_runs.worker import Runner
-from esbench.experiment.one_run import provenance
+from esbench.experiment.one_run import row_code
 from esbench.experiment.terminal.progress import Silent
 from esbench.plugins import load_object, sources
 from esbench.results.run_directory import RunDirectory
@@ -270,12 +270,12 @@ def test_a_run_is_not_resumed_with_another_helper(write, tmp_path, edited):
 def test_what_a_task_is_made_of_is_recorded_through_whatever_makes_it(write):
     file = write(line=ENVIRONMENT, rewards="REWARD = 1")
     found = registry.task(f"{file}:Line")
-    digests = {provenance.plugins(EGGROLL(), found)}
-    digests.add(provenance.plugins(EGGROLL(), registry.task(load_object(f"{file}:Line"))))
+    digests = {row_code.plugins(EGGROLL(), found)}
+    digests.add(row_code.plugins(EGGROLL(), registry.task(load_object(f"{file}:Line"))))
     file.with_name("rewards.py").write_text("REWARD = 3")
-    digests.add(provenance.plugins(EGGROLL(), found))
+    digests.add(row_code.plugins(EGGROLL(), found))
     assert len(digests) == 1 and None not in digests
-    digests.add(provenance.plugins(EGGROLL(), registry.task(f"{file}:Line")))
+    digests.add(row_code.plugins(EGGROLL(), registry.task(f"{file}:Line")))
     assert len(digests) == 2
 
 
@@ -294,8 +294,8 @@ def test_a_worker_does_not_go_on_with_the_programs_of_a_file_that_was_edited(wri
 
 def test_what_is_installed_is_recorded_by_the_file_that_defines_it_and_esbenchs_own_not_at_all(write):
     eggroll, cartpole = EGGROLL(), registry.task("CartPole-v1")
-    assert provenance.plugins(eggroll, cartpole) is None
-    assert provenance.plugins(eggroll, registry.task("gymnasium:Acrobot-v1")) is None
+    assert row_code.plugins(eggroll, cartpole) is None
+    assert row_code.plugins(eggroll, registry.task("gymnasium:Acrobot-v1")) is None
     file = write("site-packages/theirs", theirs="from helper import VALUE\nclass Theirs: ...", helper="VALUE = 1")
     theirs = load_object(f"{file}:Theirs")
     assert names(sources(theirs)) == ["theirs.py", "helper.py"]

@@ -44,6 +44,11 @@ class Protocol(Record):
     overshoot: float = 0.02
     precision: str = "float32"
 
+    @property
+    def numeric(self) -> dict[str, Any]:
+        """How numbers are computed, by the names of a run's options."""
+        return {"precision": self.precision}
+
 
 class BoardTask(Record):
     """spec: TaskSpec.to_json(), anchors included. budget: useful environment steps of training. episodes: of an

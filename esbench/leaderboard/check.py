@@ -5,6 +5,7 @@ cannot be read at all is an InputError. Nothing here can tell an honest row from
 `esbench leaderboard verify` can.
 """
 
+import hashlib
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -34,7 +35,7 @@ from esbench.leaderboard.entry import (
 from esbench.leaderboard.entry_scores import entry_scores
 from esbench.leaderboard.evidence import RUN_FILE, Evidence, gather
 from esbench.leaderboard.run_checks import run_problems
-from esbench.leaderboard.safe_files import read_json, sha256
+from esbench.leaderboard.safe_files import read_json
 from esbench.plugins import names_a_file
 from esbench.report.grouping import track_of
 from esbench.results.fingerprints import plugins_digest
@@ -244,14 +245,14 @@ def hashes(found: Evidence) -> Iterator[str]:
             yield f"{path}: named in {ENTRY_FILE}, but not there"
         elif path not in entry.files or not _belongs(path, found):
             yield f"{path}: an extra file" + ("" if path in entry.files else f", not named in {ENTRY_FILE}")
-        elif sha256(files[path]) != entry.files[path]:
+        elif hashlib.sha256(files[path]).hexdigest() != entry.files[path]:
             yield f"{path}: edited: its hash is not that in {ENTRY_FILE}"
     for key in found.runs:
         name = run_key(*key)
         content = files.get(f"{RUNS}/{name}/{POLICY_FILE}")
         if name not in entry.policies:
             yield f"{name}: {ENTRY_FILE} has no hash of its policy"
-        elif content is not None and sha256(content) != entry.policies[name]:
+        elif content is not None and hashlib.sha256(content).hexdigest() != entry.policies[name]:
             yield f"{name}: {POLICY_FILE} is not the policy whose hash {ENTRY_FILE} has"
 
 

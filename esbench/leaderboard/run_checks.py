@@ -35,7 +35,7 @@ def protocol(board: Board, run: RunDirectory) -> Iterator[str]:
     for name, value, expected in (
         ("tier", manifest.tier, board.tier),
         ("budget", manifest.budget, task.budget),
-        ("precision", manifest.precision, board.protocol.precision),
+        *((name, getattr(manifest.options, name, None), value) for name, value in board.protocol.numeric.items()),
     ):
         if value != expected:
             yield f"{name} {value!r}: the board's is {expected!r}"
@@ -56,7 +56,7 @@ def provenance(board: Board, run: RunDirectory) -> Iterator[str]:
     """The configuration is what its hash says, the packages are the board's, esbench was a clean commit."""
     manifest = run.manifest
     if config_hash_of(manifest) != manifest.config_hash:
-        yield "its config hash is not that of its task, settings, policy, tier, budget, sizes and precision"
+        yield "its config hash is not that of its task, settings, policy, options and sizes"
     suite = board.tasks[manifest.task["id"]].task.requires.partition("==")[0]
     for name, allowed in board.versions.items():
         needed = manifest.algorithm.startswith(EVOSAX) if name == "evosax" else name in manifest.versions

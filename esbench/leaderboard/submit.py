@@ -1,5 +1,6 @@
 """`esbench leaderboard submit`: finished runs and what their authors say of them become an entry of a board."""
 
+import hashlib
 import json
 import os
 import re
@@ -33,7 +34,7 @@ from esbench.leaderboard.entry import (
     stated_settings,
 )
 from esbench.leaderboard.entry_scores import entry_scores
-from esbench.leaderboard.safe_files import decode, read_file, sha256
+from esbench.leaderboard.safe_files import decode, read_file
 from esbench.plugins import names_a_file
 from esbench.report.grouping import track_of
 from esbench.results.error_file import ERROR_FILE, has_failed, last_error
@@ -199,8 +200,8 @@ def _pack(
         algorithm=algorithm,
         **origins(run.manifest for run in finished.values()),
         tasks=tasks,
-        files={path: sha256(content) for path, content in sorted(files.items())},
-        policies={run_key(*key): sha256(content) for key, content in policies.items()},
+        files={path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
+        policies={run_key(*key): hashlib.sha256(content).hexdigest() for key, content in policies.items()},
         scores=entry_scores(board, tasks, finished),
     )
     files[ENTRY_FILE] = entry_json(entry).encode()

@@ -21,7 +21,7 @@ def overview(ranked: RankedBoard) -> str:
     seeds = sorted({len(task.seeds) for task in board.tasks.values()})
     return (
         f"{len(board.tasks)} tasks, {span(seeds)} seeds each; budgets of {span(budgets)} useful steps; "
-        f"{span(episodes)} episodes an evaluation; matrix products in {board.protocol.precision}; "
+        f"{span(episodes)} episodes an evaluation; matrix products in {' and '.join(board.protocol.numeric.values())}; "
         f"jax {' or '.join(board.versions['jax'])}."
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from esbench.errors import InputError
+from esbench.results.fingerprints import determining_options
 from esbench.results.load import Run, run_identity
 from esbench.results.records import Manifest
 from esbench.tasks.spec import RL, TIERS, determining
@@ -15,7 +16,7 @@ BASELINES = ("eggroll", "open_es", "ppo")
 # What a task's values depend on. Anchors and descriptions may be improved without making another task of it.
 _SAME_TASK = ("track", "suite", "source_id", "max_episode_steps", "action_kind", "requires", "measure")
 # What the seeds of one name share. Sizes are the machine's: they do not change what is measured.
-_SAME_SETTINGS = ("algorithm", "plugins", "settings", "policy", "problem", "budget", "action_mode", "precision")
+_SAME_SETTINGS = ("algorithm", "plugins", "settings", "policy", "problem", "switches", "action_mode")
 
 
 def tier_order(tiers: Iterable[str]) -> list[str]:
@@ -66,6 +67,9 @@ def check_comparable(runs: Iterable[Run]) -> None:
         if one.name == other.name:
             for field in _SAME_SETTINGS:
                 _check_equal(first, second, field, *_values(one, other, field))
+            options = [determining_options(manifest.options.model_dump()) for manifest in (one, other)]
+            for option in {**options[0], **options[1]}:
+                _check_equal(first, second, option, *(of.get(option) for of in options))
 
 
 def _check_versions(runs: list[Run]) -> None:

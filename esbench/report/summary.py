@@ -20,7 +20,7 @@ def summary(runs: Sequence[Run], tiers: Sequence[Tier], without: Sequence[tuple[
     finished = [run.manifest for run in runs if run.finished]
     sentences.append(
         f"Computed on {_listed(str(manifest.device) for manifest in finished)}, matrix products in "
-        f"{_listed(manifest.precision for manifest in finished)}, jax "
+        f"{_listed(str(manifest.options.model_dump().get('precision')) for manifest in finished)}, jax "
         f"{_listed(manifest.versions.get('jax', 'unknown') for manifest in finished)}; compilation cache "
         f"{_listed(manifest.compilation_cache for manifest in finished)}."
     )

@@ -4,25 +4,36 @@ compute the first again, whoever has the files the second."""
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from esbench.results.records import Manifest
 from esbench.tasks.spec import determining
 
-_HASHED = ("algorithm", "settings", "policy", "problem", "tier", "budget", "sizes", "precision")
+if TYPE_CHECKING:
+    from esbench.results.records import Manifest
+
+_HASHED = ("algorithm", "settings", "policy", "problem", "sizes")
 
 
 def config_hash(manifest: Mapping[str, Any]) -> str:
     """sha256 over all that determines the rows of a seed on given versions and a given device, from a manifest's fields
     by name; the order of names within a table does not matter. Of the task only what rows depend on: words and anchors
     may be improved."""
-    hashed = {"task": determining(manifest["task"]), **{name: manifest[name] for name in _HASHED}}
+    hashed = {
+        "task": determining(manifest["task"]),
+        **{name: manifest[name] for name in _HASHED},
+        "options": determining_options(manifest["options"]),
+    }
     if switches := manifest.get("switches"):  # without any the hash is that of the manifests before they were recorded
         hashed["switches"] = switches
     return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
 
 
-def config_hash_of(manifest: Manifest) -> str:
+def determining_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a manifest's options those that rows depend on: not the words that a run is called by."""
+    return {name: value for name, value in options.items() if name not in ("name", "preset")}
+
+
+def config_hash_of(manifest: "Manifest") -> str:
     """What `config_hash` of an unchanged manifest is."""
     return config_hash(manifest.model_dump())
 

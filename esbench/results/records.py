@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-SCHEMA = 3
+SCHEMA = 4
 _THEN = ", then "
 
 
@@ -43,9 +43,22 @@ class TuningCost(Record):
     useful_steps: int
 
 
+class Options(Record):
+    """The options that a run was asked for, with what was left open filled in; `RunOptions` says what each is. Those
+    that every reader asks for are typed, others are there by name. steps: the budget."""
+
+    model_config = ConfigDict(extra="allow")
+
+    tier: str
+    steps: int
+    preset: str
+    name: str
+
+
 class Manifest(Record):
     """The first line of `run.jsonl`: everything that determines the rows, and where they were computed.
 
+    options: as the run was asked for.
     task: TaskSpec.to_json(). algorithm: the name or file it was given by, or the name of its class. settings: all of
     the algorithm's, defaults included. policy: the network's `name` and its settings; empty for a problem that brings
     its own. problem: the settings of a problem that is no environment. spaces: what the network reads and gives
@@ -61,17 +74,13 @@ class Manifest(Record):
     schema_version: int = SCHEMA
     task: dict[str, Any]
     algorithm: str
-    name: str
-    preset: str
+    seed: int
+    options: Options
     settings: dict[str, Any]
     policy: dict[str, Any]
     parameters: int
-    tier: str
-    seed: int
-    budget: int
     sizes: dict[str, int]
     action_mode: Literal["sample", "greedy"]
-    precision: str
     device: Device
     versions: dict[str, str]
     commit: str | None
@@ -84,6 +93,24 @@ class Manifest(Record):
     problem: dict[str, Any] = {}
     switches: dict[str, str] = {}
     spaces: dict[str, Any] | None = None
+
+    @property
+    def tier(self) -> str:
+        return self.options.tier
+
+    @property
+    def budget(self) -> int:
+        """Of training, in the task's unit."""
+        return self.options.steps
+
+    @property
+    def preset(self) -> str:
+        return self.options.preset
+
+    @property
+    def name(self) -> str:
+        """The directory of the run, and its name in tables."""
+        return self.options.name
 
 
 class Row(Record):

@@ -7,11 +7,15 @@ from typing import Any
 
 from esbench.results.fingerprints import config_hash
 from esbench.results.records import SCHEMA
+from esbench.tasks.spec import determining
 
 Values = dict[str, Any]
 Lift = Callable[[Values], Values]
 
-_HASHED_BEFORE_3 = ("task", "algorithm", "settings", "policy", "tier", "budget", "sizes", "precision")
+_OPTIONS = {"tier": "tier", "budget": "steps", "preset": "preset", "precision": "precision", "name": "name"}
+"""Options as fields of the manifest, before version 4, and their names since."""
+_HASHED = ("algorithm", "settings", "policy", "sizes", *(name for name in _OPTIONS if name not in ("preset", "name")))
+"""Before version 4, beside the task."""
 
 
 def _from_1(manifest: Values) -> Values:
@@ -27,13 +31,32 @@ def current_policy(policy: Values) -> Values:
 def _from_2(manifest: Values) -> Values:
     """Version 2 had one kind of network, and environments only; its hash was over the whole spec of the task.
 
-    A right hash becomes the right one of version 3; a wrong one stays, and is wrong there too.
+    A right hash becomes the right one of the next version; a wrong one stays, and is wrong there too.
     """
     lifted = {**manifest, "policy": current_policy(manifest["policy"]), "problem": {}, "spaces": None}
-    hashed = json.dumps({name: manifest[name] for name in _HASHED_BEFORE_3}, sort_keys=True)
-    if hashlib.sha256(hashed.encode()).hexdigest() == manifest["config_hash"]:
+    if _sha256({name: manifest[name] for name in ("task", *_HASHED)}) == manifest["config_hash"]:
+        lifted["config_hash"] = _hash_3(lifted)
+    return lifted
+
+
+def _from_3(manifest: Values) -> Values:
+    """Version 3 had each option as a field."""
+    lifted = {name: value for name, value in manifest.items() if name not in _OPTIONS}
+    lifted["options"] = {now: manifest[then] for then, now in _OPTIONS.items()}
+    if _hash_3(manifest) == manifest["config_hash"]:
         lifted["config_hash"] = config_hash(lifted)
     return lifted
+
+
+def _hash_3(manifest: Values) -> str:
+    hashed = {name: manifest[name] for name in (*_HASHED, "problem")}
+    if switches := manifest.get("switches"):
+        hashed["switches"] = switches
+    return _sha256({"task": determining(manifest["task"]), **hashed})
+
+
+def _sha256(values: Values) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 def _row_from_2(row: Values) -> Values:
@@ -54,7 +77,7 @@ def _row_from_2(row: Values) -> Values:
     }
 
 
-_STEPS: dict[int, tuple[Lift, Lift]] = {1: (_from_1, dict), 2: (_from_2, _row_from_2)}
+_STEPS: dict[int, tuple[Lift, Lift]] = {1: (_from_1, dict), 2: (_from_2, _row_from_2), 3: (_from_3, dict)}
 
 
 def version_of(manifest: Values) -> int:

@@ -3,18 +3,15 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import jax
-
 from esbench.errors import InputError
 from esbench.experiment.one_run import compilation_cache, provenance
+from esbench.experiment.options.run_options import RunOptions
 from esbench.jax_switches import pinned
 from esbench.sizes import resolve
 from esbench.speed import generation, policy_alone
 from esbench.speed.timing import interleave
 from esbench.tasks import registry
 from esbench.tasks.suites.gymnasium.adapter import faults
-
-PRECISION = "float32"
 
 
 @dataclass(frozen=True)
@@ -67,10 +64,11 @@ def measure(
     ):
         if not valid:
             raise InputError(f"{name} {value}: expected {expected}")
-    settings: dict[str, Any] = {"width": width, "population": population, "rank": rank, "precision": PRECISION}
+    options = RunOptions()
+    settings: dict[str, Any] = {"width": width, "population": population, "rank": rank, **options.numeric}
     found = None if task is None else registry.task(task)
     environment = None if found is None else registry.environment_of(found)
-    with compilation_cache.watch() as use, jax.default_matmul_precision(PRECISION):
+    with compilation_cache.watch() as use, options.arithmetic():
         if environment is None:
             settings |= {
                 "observation": policy_alone.OBSERVATION,

@@ -117,7 +117,7 @@ class TaskSpec:
             raise ValueError(f"{self.id} is of the track rl: expected max_episode_steps and action_kind")
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*-v\d+", self.id):
             raise ValueError(f"task id {self.id!r} is not of the form Name-v0")
-        if type(self.max_episode_steps) is not int or self.max_episode_steps < 1:
+        if (cap := self.max_episode_steps) is not None and (type(cap) is not int or cap < 1):
             raise ValueError(f"max_episode_steps {self.max_episode_steps!r}: expected a whole number, 1 or more")
         if self.score_scale not in get_args(ScoreScale):
             raise ValueError(f"score scale {self.score_scale!r} is none of {', '.join(get_args(ScoreScale))}")

@@ -73,7 +73,7 @@ def test_sizes_are_set_like_settings_and_are_part_of_the_hash():
 )
 def test_a_tier_has_its_budget_and_its_preset(tier, preset):
     config = resolve(**CARTPOLE, tier=tier)
-    assert config.preset == preset
+    assert config.options.preset == preset
     assert config.budget == getattr(config.task.spec.budgets, tier)
     assert config.path(3).parts[-4:] == (tier, "CartPole-v1", "eggroll", "seed-3")
 

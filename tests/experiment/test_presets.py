@@ -25,7 +25,7 @@ TUNING = Path(__file__).parents[2] / "results" / "tuning"
 def test_every_task_can_be_run_in_every_tier(algorithm, tier):
     for task in TASKS:
         config = resolve(task, algorithm, tier=tier)
-        assert config.preset in ("smoke", "lite", "paper")
+        assert config.options.preset in ("smoke", "lite", "paper")
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -42,7 +42,7 @@ def test_the_paper_has_the_16_tasks_and_the_papers_policy(algorithm):
 def test_the_other_algorithms_have_smoke_and_lite_and_no_paper(algorithm):
     assert list(tomllib.loads(preset_file(algorithm).read_text())) == ["smoke", "lite"]
     for task in TASKS:
-        assert [resolve(task, algorithm, tier=tier).preset for tier in ("smoke", "lite", "standard")] == [
+        assert [resolve(task, algorithm, tier=tier).options.preset for tier in ("smoke", "lite", "standard")] == [
             "smoke",
             "lite",
             "lite",
@@ -129,7 +129,7 @@ def test_a_file_of_ones_own(tmp_path: Path):
         "pop_size": 64,
         "rank": 2,
     }
-    assert config.preset == str(file)
+    assert config.options.preset == str(file)
     assert resolve("Pendulum-v1", "eggroll", preset=str(file)).settings["pop_size"] == 32
 
 
@@ -148,12 +148,12 @@ def test_what_finding_the_settings_cost_is_that_of_the_table_they_are_in(tmp_pat
 
 def test_the_own_defaults_of_an_algorithm_that_has_a_file():
     config = resolve("CartPole-v1", "eggroll", preset="defaults")
-    assert (config.preset, config.settings["pop_size"], config.settings["sigma"]) == ("defaults", 256, 0.05)
+    assert (config.options.preset, config.settings["pop_size"], config.settings["sigma"]) == ("defaults", 256, 0.05)
     assert config.settings["learning_rate"] == 0.01
 
 
 def test_an_algorithm_without_a_file_has_its_own_defaults(echo):
-    assert resolve(**echo).preset == "defaults"
+    assert resolve(**echo).options.preset == "defaults"
     with pytest.raises(InputError, match="has no preset 'paper'"):
         resolve(**echo, preset="paper")
 

@@ -7,7 +7,7 @@ import pytest
 
 import esbench
 from esbench.doctor import examine
-from esbench.experiment.one_run import provenance
+from esbench.experiment.one_run import checkout as of_checkout
 from esbench.experiment.one_run.provenance import processor
 from esbench.plugins import load_object, sources
 
@@ -58,9 +58,9 @@ def checkout(tmp_path, monkeypatch):
     (root / "esbench" / "__init__.py").touch()
     monkeypatch.setattr(esbench, "__file__", str(root / "esbench" / "__init__.py"))
     commit = committed(root)
-    provenance._checkout.cache_clear()
+    of_checkout._checkout.cache_clear()
     yield root, commit
-    provenance._checkout.cache_clear()
+    of_checkout._checkout.cache_clear()
 
 
 def committed(root):
@@ -84,8 +84,8 @@ def others(root, monkeypatch):
 def test_the_commit_of_another_users_checkout_is_found(checkout, monkeypatch):
     root, commit = checkout
     others(root, monkeypatch)
-    assert provenance.commit() == (commit, False)
-    assert provenance.commit_problem() is None
+    assert of_checkout.commit() == (commit, False)
+    assert of_checkout.commit_problem() is None
 
 
 def test_a_new_file_in_another_users_checkout_is_seen_whatever_git_is_told_to_show(checkout, monkeypatch):
@@ -94,13 +94,13 @@ def test_a_new_file_in_another_users_checkout_is_seen_whatever_git_is_told_to_sh
     (root / "esbench" / "new.py").touch()
     for name, value in {"COUNT": "1", "KEY_0": "status.showUntrackedFiles", "VALUE_0": "no"}.items():
         monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
-    assert provenance.commit() == (commit, True)
+    assert of_checkout.commit() == (commit, True)
 
 
 def test_modes_that_a_shared_disk_changes_are_no_change(checkout):
     root, commit = checkout
     (root / "esbench" / "__init__.py").chmod(0o777)
-    assert provenance.commit() == (commit, False)
+    assert of_checkout.commit() == (commit, False)
 
 
 @pytest.mark.parametrize("names", [("GIT_DIR",), ("GIT_DIR", "GIT_WORK_TREE"), ("GIT_INDEX_FILE",)])
@@ -114,15 +114,15 @@ def test_another_repository_that_git_was_pointed_to_is_not_taken_for_it(checkout
     values = {"GIT_DIR": ".git", "GIT_WORK_TREE": "", "GIT_INDEX_FILE": ".git/index"}
     for name in names:
         monkeypatch.setenv(name, str(other / values[name]))
-    assert provenance.commit() == (commit, False)
+    assert of_checkout.commit() == (commit, False)
 
 
 def test_a_checkout_that_git_cannot_read_is_said(checkout, echo, tmp_path, capsys):
     root, _ = checkout
     (root / ".git" / "HEAD").write_text("nonsense")
-    assert provenance.commit() == (None, None)
+    assert of_checkout.commit() == (None, None)
     said = f"the commit and uncommitted changes of {root} cannot be recorded: fatal: not a git repository"
-    assert provenance.commit_problem().startswith(said)
+    assert of_checkout.commit_problem().startswith(said)
     assert said in dict(examine_until("esbench"))["esbench"]
     esbench.run(**echo, steps=100, out=tmp_path / "runs")
     assert f"warning: {said}" in capsys.readouterr().err
@@ -131,12 +131,12 @@ def test_a_checkout_that_git_cannot_read_is_said(checkout, echo, tmp_path, capsy
 def test_a_machine_without_git_is_said_and_an_installed_package_is_not(checkout, tmp_path, monkeypatch):
     root, _ = checkout
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert provenance.commit() == (None, None)
-    assert "git cannot be run: No such file or directory" in provenance.commit_problem()
+    assert of_checkout.commit() == (None, None)
+    assert "git cannot be run: No such file or directory" in of_checkout.commit_problem()
     (root / ".git").rename(tmp_path / "elsewhere")
-    provenance._checkout.cache_clear()
-    assert provenance.commit() == (None, None)
-    assert provenance.commit_problem() is None
+    of_checkout._checkout.cache_clear()
+    assert of_checkout.commit() == (None, None)
+    assert of_checkout.commit_problem() is None
 
 
 def examine_until(last):

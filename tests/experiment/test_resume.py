@@ -44,9 +44,15 @@ def policies(path):
         return {name: archive[name] for name in archive.files}
 
 
-def one_step(prepared, **options):
+def one_step(prepared):
     """A session that ends after one step of the learner."""
-    return run_seed(prepared, 3, Lines(sys.stderr), max_seconds=1e-9, resume=True, **options)
+    return run_seed(prepared, 3, Lines(sys.stderr), max_seconds=1e-9, resume=True)
+
+
+def kept(prepared, **storage):
+    """The same run, kept elsewhere or otherwise."""
+    config = prepared.config
+    return replace(prepared, config=replace(config, storage=replace(config.storage, **storage)))
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS, ids=lambda name: name.rpartition("/")[2])
@@ -54,7 +60,7 @@ def test_a_run_stopped_after_every_step_has_the_rows_and_the_policy_of_one_that_
     config = resolve(tiny("ECHO"), algorithm, tier="smoke", settings=ALGORITHMS[algorithm], steps=400, out=tmp_path)
     prepared = announce_and_prepare(config, Lines(sys.stderr))
     whole = run_seed(prepared, 3, Lines(sys.stderr))
-    parts = replace(prepared, config=replace(config, out=tmp_path / "parts"))
+    parts = kept(prepared, out=tmp_path / "parts")
     sessions = 1
     while not (part := one_step(parts)).finished:
         sessions += 1
@@ -80,17 +86,17 @@ def whole(prepared):
 
 @pytest.fixture(scope="module")
 def five_steps(prepared, tmp_path_factory):
-    parts = replace(prepared, config=replace(prepared.config, out=tmp_path_factory.mktemp("five")))
+    parts = kept(prepared, out=tmp_path_factory.mktemp("five"))
     for _ in range(5):
         one_step(parts)
-    return parts.config.out
+    return parts.config.storage.out
 
 
 @pytest.fixture
 def stopped(prepared, five_steps, tmp_path):
     """A run that was stopped after five of ten steps, with checkpoints of the last two."""
     shutil.copytree(five_steps, tmp_path / "stopped")
-    return replace(prepared, config=replace(prepared.config, out=tmp_path / "stopped"))
+    return kept(prepared, out=tmp_path / "stopped")
 
 
 def directory(prepared):
@@ -161,7 +167,7 @@ def test_what_a_killed_writer_left_is_removed(stopped):
         ({"settings": {**SMALL, "spread": 0.2}}, "settings.spread was 0.1, is now 0.2"),
         ({"settings": {**SMALL, "layer_size": 4}}, "policy.layer_size was 8, is now 4"),
         ({"settings": {**SMALL, "lanes": 64}}, "sizes.lanes was 128, is now 64"),
-        ({"steps": 500}, "budget was 1000, is now 500"),
+        ({"steps": 500}, "steps was 1000, is now 500"),
         ({"precision": "bfloat16"}, "precision was float32, is now bfloat16"),
         ({"algorithm": "eggroll", "name": "RandomSearch", "steps": 5000}, "algorithm was tiny.py:RandomSearch"),
     ],
@@ -169,7 +175,7 @@ def test_what_a_killed_writer_left_is_removed(stopped):
 def test_other_settings_are_refused_with_what_differs(stopped, echo, changes, message):
     before = (directory(stopped).path / "run.jsonl").read_bytes()
     with pytest.raises(InputError, match="cannot resume") as caught:
-        esbench.run(**{**echo, **changes}, out=stopped.config.out, seed=3, resume=True)
+        esbench.run(**{**echo, **changes}, out=stopped.config.storage.out, seed=3, resume=True)
     assert message in str(caught.value) and "--name LABEL" in str(caught.value)
     assert (directory(stopped).path / "run.jsonl").read_bytes() == before
 
@@ -180,14 +186,20 @@ def test_other_settings_are_refused_with_what_differs(stopped, echo, changes, me
         ('"id": "Echo-v0"', '"id": "Echo-v1"', "task.id was Echo-v1, is now Echo-v0"),
         ('"max_episode_steps": 10', '"max_episode_steps": 9', "task.max_episode_steps was 9, is now 10"),
         ('"jax": "', '"jax": "0.', "versions.jax was 0."),
-        ('"commit": "', '"commit": "0', "commit was 0"),
     ],
 )
 def test_another_task_or_version_is_refused_with_what_differs(stopped, echo, old, new, message):
     file = directory(stopped).path / "run.jsonl"
     file.write_text(file.read_text().replace(old, new, 1))
     with pytest.raises(InputError, match=message):
-        esbench.run(**echo, out=stopped.config.out, seed=3, resume=True)
+        esbench.run(**echo, out=stopped.config.storage.out, seed=3, resume=True)
+
+
+def test_another_commit_of_the_same_code_goes_on_to_the_same_rows(stopped, whole):
+    file = directory(stopped).path / "run.jsonl"
+    file.write_text(re.sub(r'"commit": ("\w+"|null)', f'"commit": "{"0" * 40}"', file.read_text(), count=1))
+    assert directory(stopped).manifest.commit == "0" * 40
+    assert without_clocks(run_seed(stopped, 3, Lines(sys.stderr), resume=True).rows) == without_clocks(whole.rows)
 
 
 def test_on_another_kind_of_device_it_goes_on_and_says_so(stopped, whole):
@@ -203,7 +215,7 @@ def test_on_another_kind_of_device_it_goes_on_and_says_so(stopped, whole):
 
 
 def test_what_ended_before_its_first_row_begins_again_with_a_manifest_of_now(prepared, whole, tmp_path):
-    parts = replace(prepared, config=replace(prepared.config, out=tmp_path))
+    parts = kept(prepared, out=tmp_path)
     old = RunDirectory.open(whole.path).manifest.model_copy(update={"started": "2026-01-01T00:00:00+00:00"})
     RunDirectory.create(parts.config.path(3), old)
     finished = run_seed(parts, 3, Lines(sys.stderr), resume=True)
@@ -217,19 +229,19 @@ def test_other_code_is_refused(stopped, echo, tmp_path, tiny):
     changed.write_text(Path(path).read_text() + "\n# another line\n")
     options = {**echo, "algorithm": f"{changed}:RandomSearch"}
     with pytest.raises(InputError, match=r"cannot resume .*file of the algorithm or of the task has changed"):
-        esbench.run(**options, out=stopped.config.out, seed=3, resume=True)
+        esbench.run(**options, out=stopped.config.storage.out, seed=3, resume=True)
     assert directory(stopped).checkpoints.numbers() == [5, 4]
 
 
 def test_a_finished_run_and_a_missing_one_are_refused(whole, prepared, echo, tmp_path):
     with pytest.raises(InputError, match=r"finished run.*esbench report"):
-        esbench.run(**echo, out=prepared.config.out, seed=3, resume=True)
+        esbench.run(**echo, out=prepared.config.storage.out, seed=3, resume=True)
     with pytest.raises(InputError, match="no run to resume in"):
         esbench.run(**echo, out=tmp_path, seed=3, resume=True)
 
 
 def test_a_run_that_ended_before_its_manifest_was_written_begins(prepared, whole, tmp_path):
-    parts = replace(prepared, config=replace(prepared.config, out=tmp_path))
+    parts = kept(prepared, out=tmp_path)
     parts.config.path(3).mkdir(parents=True)
     assert resumable(parts.config, 3) == parts.config
     assert without_clocks(run_seed(parts, 3, Lines(sys.stderr), resume=True).rows) == without_clocks(whole.rows)
@@ -245,18 +257,18 @@ def test_sizes_are_those_of_the_manifest(stopped, echo):
 
 def test_checkpoints_are_written_while_it_trains(prepared, tmp_path):
     seen = []
-    parts = replace(prepared, config=replace(prepared.config, out=tmp_path))
+    parts = kept(prepared, out=tmp_path)
 
     class Watching(Lines):
         def step(self, useful_steps):
             seen.append(directory(parts).checkpoints.numbers())
 
-    run_seed(parts, 3, Watching(sys.stderr), checkpoint_seconds=1e-9)
+    run_seed(kept(parts, checkpoint_seconds=1e-9), 3, Watching(sys.stderr))
     assert seen[:4] == [[], [1], [2, 1], [3, 2]]
 
 
 def test_an_interrupt_in_a_program_of_ones_own_saves_the_last_step(prepared, whole, tmp_path):
-    parts = replace(prepared, config=replace(prepared.config, out=tmp_path))
+    parts = kept(prepared, out=tmp_path)
 
     class Interrupting(Lines):
         def step(self, useful_steps):
@@ -290,10 +302,12 @@ def test_a_full_disk_ends_the_run_with_everything_before_intact(stopped, whole, 
         size = (directory(stopped).path / "run.jsonl").stat().st_size + 100
     with files_of_at_most(size) as fill, pytest.raises(StorageError, match=f"cannot write {what} .*File too large"):
         # The row and its policy come before the checkpoint, unless none is due.
-        parts = replace(stopped, config=replace(stopped.config, budget=1000 if size else 10_000))
+        config = stopped.config
+        options = replace(config.options, steps=1000 if size else 10_000)
+        parts = kept(replace(stopped, config=replace(config, options=options)), checkpoint_seconds=1e-9)
         if not size:
             pretend_budget(stopped, 10_000)
-        run_seed(parts, 3, Filling(io.StringIO()), resume=True, checkpoint_seconds=1e-9)
+        run_seed(parts, 3, Filling(io.StringIO()), resume=True)
     assert without_clocks(directory(stopped).rows) == without_clocks(whole.rows)[: len(directory(stopped).rows)]
     assert len(directory(stopped).rows) == 6
     assert directory(stopped).checkpoints.numbers() == [5, 4]
@@ -305,7 +319,7 @@ def test_a_full_disk_ends_the_run_with_everything_before_intact(stopped, whole, 
 
 def pretend_budget(prepared, budget):
     file = directory(prepared).path / "run.jsonl"
-    file.write_text(re.sub(r'"budget": \d+', f'"budget": {budget}', file.read_text(), count=1))
+    file.write_text(re.sub(r'"steps": \d+', f'"steps": {budget}', file.read_text(), count=1))
 
 
 def test_a_trained_policy_acts_as_it_was_scored(whole, stopped):

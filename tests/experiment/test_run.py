@@ -99,7 +99,7 @@ def test_the_manifest_says_what_was_run(echo, tmp_path):
     assert manifest.parameters == (1 * 8 + 8) + (8 * 2 + 2)
     assert (manifest.tier, manifest.budget, manifest.preset) == ("smoke", 1000, "defaults")
     assert manifest.action_mode == "sample"
-    assert manifest.precision == "float32"
+    assert manifest.options.model_dump()["precision"] == "float32"
     assert {"python", "jax", "jaxlib", "flax", "numpy"} <= manifest.versions.keys()
     assert manifest.device.kind and manifest.device.count == 1
     first = json.loads((result.path / "run.jsonl").read_text().splitlines()[0])

@@ -96,7 +96,7 @@ def test_a_process_that_is_killed_is_replaced_and_its_run_goes_on(jobs, echo, tm
                 killed.append(int((self._running[slot].path / ".lock").read_text().split()[1]))
                 os.kill(killed[0], signal.SIGKILL)
 
-    outcome = sweep(everything, Killing(sys.stderr), options={"checkpoint_seconds": 1e-3})
+    outcome = sweep(everything, Killing(sys.stderr))
     assert killed and outcome.complete and len(outcome.done) == 2
     esbench.run(**{**echo, "settings": {**echo["settings"], "slow": 300}}, out=tmp_path / "alone")
     path = everything[0].path

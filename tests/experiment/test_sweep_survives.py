@@ -36,7 +36,7 @@ def test_24_runs_survive_kills_one_that_crashes_and_one_without_memory(echo, tin
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        outcome = sweep([*good[:12], *bad, *good[12:]], SweepTable(sys.stderr), options={"checkpoint_seconds": 0.5})
+        outcome = sweep([*good[:12], *bad, *good[12:]], SweepTable(sys.stderr))
     finally:
         over.set()
         killer.join()

@@ -12,6 +12,7 @@ from esbench.results.fingerprints import config_hash_of
 from esbench.results.records import Device, Manifest, Row
 from esbench.results.run_directory import POLICY_FILE, RunDirectory, run_path
 from esbench.tasks.catalogue import CATALOGUE
+from tests.manifests import as_version_3, manifest_from
 
 LOCK = (Path(__file__).parents[2] / "requirements.lock").read_text()
 TWO = tuple(spec for spec in CATALOGUE if spec.id in ("CartPole-v1", "Knapsack-v1"))
@@ -75,7 +76,7 @@ def manifest_of(board: Board, task: str, seed: int, name: str, **changes) -> Man
         "started": "2026-01-01T00:00:00+00:00",
         **changes,
     }
-    unhashed = Manifest(**values)
+    unhashed = manifest_from(values)
     return unhashed.model_copy(update={"config_hash": config_hash_of(unhashed)})
 
 
@@ -172,6 +173,8 @@ def in_version_2(entry: Path) -> None:
     hashed = ("task", "algorithm", "settings", "policy", "tier", "budget", "sizes", "precision")
 
     def manifest(values):
+        values |= as_version_3(values)
+        del values["options"]
         values |= {"schema_version": 2, "policy": {n: v for n, v in values["policy"].items() if n != "name"}}
         del values["problem"], values["spaces"]
         for name in ("track", "measure", "cost"):

@@ -45,8 +45,9 @@ def trained_entry(
 def _as_if_clean(path: Path, budget: int, factor: int) -> None:
     """A working copy under change may run the tests; and what a fraud would edit."""
     run = RunDirectory.open(path)
+    options = run.manifest.options.model_copy(update={"steps": budget})
     manifest = run.manifest.model_copy(
-        update={"dirty": False, "commit": run.manifest.commit or COMMIT, "budget": budget}
+        update={"dirty": False, "commit": run.manifest.commit or COMMIT, "options": options}
     )
     run.manifest = manifest.model_copy(update={"config_hash": config_hash_of(manifest)})
     counters = ("useful_steps", "computed_steps", "sequential_steps")

@@ -120,7 +120,7 @@ def test_the_same_run_from_two_places_is_refused(runs, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"budget": 2000}, "budget is 1000 and 2000|budget is 2000 and 1000"),
+        ({"budget": 2000}, "steps is 1000 and 2000|steps is 2000 and 1000"),
         ({"settings": {"pop_size": 64, "sigma": 0.2}}, "settings is {'sigma': 0.[12]} and {'sigma': 0.[12]}"),
         ({"policy": {"n_layers": 2}}, "policy is"),
         ({"action_mode": "greedy"}, "action_mode is"),

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import warnings
@@ -8,8 +9,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from esbench.errors import InputError
+from esbench.results.fingerprints import config_hash_of
 from esbench.results.records import Row
 from esbench.results.run_directory import DamagedRunError, RunDirectory, run_path
+from esbench.tasks.spec import determining
+from tests.manifests import as_version_3
 
 
 def contents(directory):
@@ -250,20 +254,37 @@ def test_a_file_without_its_manifest_is_an_error(run, rest):
 def test_another_version_of_the_format_is_named(run):
     file = run.path / "run.jsonl"
     text = file.read_text()
-    for version in ("4", "0", '"2"', "true"):
-        file.write_text(text.replace('"schema_version": 3', f'"schema_version": {version}'))
+    for version in ("5", "0", '"2"', "true"):
+        file.write_text(text.replace('"schema_version": 4', f'"schema_version": {version}'))
         with pytest.raises(
-            DamagedRunError, match=r"line 1: written in version .* of the format; this esbench reads 1 to 3"
+            DamagedRunError, match=r"line 1: written in version .* of the format; this esbench reads 1 to 4"
         ):
             RunDirectory.open(run.path)
 
 
 def test_version_1_is_read(run, make_manifest):
     file = run.path / "run.jsonl"
-    values = json.loads(file.read_text()) | {"schema_version": 1}
+    values = as_version_3(json.loads(file.read_text())) | {"schema_version": 1}
     del values["tuning"]
     file.write_text(json.dumps(values) + "\n")
     assert RunDirectory.open(run.path).manifest == make_manifest()
+
+
+def hashed_as_version_3(values):
+    """`values` with the hash of that version, written down again here."""
+    names = ("algorithm", "settings", "policy", "problem", "tier", "budget", "sizes", "precision")
+    hashed = {"task": determining(values["task"]), **{name: values[name] for name in names}}
+    return {**values, "config_hash": hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()}
+
+
+def test_version_3_is_read_with_its_hash_and_a_wrong_hash_stays_wrong(run, make_manifest):
+    file = run.path / "run.jsonl"
+    values = as_version_3(json.loads(file.read_text()))
+    for written, right in ((hashed_as_version_3(values), True), (values, False)):
+        file.write_text(json.dumps(written) + "\n")
+        read = RunDirectory.open(run.path).manifest
+        assert read.model_copy(update={"config_hash": "0" * 64}) == make_manifest()
+        assert (read.config_hash == config_hash_of(read)) == right
 
 
 def test_a_directory_without_a_run_is_an_error(tmp_path):
@@ -274,7 +295,7 @@ def test_a_directory_without_a_run_is_an_error(tmp_path):
 def test_rows_are_plain_json_lines(run, make_row):
     run.append(make_row(return_mean=0.1, training={"loss": None}))
     manifest, row = (run.path / "run.jsonl").read_text().splitlines()
-    assert manifest.startswith('{"kind": "manifest", "schema_version": 3, "task": {"id": "CartPole-v1"')
+    assert manifest.startswith('{"kind": "manifest", "schema_version": 4, "task": {"id": "CartPole-v1"')
     assert '"scores": {"return": 0.1' in row
     assert row.endswith('"training": {"loss": null}}')
     assert set(Row.model_fields) == set(json.loads(row))

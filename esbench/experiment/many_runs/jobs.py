@@ -38,11 +38,10 @@ class Job:
     @cached_property
     def programs(self) -> str:
         """The same for runs that share their compiled programs: they may differ in seed, budget and numbers."""
-        elsewhere = ("settings", "preset", "steps", "name", "out")
-        named = {name: value for name, value in self.options.items() if name not in elsewhere}
-        settings = {name: value for name, value in self.config.settings.items() if not isinstance(value, float)}
-        own = [self.config.policy, self.config.problem, self.config.sizes]
-        return json.dumps([named, settings, *own], sort_keys=True)
+        config = self.config
+        settings = {name: value for name, value in config.settings.items() if not isinstance(value, float)}
+        named = [self.options["task"], config.algorithm_name, config.options.of_programs]
+        return json.dumps([*named, settings, config.policy, config.problem, config.sizes], sort_keys=True)
 
 
 @dataclass
@@ -83,7 +82,7 @@ def product(tasks: Sequence[str], algorithms: Sequence[str], seeds: Sequence[int
 
 def check_settings(jobs: Sequence[Job]) -> None:
     """InputError where a directory holds a run that was set otherwise: it would pass for the one that is asked for."""
-    from esbench.experiment.one_run.saving import other_settings
+    from esbench.experiment.one_run.resume import other_settings
 
     for job in jobs:
         if not (job.path / ROWS_FILE).exists():

@@ -18,15 +18,13 @@ from esbench.results.run_directory import POLICY_FILE, ROWS_FILE
 _RELEASE_SECONDS = 60.0
 
 
-def sweep_on_ray(
-    jobs: Sequence[Job], table: SweepTable, out: Path, retries: int, devices: int, options: Mapping[str, Any]
-) -> SweepOutcome:
+def sweep_on_ray(jobs: Sequence[Job], table: SweepTable, out: Path, retries: int, devices: int) -> SweepOutcome:
     """Runs `jobs` on the cluster that RAY_ADDRESS names, or on this machine.
 
     Where the nodes share the results root `out`, runs are written to it and go on from their checkpoints on another
     node; else a run's files are copied back when it is finished, and a lost one begins again. esbench, and files that
     tasks or algorithms are named by, must be at the same place on every node. devices: GPUs of a run, where there are
-    any. options: of `run_seed`, for every run.
+    any.
     InputError where Ray is not installed.
     """
     try:
@@ -43,9 +41,7 @@ def sweep_on_ray(
     gpus = devices if ray.cluster_resources().get("GPU") else 0
     remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=retries, retry_exceptions=[_Crash])(_run)
     pending = {
-        remote.remote(_anywhere(job.options), job.seed, dict(options), str(marker)): job
-        for job in jobs
-        if job not in outcome.before
+        remote.remote(_anywhere(job.options), job.seed, str(marker)): job for job in jobs if job not in outcome.before
     }
     try:
         with interrupt.rescuing(ray.shutdown):
@@ -73,9 +69,7 @@ class _Crash(RuntimeError):
     """An error that another try may not meet."""
 
 
-def _run(
-    config: dict[str, Any], seed: int, options: dict[str, Any], marker: str
-) -> tuple[dict[str, Any], dict[str, bytes]]:
+def _run(config: dict[str, Any], seed: int, marker: str) -> tuple[dict[str, Any], dict[str, bytes]]:
     """On a node: what came of the run, and its files where the node does not see the results root."""
     from esbench.experiment.many_runs.worker import Runner
     from esbench.experiment.terminal.progress import Lines
@@ -85,11 +79,11 @@ def _run(
         runner = Runner(Lines(silence))
         if not shared:
             config = {**config, "out": scratch}
-        answer = runner.run(config, seed, **options)
+        answer = runner.run(config, seed)
         deadline = time.monotonic() + _RELEASE_SECONDS
         while answer["outcome"] == "in use" and time.monotonic() < deadline:
             time.sleep(1)  # a node that is given up may take a moment to be gone
-            answer = runner.run(config, seed, **options)
+            answer = runner.run(config, seed)
         if answer["outcome"] == "failed" and not answer["final"]:
             raise _Crash(answer["error"])
         (folder, *_) = [*Path(scratch).rglob(ROWS_FILE), None]

@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,14 +38,13 @@ def sweep(
     processes: int = 1,
     retries: int = RETRIES,
     environments: Sequence[dict[str, str]] = ({},),
-    options: Mapping[str, Any] | None = None,
     more: Callable[[SweepOutcome], Sequence[Job]] = lambda _: (),
 ) -> SweepOutcome:
     """Runs `jobs`, `processes` at a time, each process one after another: finished ones stay as they are, unfinished
     ones go on.
 
     retries: how often a run that crashed is started again without having come further. environments: variables of the
-    processes, in turn. options: of `run_seed`, for every run. more: given what has ended so far, the jobs that are due
+    processes, in turn. more: given what has ended so far, the jobs that are due
     because of it; they go before those that wait.
     """
     jobs = list(jobs)
@@ -57,7 +56,7 @@ def sweep(
         jobs.extend(found)  # the table counts them
         return found
 
-    pool = _Pool(pending, outcome, table, retries, environments, options or {}, due)
+    pool = _Pool(pending, outcome, table, retries, environments, due)
     table.begin(jobs, outcome)
     try:
         with interrupt.rescuing(pool.stop):
@@ -73,10 +72,10 @@ def sweep(
     return outcome
 
 
-class _Process:
+class _Worker:
     """A worker and the job it is at."""
 
-    def __init__(self, environment: dict[str, str], events: "queue.SimpleQueue[tuple[_Process, dict[str, Any]]]"):
+    def __init__(self, environment: dict[str, str], events: "queue.SimpleQueue[tuple[_Worker, dict[str, Any]]]"):
         self.job: Job | None = None
         self.programs = ""
         self.compiling = True
@@ -105,9 +104,9 @@ class _Process:
         self._process.wait()
         events.put((self, {"event": "exit"}))
 
-    def start(self, job: Job, options: Mapping[str, Any]) -> None:
+    def start(self, job: Job) -> None:
         self.job, self.programs, self.compiling = job, job.programs, True
-        order = {"config": dict(job.options), "seed": job.seed, **options}
+        order = {"config": dict(job.options), "seed": job.seed}
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # it has died; its exit says so
             self._process.stdin.write(json.dumps(order) + "\n")
@@ -151,13 +150,12 @@ class _Pool:
         table: SweepTable,
         retries: int,
         environments: Sequence[dict[str, str]],
-        options: Mapping[str, Any],
         more: Callable[[], Sequence[Job]],
     ):
         self._pending, self._outcome, self._table, self._more = pending, outcome, table, more
-        self._retries, self._environments, self._options = retries, environments, options
-        self._events: queue.SimpleQueue[tuple[_Process, dict[str, Any]]] = queue.SimpleQueue()
-        self._slots: dict[int, _Process] = {}
+        self._retries, self._environments = retries, environments
+        self._events: queue.SimpleQueue[tuple[_Worker, dict[str, Any]]] = queue.SimpleQueue()
+        self._slots: dict[int, _Worker] = {}
         self._crashes: Counter[Job] = Counter()
         self._reached: dict[Job, int] = {}
         self._stopping = threading.Lock()
@@ -209,12 +207,12 @@ class _Pool:
         job = min(self._pending, key=preference)
         self._pending.remove(job)
         if process is None:
-            process = _Process(self._environments[slot % len(self._environments)], self._events)
+            process = _Worker(self._environments[slot % len(self._environments)], self._events)
             self._slots[slot] = process
         self._table.started(slot, job)
-        process.start(job, self._options)
+        process.start(job)
 
-    def _handle(self, slot: int, process: _Process, event: dict[str, Any]) -> None:
+    def _handle(self, slot: int, process: _Worker, event: dict[str, Any]) -> None:
         job = process.job
         assert job is not None
         match event["event"]:
@@ -241,7 +239,7 @@ class _Pool:
                 self._table.settled()
                 self._give_work(slot)
 
-    def _finish(self, slot: int, process: _Process, job: Job, event: dict[str, Any]) -> None:
+    def _finish(self, slot: int, process: _Worker, job: Job, event: dict[str, Any]) -> None:
         match event["outcome"]:
             case "finished":
                 forget_errors(job)

@@ -37,8 +37,8 @@ class Runner:
         self._task = ""
         self._prepared: Prepared | None = None
 
-    def run(self, config: dict[str, Any], seed: int, **options: Any) -> dict[str, Any]:
-        """One run, begun or gone on with. config: options of `resolve`. options: of `run_seed`.
+    def run(self, config: dict[str, Any], seed: int) -> dict[str, Any]:
+        """One run, begun or gone on with. config: options of `resolve`.
 
         What came of it, by `outcome`: finished, stopped, finished before, in use, failed (then `error`, one line,
         `details`, `final`: trying again is no use, and `compiling`: so is another seed).
@@ -55,7 +55,7 @@ class Runner:
                 prepared = announce_and_prepare(resolved, self._reporter)
                 compiling = False
                 self._task, self._prepared = config["task"], prepared
-            result = run_seed(prepared, seed, self._reporter, resume=True, **options)
+            result = run_seed(prepared, seed, self._reporter, resume=True)
         except RunInUseError:
             return {"outcome": "in use"}
         except FinishedRunError:

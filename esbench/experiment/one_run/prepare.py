@@ -15,7 +15,7 @@ import numpy as np
 from esbench import sizes
 from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.errors import InputError, StrategyError
-from esbench.experiment.one_run import compilation_cache, mesh, provenance
+from esbench.experiment.one_run import compilation_cache, mesh, row_code
 from esbench.experiment.options.config import RunConfig
 from esbench.jax_switches import pinned
 from esbench.policies.check import check_policy
@@ -64,7 +64,7 @@ class Prepared:
             learner = algorithm.bind(self.problem)
             return learner.step(state), learner.deployed(state)
 
-        with jax.default_matmul_precision(self.config.precision), mesh.ambient(self.sizes.devices):
+        with self.config.options.arithmetic(), mesh.ambient(self.sizes.devices):
             try:
                 traced = jax.make_jaxpr(after_init)(numbers, self.state).jaxpr
             except Exception:  # of the algorithm's own, or JAX's where a value is asked for
@@ -145,7 +145,7 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
     jit = functools.partial(jax.jit, in_shardings=everywhere, out_shardings=everywhere)
     with (
         compilation_cache.watch() as use,
-        jax.default_matmul_precision(config.precision),
+        config.options.arithmetic(),
         mesh.ambient(resolved.devices),
     ):
         start = time.perf_counter()
@@ -190,10 +190,12 @@ def reuse(prepared: Prepared, config: RunConfig) -> Prepared | None:
     """The programs of `prepared` for a configuration of the same task and sizes that differs in its numbers, budget
     or name only: nothing is compiled. None where its programs are others."""
     before = prepared.config
-    same = ("algorithm_name", "network", "problem", "precision", "samples")
+    same = ("algorithm_name", "network", "problem")
     if any(getattr(before, name) != getattr(config, name) for name in same):
         return None
-    codes = [provenance.plugins(one.algorithm, one.task, one.network) for one in (before, config)]
+    if before.options.of_programs != config.options.of_programs:
+        return None
+    codes = [row_code.plugins(one.algorithm, one.task, one.network) for one in (before, config)]
     if codes[0] != codes[1]:  # a file was edited since
         return None
     if before.settings == config.settings:

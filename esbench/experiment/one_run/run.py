@@ -16,10 +16,12 @@ import jax
 
 from esbench.algorithms.interface import Learner
 from esbench.errors import InputError
-from esbench.experiment.one_run import compilation_cache, interrupt, mesh, provenance, saving, sinks
+from esbench.experiment.one_run import checkout, compilation_cache, interrupt, mesh, provenance, row_code, saving, sinks
 from esbench.experiment.one_run.prepare import Prepared, bind, make_problem, prepare
+from esbench.experiment.one_run.resume import differences, refusal
 from esbench.experiment.one_run.training import Clocks, Counts, Training, manifest
 from esbench.experiment.options.config import RunConfig, resolve
+from esbench.experiment.options.run_options import RunOptions, Storage, takes
 from esbench.experiment.terminal.progress import Progress, progress
 from esbench.jax_switches import pinned
 from esbench.problem import Problem
@@ -63,56 +65,43 @@ class RunResult:
         return f"<p>{said}</p>{table}" if (said := untrained(self.rows)) else table
 
 
+@takes(RunOptions, Storage)
 def run(
     task: Any,
     algorithm: Any,
-    tier: str = "lite",
+    *,
     seed: int = 0,
-    steps: int | None = None,
-    preset: str | None = None,
-    settings: dict[str, object] | None = None,
-    name: str | None = None,
-    precision: str = "float32",
-    devices: int | None = None,
-    out: str | Path = "runs",
-    max_seconds: float | None = None,
     resume: bool = False,
-    checkpoint_seconds: float = saving.SECONDS,
-    log: str | None = None,
-    policy: Any = None,
+    max_seconds: float | None = None,
     overwrite: bool = False,
+    **options: Any,
 ) -> RunResult:
     """Runs `algorithm` on `task` once and writes its run directory: `esbench run` in Python.
 
-    The options are those of the command line; `settings` is `--set`. task, algorithm and policy are names or objects,
-    a class typed into a notebook cell included. overwrite: run anew where this very run is there already, as a cell
-    that is run again wants. Raises InputError, before anything is written,
-    for what cannot be run. An interrupt (Ctrl-C) saves the last finished step, to be resumed, and is raised again.
+    task, algorithm, policy: names or objects, a class typed into a notebook cell included. overwrite: run anew where
+    this very run is there already, as a cell that is run again wants. options: of the command line, fields of
+    `RunOptions` and `Storage`; `settings` is `--set`.
+    Raises InputError, before anything is written, for what cannot be run. An interrupt (Ctrl-C) saves the last finished
+    step, to be resumed, and is raised again.
     """
-    config = resolve(task, algorithm, tier, steps, preset, settings, name, precision, devices, out, policy)
+    config = resolve(task, algorithm, **options)
     if overwrite and not resume:
         RunDirectory.remove(config.path(seed))
-    return run_config(config, seed, max_seconds, resume=resume, checkpoint_seconds=checkpoint_seconds, log=log)
+    return run_config(config, seed, max_seconds, resume)
 
 
 @pinned()
 def run_config(
-    config: RunConfig,
-    seed: int,
-    max_seconds: float | None = None,
-    verbose: bool = False,
-    resume: bool = False,
-    checkpoint_seconds: float = saving.SECONDS,
-    log: str | None = None,
+    config: RunConfig, seed: int, max_seconds: float | None = None, resume: bool = False, verbose: bool = False
 ) -> RunResult:
     """One run of a resolved configuration, compilation included.
 
-    verbose: say first what each parameter of the policy is perturbed by. resume: continue the run that is there, to
-    the rows it would have had; its sizes are those of its manifest. log: "tensorboard" or "wandb".
+    max_seconds: as `run_seed` has it. resume: continue the run that is there, to the rows it would have had; its sizes
+    are those of its manifest. verbose: say first what each parameter of the policy is perturbed by.
 
     On several devices, all processes that a scheduler started for it run it together; the first one writes and speaks.
     """
-    sinks.check(log)
+    sinks.check(config.storage.log)
     if resume:
         config = resumable(config, seed)
     else:
@@ -126,10 +115,11 @@ def run_config(
             raise InputError(f"{option}: expected one process; a run of {jax.process_count()} keeps no checkpoints")
         if not mesh.is_first():
             with TemporaryDirectory() as scratch, open(os.devnull, "w") as silence:
-                alone = announce_and_prepare(replace(config, out=Path(scratch)), progress(silence))
+                elsewhere = replace(config, storage=Storage(out=scratch))
+                alone = announce_and_prepare(elsewhere, progress(silence))
                 return run_seed(alone, seed, progress(silence))
     prepared = announce_and_prepare(config, reporter, verbose)
-    return run_seed(prepared, seed, reporter, max_seconds, resume, checkpoint_seconds, log)
+    return run_seed(prepared, seed, reporter, max_seconds, resume)
 
 
 def resumable(config: RunConfig, seed: int) -> RunConfig:
@@ -151,8 +141,8 @@ def _unfinished(config: RunConfig, seed: int) -> RunDirectory:
     directory = RunDirectory.open(config.path(seed))
     if directory.finished:
         raise FinishedRunError.of(directory.path)
-    if found := saving.differences(directory.manifest, config):
-        raise saving.refusal(directory, found)
+    if found := differences(directory.manifest, config):
+        raise refusal(directory, found)
     return directory
 
 
@@ -168,7 +158,7 @@ def announce(config: RunConfig, reporter: Progress, verbose: bool = False) -> tu
     """What is to be compiled, once the reader knows that it is and what is worth knowing before."""
     problem = make_problem(config)
     learner = bind(config, problem)
-    if (unrecorded := provenance.commit_problem()) is not None:
+    if (unrecorded := checkout.commit_problem()) is not None:
         reporter.message(f"warning: {unrecorded}")
     for warning in config.warnings():
         reporter.message(f"warning: {config.label}: {warning}")
@@ -187,14 +177,11 @@ def run_seed(
     reporter: Progress,
     max_seconds: float | None = None,
     resume: bool = False,
-    checkpoint_seconds: float = saving.SECONDS,
-    log: str | None = None,
 ) -> RunResult:
     """One run with compiled programs. InputError, and nothing is lost, where the directory holds this run already.
 
     max_seconds: stop after the first step past it, all clocks of this process together; the run is left to be resumed.
     resume: go on with the run that is there, if there is one; its sizes must be those of `prepared`.
-    checkpoint_seconds: between two checkpoints. log: the sink that rows are also sent to, once they are on disk.
     """
     config = prepared.config
     path = config.path(seed)
@@ -203,33 +190,31 @@ def run_seed(
     with locked(path):
         there = resume and (path / ROWS_FILE).exists()
         directory = _unfinished(config, seed) if there else RunDirectory.create(path, manifest(prepared, seed))
-        process = _Process(prepared, seed, directory, reporter, checkpoint_seconds)
+        session = _Session(prepared, seed, directory, reporter)
         if there:
-            process.go_on()
-        sink = sinks.Guarded(log, directory, reporter.message)
+            session.go_on()
+        sink = sinks.Guarded(config.storage.log, directory, reporter.message)
         reporter.start(f"{config.label} seed {seed}", config.budget, config.task.spec.cost_word)
         try:
-            process.run(sink, max_seconds)
+            session.run(sink, max_seconds)
         finally:
             reporter.stop()
             sink.close()
     return RunResult(directory.path, directory.rows, directory.finished)
 
 
-class _Process:
+class _Session:
     """This process's part in a run: training, with what it reached kept to be saved."""
 
-    def __init__(
-        self, prepared: Prepared, seed: int, directory: RunDirectory, reporter: Progress, checkpoint_seconds: float
-    ):
+    def __init__(self, prepared: Prepared, seed: int, directory: RunDirectory, reporter: Progress):
         config = prepared.config
         self._prepared, self._seed, self._directory, self._reporter = prepared, seed, directory, reporter
-        self._code = provenance.code(config.algorithm, config.task, config.network)
+        self._code = row_code.code(config.algorithm, config.task, config.network)
         self._training = Training(prepared, seed, directory, reporter)
         saves = saving.can_be_saved(self._training.state)
         if not saves:
             reporter.message(f"warning: {config.label}: its state cannot be saved: resumed, it begins again")
-        self._saver = saving.Saver(directory, checkpoint_seconds, saves)
+        self._saver = saving.Saver(directory, config.storage.checkpoint_seconds, saves)
 
     def go_on(self) -> None:
         """From the newest checkpoint; from the beginning, which gives the same rows, where there is none."""

@@ -1,31 +1,23 @@
 """When a run's position is saved, and how a run finds it again."""
 
-import json
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from esbench.errors import InputError
-from esbench.experiment.one_run import provenance
 from esbench.experiment.one_run.prepare import State
-from esbench.experiment.options.config import RunConfig
+from esbench.experiment.one_run.resume import refusal
 from esbench.experiment.terminal.progress import Progress
-from esbench.jax_switches import pinned, recorded
-from esbench.plugins import names_a_file
+from esbench.jax_switches import pinned
 from esbench.results.checkpoints import DamagedCheckpointError, Position
-from esbench.results.records import Manifest
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks.suites.gymnasium.adapter import Handle
 
-SECONDS = 60.0
-"""Between two checkpoints, unless set."""
 _RESCUE_SECONDS = 20.0
-_SHOWN = 4
 
 
 @dataclass(frozen=True)
@@ -124,72 +116,3 @@ def find(directory: RunDirectory, code: str, like: State, reporter: Progress) ->
             raise refusal(directory, ["the source code of esbench, of the algorithm or of the task has changed"])
         return Reached(to_device(arrays, like), position)
     return None
-
-
-def refusal(directory: RunDirectory, differences: list[str]) -> InputError:
-    """Why the run cannot be resumed: the first few of the `differences`."""
-    more = f"; and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
-    return InputError(
-        f"cannot resume {directory.path}: {'; '.join(differences[:_SHOWN])}{more}: "
-        "expected what it began with, or --name LABEL without --resume for a new run"
-    )
-
-
-def differences(manifest: Manifest, config: RunConfig) -> list[str]:
-    """What would make the rows after resuming those of another run than `manifest` describes, a phrase each."""
-    commit, _ = provenance.commit()
-    versions = provenance.versions(config.task.spec.requires)
-    then = {
-        "sizes": {name: size for name, size in manifest.sizes.items() if name in config.sizes},
-        # Python computes no rows.
-        "versions": {**manifest.versions, "python": versions["python"]},
-        "commit": manifest.commit,
-        "switches": manifest.switches,
-    }
-    now = {"sizes": config.sizes, "versions": versions, "commit": commit, "switches": recorded()}
-    return other_settings(manifest, config) + _differing(then, now)
-
-
-def other_settings(manifest: Manifest, config: RunConfig) -> list[str]:
-    """What was set otherwise for the run that `manifest` describes, a phrase each."""
-    then = {
-        "task": {name: manifest.task[name] for name in ("id", "source_id", "max_episode_steps")},
-        "algorithm": manifest.algorithm,
-        "settings": manifest.settings,
-        "policy": manifest.policy,
-        "problem": manifest.problem,
-        "tier": manifest.tier,
-        "budget": manifest.budget,
-        "precision": manifest.precision,
-    }
-    spec = config.task.spec
-    now = {
-        "task": {"id": spec.id, "source_id": spec.source_id, "max_episode_steps": spec.max_episode_steps},
-        "algorithm": config.algorithm_name,
-        "settings": config.settings,
-        "policy": config.policy,
-        "problem": config.problem,
-        "tier": config.tier,
-        "budget": config.budget,
-        "precision": config.precision,
-    }
-    same_files = manifest.plugins == provenance.plugins(config.algorithm, config.task, config.network)
-    return _differing(then, now) + ([] if same_files else ["the file of the algorithm or of the task has changed"])
-
-
-def _differing(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    before, after = _flat(then), _flat(json.loads(json.dumps(now)))
-    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
-    return [f"{name} was {before.get(name)}, is now {after.get(name)}" for name in names]
-
-
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dictionaries as one, its names joined by dots; of files, which `code` covers, only the names."""
-    flat: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            flat.update(_flat(value, f"{prefix}{name}."))
-        else:
-            in_file = isinstance(value, str) and names_a_file(value)
-            flat[f"{prefix}{name}"] = value.rpartition("/")[2] if in_file else value
-    return flat

@@ -21,7 +21,7 @@ import numpy as np
 
 from esbench.counts import total
 from esbench.errors import StrategyError
-from esbench.experiment.one_run import provenance
+from esbench.experiment.one_run import checkout, provenance, row_code
 from esbench.experiment.one_run.prepare import Prepared
 from esbench.experiment.terminal.progress import Progress
 from esbench.keys import evaluation_key
@@ -193,14 +193,12 @@ def _finite(value: np.ndarray) -> float | None:
 def manifest(prepared: Prepared, seed: int) -> Manifest:
     """What a run's first line says."""
     config, problem = prepared.config, prepared.problem
-    commit, dirty = provenance.commit()
+    commit, dirty = checkout.commit()
     spaces = None
     if isinstance(problem, EpisodicProblem):
         spaces = describe_spaces(problem.environment.observation_space, problem.environment.action_space)
     return Manifest(
         **config.determining(prepared.sizes),
-        name=config.name,
-        preset=config.preset,
         parameters=prepared.parameters,
         seed=seed,
         spaces=spaces,
@@ -211,7 +209,7 @@ def manifest(prepared: Prepared, seed: int) -> Manifest:
         dirty=dirty,
         compilation_cache=prepared.cache,
         config_hash=config.hash(prepared.sizes),
-        plugins=provenance.plugins(config.algorithm, config.task, config.network),
+        plugins=row_code.plugins(config.algorithm, config.task, config.network),
         started=datetime.now(UTC).isoformat(timespec="seconds"),
         tuning=config.tuning,
     )

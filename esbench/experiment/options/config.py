@@ -1,18 +1,17 @@
 """What is to be run, resolved and validated before anything is computed or written."""
 
 import dataclasses
-import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from esbench.algorithms.interface import Algorithm, StepCost, step_cost
 from esbench.algorithms.registry import algorithm_name, settings_of
-from esbench.errors import InputError, unknown
+from esbench.errors import InputError
 from esbench.experiment.options.assembly import assemble
 from esbench.experiment.options.presets import find_preset
+from esbench.experiment.options.run_options import RunOptions, Storage, options_of, takes
 from esbench.jax_switches import pinned, recorded
 from esbench.plugins import names_a_file
 from esbench.policies import registry as policies
@@ -23,10 +22,8 @@ from esbench.settings import whole
 from esbench.sizes import Sizes
 from esbench.tasks import registry
 from esbench.tasks.registry import Task
-from esbench.tasks.spec import HOSTED_SUITE, TIERS
+from esbench.tasks.spec import HOSTED_SUITE
 
-# Those of jax.default_matmul_precision that name an accuracy on every device.
-PRECISIONS = ("float32", "tensorfloat32", "bfloat16", "default")
 MAX_SEED = 2**32 - 1
 
 
@@ -34,10 +31,9 @@ MAX_SEED = 2**32 - 1
 class RunConfig:
     """One algorithm on one task, apart from the seed.
 
-    network: settings of the policy's network, None for a task that brings its own. problem: settings of a task that is
-    no environment. sizes: those that were given, by name; the others are the machine's. budget: of training, in the
-    task's unit. preset: the name it was given by, or the file. tuning: what the preset says of its cost. name: the
-    directory of its runs. precision: of matrix products, as JAX names it. out: the results root.
+    options: as they were asked for, with budget, preset and name filled in. network: settings of the policy's network,
+    None for a task that brings its own. problem: settings of a task that is no environment. sizes: those that were
+    given, by name; the others are the machine's. tuning: what the preset says of its cost.
     """
 
     task: Task
@@ -46,13 +42,25 @@ class RunConfig:
     network: Any
     problem: dict[str, Any]
     sizes: dict[str, int]
-    tier: str
-    budget: int
-    preset: str
     tuning: TuningCost | None
-    name: str
-    precision: str
-    out: Path
+    options: RunOptions
+    storage: Storage
+
+    @property
+    def tier(self) -> str:
+        return self.options.tier
+
+    @property
+    def budget(self) -> int:
+        """Of training, in the task's unit."""
+        assert self.options.steps is not None  # filled in by `resolve`
+        return self.options.steps
+
+    @property
+    def name(self) -> str:
+        """The directory of its runs."""
+        assert self.options.name is not None  # filled in by `resolve`
+        return self.options.name
 
     @property
     def label(self) -> str:
@@ -80,7 +88,9 @@ class RunConfig:
 
     def path(self, seed: int) -> Path:
         """The directory of the run with `seed`; InputError where the seed is no whole number or out of range."""
-        return run_path(self.out, self.tier, self.task.spec.id, self.name, whole("seed", seed, most=MAX_SEED))
+        return run_path(
+            Path(self.storage.out), self.tier, self.task.spec.id, self.name, whole("seed", seed, most=MAX_SEED)
+        )
 
     def determining(self, sizes: Sizes) -> dict[str, Any]:
         """All that determines the rows of a seed on given versions and a given device, by the manifest's names."""
@@ -90,10 +100,8 @@ class RunConfig:
             "settings": self.settings,
             "policy": self.policy,
             "problem": self.problem,
-            "tier": self.tier,
-            "budget": self.budget,
             "sizes": dataclasses.asdict(sizes),
-            "precision": self.precision,
+            "options": self.options.to_json(),
             "switches": recorded(),
         }
 
@@ -118,41 +126,20 @@ class RunConfig:
 
 
 @pinned()
-def resolve(
-    task: Any,
-    algorithm: Any,
-    tier: str = "lite",
-    steps: int | None = None,
-    preset: str | None = None,
-    settings: Mapping[str, Any] | None = None,
-    name: str | None = None,
-    precision: str = "float32",
-    devices: int | None = None,
-    out: str | Path = "runs",
-    policy: Any = None,
-) -> RunConfig:
-    """The configuration these options of `esbench run` describe.
+@takes(RunOptions, Storage)
+def resolve(task: Any, algorithm: Any, **options: Any) -> RunConfig:
+    """The configuration that these options of `esbench run` describe.
 
-    task, algorithm, policy: names as on the command line, or objects: what `tasks.registry.task`,
-    `algorithms.registry.build_algorithm` and `policies.registry.build_network` take. steps: the budget, where it is not
-    the tier's. preset: a name, "defaults" for the algorithm's own settings, or a FILE.toml; the tier's where None.
-    settings: values by name that replace the preset's, as text or as numbers.
-    devices: how many share a population's work. name: the directory of the runs, where it is not the algorithm's.
+    task, algorithm: names as on the command line, or objects: what `tasks.registry.task` and
+    `algorithms.registry.build_algorithm` take. options: fields of RunOptions and Storage.
     Raises InputError, one line, for everything that cannot be.
     """
-    if tier not in TIERS:
-        raise unknown("tier", tier, TIERS)
-    if precision not in PRECISIONS:
-        raise unknown("precision", precision, PRECISIONS)
-    if not isinstance(out, str | os.PathLike) or not str(out):
-        raise InputError(f"out {out!r}: expected a directory")
-    if settings is not None and not isinstance(settings, Mapping):
-        raise InputError(f"settings {settings!r}: expected a dictionary of values by name")
+    asked, storage = options_of(options)
     found = registry.task(task)
-    base = find_preset(algorithm, preset, tier, found.spec.id)
-    on = {} if devices is None else {"devices": devices}
-    assembled = assemble(algorithm, {**base.values, **(settings or {}), **on}, policy, found)
-    budget = getattr(found.spec.budgets, tier) if steps is None else steps
+    base = find_preset(algorithm, asked.preset, asked.tier, found.spec.id)
+    on = {} if asked.devices is None else {"devices": asked.devices}
+    assembled = assemble(algorithm, {**base.values, **asked.settings, **on}, asked.policy, found)
+    budget = getattr(found.spec.budgets, asked.tier) if asked.steps is None else asked.steps
     config = RunConfig(
         task=found,
         algorithm_name=algorithm_name(algorithm),
@@ -160,13 +147,14 @@ def resolve(
         network=assembled.network,
         problem=assembled.problem,
         sizes=assembled.sizes,
-        tier=tier,
-        budget=whole("steps", budget, least=1),
-        preset=base.name,
         tuning=base.tuning,
-        name=default_name(algorithm) if name is None else name,
-        precision=precision,
-        out=Path(out),
+        options=dataclasses.replace(
+            asked,
+            steps=whole("steps", budget, least=1),
+            preset=base.name,
+            name=default_name(algorithm) if asked.name is None else asked.name,
+        ),
+        storage=storage,
     )
     config.path(0)  # the name must be able to name a directory
     config.hash(Sizes())  # and all settings be JSON

@@ -5,23 +5,24 @@ holds the first. A new option is a field here, and the code that uses it.
 """
 
 import dataclasses
+import inspect
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from esbench.errors import InputError, unknown
+from esbench.results.fingerprints import determining_options
 from esbench.tasks.spec import TIERS
 
 # Those of jax.default_matmul_precision that name an accuracy on every device.
 PRECISIONS = ("float32", "tensorfloat32", "bfloat16", "default")
 LOGS = ("tensorboard", "wandb")
 
-# They act through values that the manifest and the hash hold resolved: settings, policy, problem and sizes.
 _RESOLVED = ("settings", "policy", "devices")
-# A run is called by them: its rows do not depend on them.
-_LABELS = ("name", "preset")
+"""They act through what the manifest holds resolved: settings, policy, problem and sizes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +60,24 @@ class RunOptions:
             raise InputError(f"settings {self.settings!r}: expected a dictionary of values by name")
 
     def to_json(self) -> dict[str, Any]:
-        """Those that the manifest holds, by name: all but settings, policy and devices, which it holds resolved."""
+        """As the manifest holds them, by name: without settings, policy and devices, which it holds resolved."""
         return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in _RESOLVED}
 
+    @property
+    def of_programs(self) -> dict[str, Any]:
+        """Those that the compiled programs depend on, by name: neither labels nor the budget."""
+        return determining_options({**self.to_json(), "steps": None})
 
-def determining(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a manifest's options those that rows depend on, by name."""
-    return {name: value for name, value in options.items() if name not in _LABELS}
+    @property
+    def numeric(self) -> dict[str, Any]:
+        """How numbers are computed, by name."""
+        return {"precision": self.precision}
+
+    def arithmetic(self) -> AbstractContextManager[None]:
+        """Inside, programs are traced as these options ask for."""
+        import jax
+
+        return jax.default_matmul_precision(self.precision)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +103,7 @@ class Storage:
             raise unknown("log", self.log, LOGS)
 
 
-def of_given(given: Mapping[str, Any]) -> tuple[RunOptions, Storage]:
+def options_of(given: Mapping[str, Any]) -> tuple[RunOptions, Storage]:
     """Both, of values by name; InputError for a name that neither has."""
     known = {f.name: cls for cls in (RunOptions, Storage) for f in dataclasses.fields(cls)}
     for name in given:
@@ -99,3 +111,16 @@ def of_given(given: Mapping[str, Any]) -> tuple[RunOptions, Storage]:
             raise unknown("option", name, known)
     options, storage = ({n: v for n, v in given.items() if known[n] is cls} for cls in (RunOptions, Storage))
     return RunOptions(**options), Storage(**storage)
+
+
+def takes(*classes: type) -> Callable[[Callable], Callable]:
+    """Marks a function whose `**options` are the fields of `classes`, so that `help` and editors show them."""
+
+    def marked(function: Callable) -> Callable:
+        signature = inspect.signature(function)
+        own = [of for of in signature.parameters.values() if of.kind is not inspect.Parameter.VAR_KEYWORD]
+        fields = [of for cls in classes for of in inspect.signature(cls).parameters.values()]
+        function.__signature__ = signature.replace(parameters=[*own, *fields])  # ty: ignore[missing-attribute]
+        return function
+
+    return marked

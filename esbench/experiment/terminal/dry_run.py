@@ -24,7 +24,7 @@ def plan(config: RunConfig, seed: int) -> list[tuple[str, str]]:
     lines = [
         ("task", f"{spec.id} ({spec.requires or spec.suite})"),
         ("algorithm", config.algorithm_name),
-        ("tier", f"{config.tier}, preset {config.preset}"),
+        ("tier", f"{config.tier}, preset {config.options.preset}"),
         ("budget", f"{config.budget:,} {spec.cost_word}"),
         *((f"  {name}", str(value)) for name, value in config.settings.items()),
         *((f"  {name}", str(value)) for name, value in config.problem.items()),
@@ -32,7 +32,7 @@ def plan(config: RunConfig, seed: int) -> list[tuple[str, str]]:
         ("sizes", ", ".join(f"{name} {value}" for name, value in asdict(resolved).items())),
         ("parameters", f"{sum(leaf.size for leaf in jax.tree.leaves(parameters)):,}"),
         *_lanes(problem, resolved),
-        ("precision", config.precision),
+        *config.options.numeric.items(),
         ("directory", str(config.path(seed))),
         *(("warning", text) for text in config.warnings()),
     ]

@@ -5,6 +5,7 @@ Then on fresh keys, drawn from the entry and a public number: there the reported
 interval that all honest tasks of an entry together leave once in a thousand entries.
 """
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -20,7 +21,6 @@ from esbench.keys import stream
 from esbench.leaderboard.entry import policy_file, run_key
 from esbench.leaderboard.evidence import Evidence
 from esbench.leaderboard.policy_archive import read_policy
-from esbench.leaderboard.safe_files import sha256
 from esbench.leaderboard.verification.record import Replay, ReplayedTask, draw
 from esbench.leaderboard.verification.scorer import (
     TOLERANCE,
@@ -96,7 +96,7 @@ def _content(evidence: Evidence, task: str, seed: int, policies: Path | None) ->
                 with open(file, "rb") as opened:
                     where, content = str(file), opened.read(_MAX_POLICY_BYTES)
                 break
-    if content is not None and sha256(content) != evidence.entry.policies.get(key):
+    if content is not None and hashlib.sha256(content).hexdigest() != evidence.entry.policies.get(key):
         raise InputError(f"{where} is not the policy whose hash the entry states for {key}")
     return content
 

@@ -6,6 +6,7 @@ the reported ones. The entry's code runs in a sandbox, and what it says of itsel
 runs are those of the policies it left, evaluated here.
 """
 
+import hashlib
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,14 +17,13 @@ import numpy as np
 
 from esbench.algorithms.built_in import BUILT_IN, EVOSAX
 from esbench.errors import InputError, StrategyError
-from esbench.experiment.one_run import provenance
+from esbench.experiment.one_run import checkout
 from esbench.jax_switches import pinned
 from esbench.leaderboard.entry import ALGORITHM_FILE, run_key
 from esbench.leaderboard.entry_scores import entry_cells
 from esbench.leaderboard.evidence import Evidence
 from esbench.leaderboard.permutation_test import ALPHA, Stratum, worse
 from esbench.leaderboard.policy_archive import read_policy
-from esbench.leaderboard.safe_files import sha256
 from esbench.leaderboard.verification import sandbox
 from esbench.leaderboard.verification.record import Rerun, RerunTask, draw
 from esbench.leaderboard.verification.scorer import (
@@ -207,7 +207,7 @@ class _Task:
         # Pythons differ in how they write a zip archive.
         same_python = run.manifest.versions.get("python") == platform.python_version()
         stated = self._evidence.entry.policies.get(run_key(self._name, seed))
-        if same_python and sha256(archive) != stated:
+        if same_python and hashlib.sha256(archive).hexdigest() != stated:
             return "its rows are the same, but the policy is not the one whose hash the entry states"
         return None
 
@@ -226,7 +226,7 @@ class _Task:
         machine = here(self._task)
         found = differences(manifest, machine, set(self._evidence.board.versions))
         if manifest.commit != machine.commit:
-            changed = provenance.changed_since(manifest.commit or "")
+            changed = checkout.changed_since(manifest.commit or "")
             if changed is None:
                 found.append(f"esbench at commit {manifest.commit} there, which is not known here")
             elif changed:

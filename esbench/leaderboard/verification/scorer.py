@@ -9,7 +9,8 @@ import numpy as np
 
 from esbench.algorithms.built_in import EVOSAX
 from esbench.errors import InputError
-from esbench.experiment.one_run import provenance
+from esbench.experiment.one_run import checkout, provenance
+from esbench.experiment.options.run_options import RunOptions
 from esbench.jax_switches import recorded
 from esbench.keys import evaluation_key
 from esbench.leaderboard.board import Board
@@ -43,7 +44,7 @@ def board_task(board: Board, name: str) -> Task:
 def here(task: Task) -> Machine:
     """This machine, as a run of `task` on it would record it."""
     return Machine(
-        device=provenance.device(), versions=provenance.versions(task.spec.requires), commit=provenance.commit()[0]
+        device=provenance.device(), versions=provenance.versions(task.spec.requires), commit=checkout.commit()[0]
     )
 
 
@@ -76,6 +77,7 @@ class Scorer:
     def __init__(self, board: Board, task: Task, name: str):
         """task: the board's of this name, or its twin."""
         self._task, self._of_board, self._protocol = task, board.tasks[name], board.protocol
+        self._options = RunOptions(**board.protocol.numeric)
         self._environment = registry.environment_of(task)
         self._programs: dict[Any, Any] = {}
 
@@ -101,7 +103,7 @@ class Scorer:
         if program not in self._programs:
             episodes = self._of_board.episodes
             self._programs[program] = jax.jit(lambda deployed, key: evaluate(problem, deployed, key, episodes))
-        with jax.default_matmul_precision(self._protocol.precision):
+        with self._options.arithmetic():
             return np.asarray(self._programs[program](deployed, key)[0], np.float64)
 
     def returns_again(self, problem: EpisodicProblem, deployed: DeployedPolicy, seed: int, row: Row) -> np.ndarray:

@@ -71,7 +71,7 @@ def _config(evidence: Evidence, manifest: Manifest) -> dict[str, Any]:
         "policy": manifest.policy["name"],
         "settings": {**manifest.sizes, **manifest.policy, **manifest.settings, "devices": 1},
         "name": evidence.entry.slug,
-        "precision": board.protocol.precision,
+        **board.protocol.numeric,
     }
 
 

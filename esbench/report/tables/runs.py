@@ -46,7 +46,7 @@ def _numbers(run: Run) -> dict:
         "status": "finished" if run.finished else "unfinished",
         "rows": len(run.rows),
         "device": str(manifest.device),
-        "precision": manifest.precision,
+        "precision": getattr(manifest.options, "precision", ""),
         "jax": manifest.versions.get("jax", ""),
         "esbench": manifest.versions.get("esbench", ""),
         "commit": (manifest.commit or "unknown") + ("+" if manifest.dirty else ""),

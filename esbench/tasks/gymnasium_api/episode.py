@@ -214,7 +214,7 @@ def checked_actions(space: Space, actions: Any, batch: tuple[int, ...] = ()) -> 
     """`actions` of shape `(*batch, *space.shape)`, as the environment takes them: int32 or float32.
 
     gymnasium.error.InvalidAction for another shape, for numbers that are no actions, and for actions outside `space`.
-    Other precisions are converted, float64 to float32 above all.
+    Other float types are converted, float64 to float32 above all.
     """
     try:
         value = np.asarray(actions)

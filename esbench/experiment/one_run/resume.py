@@ -1,0 +1,82 @@
+"""Whether a run can go on: what differs from what it began with, and would change its rows."""
+
+import json
+from typing import Any
+
+from esbench.errors import InputError
+from esbench.experiment.one_run import provenance, row_code
+from esbench.experiment.options.config import RunConfig
+from esbench.experiment.options.run_options import RunOptions
+from esbench.jax_switches import recorded
+from esbench.plugins import names_a_file
+from esbench.results.fingerprints import determining_options
+from esbench.results.records import Manifest
+from esbench.results.run_directory import RunDirectory
+
+_SHOWN = 4
+
+
+def refusal(directory: RunDirectory, differences: list[str]) -> InputError:
+    """Why the run cannot be resumed: the first few of the `differences`."""
+    more = f"; and {len(differences) - _SHOWN} more" if len(differences) > _SHOWN else ""
+    return InputError(
+        f"cannot resume {directory.path}: {'; '.join(differences[:_SHOWN])}{more}: "
+        "expected what it began with, or --name LABEL without --resume for a new run"
+    )
+
+
+def differences(manifest: Manifest, config: RunConfig) -> list[str]:
+    """What would make the rows after resuming those of another run than `manifest` describes, a phrase each.
+
+    The code that makes rows is no part of it: its digest lies in the checkpoints (`saving.find`).
+    """
+    versions = provenance.versions(config.task.spec.requires)
+    then = {
+        "sizes": {name: size for name, size in manifest.sizes.items() if name in config.sizes},
+        # Python computes no rows.
+        "versions": {**manifest.versions, "python": versions["python"]},
+        "switches": manifest.switches,
+    }
+    now = {"sizes": config.sizes, "versions": versions, "switches": recorded()}
+    return other_settings(manifest, config) + _differing(then, now)
+
+
+def other_settings(manifest: Manifest, config: RunConfig) -> list[str]:
+    """What was set otherwise for the run that `manifest` describes, a phrase each."""
+    of_task, spec = ("id", "source_id", "max_episode_steps"), config.task.spec.to_json()
+    then = {
+        "task": {name: manifest.task[name] for name in of_task},
+        "algorithm": manifest.algorithm,
+        "settings": manifest.settings,
+        "policy": manifest.policy,
+        "problem": manifest.problem,
+        **determining_options(RunOptions().to_json() | manifest.options.model_dump()),
+    }
+    now = {
+        "task": {name: spec[name] for name in of_task},
+        "algorithm": config.algorithm_name,
+        "settings": config.settings,
+        "policy": config.policy,
+        "problem": config.problem,
+        **determining_options(config.options.to_json()),
+    }
+    same_files = manifest.plugins == row_code.plugins(config.algorithm, config.task, config.network)
+    return _differing(then, now) + ([] if same_files else ["the file of the algorithm or of the task has changed"])
+
+
+def _differing(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    before, after = _flat(then), _flat(json.loads(json.dumps(now)))
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    return [f"{name} was {before.get(name)}, is now {after.get(name)}" for name in names]
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one, its names joined by dots; of files, which `code` covers, only the names."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat.update(_flat(value, f"{prefix}{name}."))
+        else:
+            in_file = isinstance(value, str) and names_a_file(value)
+            flat[f"{prefix}{name}"] = value.rpartition("/")[2] if in_file else value
+    return flat
