@@ -108,7 +108,9 @@ def missing() -> str | None:
             return f"{tool} is not installed: expected util-linux"
     with tempfile.TemporaryDirectory() as scratch:
         outcome = _run([sys.executable, "-I", "-c", ""], Path(scratch), Limits(seconds=30), lambda line: None, b"")
-    return None if outcome.ok else f"namespaces cannot be made here ({outcome.reason})"
+    if outcome.ok:
+        return None
+    return f"namespaces cannot be made here ({outcome.reason}): expected a kernel that lets this user make them"
 
 
 def _run(command: Sequence[str], scratch: Path, limits: Limits, say: Callable[[str], None], stdin: bytes) -> CodeEnd:
