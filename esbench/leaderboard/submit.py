@@ -83,7 +83,18 @@ def submit(
         raise InputError(f"runs of the track {track_of(found[0])}: {board.name} is of the track {RL}")
     packed = _choose(board, found)
     try:
-        checked = _place(target, board, declared, packed, runs, declaration.parent, say)
+        with TemporaryDirectory(dir=boards, prefix=".submit-") as temporary:
+            # Beside a copy of the board's spec, so that the check sees it where it will be.
+            place = Path(temporary) / board.name / declared.slug
+            place.parent.mkdir()
+            shutil.copyfile(target.parent / SPEC_FILE, place.parent / SPEC_FILE)
+            _pack(place, board, declared, packed, runs, declaration.parent)
+            finished = sum(run.finished for run in packed.values())
+            owed = sum(len(task.seeds) for task in board.tasks.values())
+            say(f"packed {finished} of the {owed} runs of {board.name}; checking them")
+            checked = check(place, others=target.parent)
+            if not checked.problems:
+                place.rename(target)
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror}") from error
     entry = checked.evidence.entry if checked.evidence is not None else None
@@ -109,31 +120,6 @@ def together(problems: Sequence[str]) -> list[str]:
         more = f" and {len(of) - 1} more" if len(of) > 1 else ""
         lines.append(f"{task}/seed-{of[0]}{more}: {rest}" if task else rest)
     return lines
-
-
-def _place(
-    target: Path,
-    board: Board,
-    declared: Declaration,
-    packed: dict[tuple[str, int], RunDirectory],
-    runs: Sequence[Path],
-    folder: Path,
-    say: Callable[[str], object],
-) -> CheckedEntry:
-    """Packs and checks the entry beside the boards, and moves it to `target` where the check finds nothing."""
-    with TemporaryDirectory(dir=target.parent.parent, prefix=".submit-") as temporary:
-        # Beside a copy of the board's spec, so that the check sees it where it will be.
-        place = Path(temporary) / board.name
-        place.mkdir()
-        shutil.copyfile(target.parent / SPEC_FILE, place / SPEC_FILE)
-        _pack(place / declared.slug, board, declared, packed, runs, folder)
-        finished = sum(run.finished for run in packed.values())
-        owed = sum(len(task.seeds) for task in board.tasks.values())
-        say(f"packed {finished} of the {owed} runs of {board.name}; checking them")
-        checked = check(place / declared.slug, others=target.parent)
-        if not checked.problems:
-            (place / declared.slug).rename(target)
-    return checked
 
 
 def read_declaration(file: Path) -> Declaration:
