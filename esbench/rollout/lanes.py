@@ -1,0 +1,350 @@
+"""Lanes that work through queues of jobs, for several runs in one loop.
+
+A run's jobs are the episodes of its members. Each run has a queue and lanes of its own, all in one loop with one
+condition; what a run gets, and in which order its lanes take its jobs, is what it would be alone.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from esbench.keys import stream
+from esbench.policies.distributions import Distribution
+from esbench.policies.networks import Carry
+from esbench.policies.normalization import Moments
+from esbench.population.interface import Population
+from esbench.population.members import MemberStore
+from esbench.rollout.setup import Setup
+from esbench.tasks.environment import State, reset_rows
+
+_MIN_LANES = 64
+"""That a queue of many jobs has, however few a lane they are."""
+
+
+class Runs(NamedTuple):
+    """What each run brings: every leaf has an axis of runs in front.
+
+    population: alike but for its numbers. greedy: bool (runs, members). statistics: None for observations as they are.
+    """
+
+    population: Population
+    key: jax.Array
+    greedy: jax.Array
+    statistics: Moments | None
+
+
+class Queue(NamedTuple):
+    """A device's jobs of each run: `jobs` of them, int32 () and at most `share`, numbered from `first` on."""
+
+    first: jax.Array
+    jobs: jax.Array
+    share: int
+
+
+class Seen(NamedTuple):
+    """Of the observations that the policy acted on: how many are not finite, int32 (runs,), and their moments where
+    they are asked for."""
+
+    nonfinite: jax.Array
+    moments: Moments | None
+
+
+class Done(NamedTuple):
+    """What a device's jobs gave: returns and lengths (runs, share); computed steps (runs, lanes + narrow lanes), as
+    each run alone would have counted them."""
+
+    returns: jax.Array
+    lengths: jax.Array
+    computed_steps: jax.Array
+    seen: Seen
+
+
+class _Actor(NamedTuple):
+    """The policy's side of the lanes: those of a run's rows that are past its lanes are padding."""
+
+    member: list[jax.Array]
+    carry: Carry
+    obs: jax.Array
+
+
+class _Lanes(NamedTuple):
+    """One episode in progress per lane; every leaf but the actor's is (runs, lanes, ...). An idle lane has no job."""
+
+    job: jax.Array
+    running: jax.Array
+    actor: _Actor
+    greedy: jax.Array
+    action_key: jax.Array
+    environment_key: jax.Array
+    state: State
+    total: jax.Array
+    length: jax.Array
+
+
+class _Progress(NamedTuple):
+    lanes: _Lanes
+    queued: jax.Array  # (runs,): the next job of each queue
+    returns: jax.Array  # (runs, share + 1): the last entry swallows what is not finished
+    lengths: jax.Array
+    wide: jax.Array  # (runs,): blocks that the run alone would have spent in its wide lanes
+    narrow: jax.Array  # (runs,): and in its narrow ones
+    seen: Seen
+
+
+@dataclass(frozen=True)
+class Work:
+    """One device's work: a queue of jobs for each run. A job's number here is its place in the queue.
+
+    store: of one run; how members lie in lanes is the same for all. shared: what the members of a run share,
+    (runs, ...).
+    """
+
+    problem: Setup
+    runs: Runs
+    queue: Queue
+    episodes: int
+    gather: bool
+    store: MemberStore
+    shared: list[jax.Array | None]
+
+    @classmethod
+    def of(cls, problem: Setup, runs: Runs, queue: Queue, episodes: int, gather: bool) -> "Work":
+        one = MemberStore.of(jax.tree.map(lambda leaf: leaf[0], runs.population))
+        shared = jax.vmap(lambda population: MemberStore.of(population).shared)(runs.population)
+        return cls(problem, runs, queue, episodes, gather, one, shared)
+
+    @property
+    def count(self) -> int:
+        """How many runs there are."""
+        return self.runs.greedy.shape[0]
+
+    @property
+    def width(self) -> int:
+        """Lanes of a run."""
+        sizes, share = self.problem.sizes, self.queue.share
+        fitting = sizes.member_bytes // max(self.store.own_bytes, 1) // 8 * 8
+        return _whole(min(sizes.lanes, max(share // sizes.jobs_per_lane, _MIN_LANES), share, max(fitting, 8)))
+
+    @property
+    def narrow(self) -> int:
+        """Lanes of a run for its last long episodes; 0 for none."""
+        narrow = _whole(self.problem.sizes.narrow)
+        return narrow if narrow < self.width else 0
+
+    @property
+    def refill_width(self) -> int:
+        """So many idle lanes of a run are given new episodes at a time: an eighth at most, for the others wait."""
+        return min(self.problem.sizes.refill, max(self.width // 8, 8))
+
+    def done(self) -> Done:
+        """Works through all queues."""
+        progress = jax.lax.while_loop(
+            lambda p: self._is_wide(p).any(), lambda p: self._wide_block(self._refill(p)), self._begin()
+        )
+        if self.narrow:
+            progress = progress._replace(lanes=self._compacted(progress, self.narrow))
+            progress = jax.lax.while_loop(lambda p: p.lanes.running.any(), self._narrow_block, progress)
+        steps = [(progress.wide, self.width), *([(progress.narrow, self.narrow)] if self.narrow else [])]
+        return Done(
+            progress.returns[:, :-1],
+            progress.lengths[:, :-1],
+            jnp.concatenate(
+                [jnp.tile((blocks * self.problem.sizes.block)[:, None], lanes) for blocks, lanes in steps], 1
+            ),
+            progress.seen,
+        )
+
+    def _begin(self) -> _Progress:
+        """All lanes idle."""
+        count, share, width = self.count, self.queue.share, self.width
+        like = jax.eval_shape(self._start, self.runs, jnp.zeros((count, 1), int))
+        idle = _blank(like, count, width)._replace(
+            job=jnp.full((count, width), share), actor=_blank(like.actor, count, self.store.rows(width))
+        )
+        size = self.problem.environment.observation_space.shape[0]
+        moments = jax.vmap(lambda _: Moments.empty(size))(jnp.arange(count)) if self.gather else None
+        none = jnp.zeros(count, jnp.int32)
+        return _Progress(
+            lanes=idle,
+            queued=none,
+            returns=jnp.zeros((count, share + 1), jnp.float32),
+            lengths=jnp.zeros((count, share + 1), jnp.int32),
+            wide=none,
+            narrow=none,
+            seen=Seen(none, moments),
+        )
+
+    def _start(self, runs: Runs, job: jax.Array) -> _Lanes:
+        """Fresh episodes of jobs, int32 (runs, rows), of those runs."""
+        index = self.queue.first + job
+        member = jnp.minimum(index // self.episodes, runs.greedy.shape[1] - 1)
+
+        def episode_key(run: Runs, member: jax.Array, episode: jax.Array) -> jax.Array:
+            return jax.random.fold_in(jax.random.fold_in(run.key, run.population.pair(member)), episode)
+
+        keys = jax.vmap(jax.vmap(episode_key, (None, 0, 0)))(runs, member, index % self.episodes)
+        reset_keys = _streams(keys, "reset").reshape(-1)
+        fresh = reset_rows(self.problem.environment, reset_keys, (job < self.queue.jobs).reshape(-1))
+        state, obs = jax.tree.map(lambda x: x.reshape(*job.shape, *x.shape[1:]), fresh)
+        carry = self.problem.policy.initial_carry()
+        return _Lanes(
+            job=job,
+            running=job < self.queue.jobs,
+            actor=_Actor(
+                jax.vmap(self.store.derive)(runs.population, member),
+                jax.tree.map(lambda x: jnp.broadcast_to(x, (*job.shape, *jnp.shape(x))), carry),
+                obs,
+            ),
+            greedy=jax.vmap(lambda greedy, member: greedy[member])(runs.greedy, member),
+            action_key=_streams(keys, "action"),
+            environment_key=_streams(keys, "environment"),
+            state=state,
+            total=jnp.zeros(job.shape, jnp.float32),
+            length=jnp.zeros(job.shape, jnp.int32),
+        )
+
+    def _is_wide(self, progress: _Progress) -> jax.Array:
+        """Runs, bool (runs,), that have more to do than their narrow lanes hold."""
+        return (progress.queued < self.queue.jobs) | (progress.lanes.running.sum(1) > self.narrow)
+
+    def _wide_block(self, progress: _Progress) -> _Progress:
+        # A run that has few episodes left waits for the others, with its lanes where its narrow ones would be.
+        wide = self._is_wide(progress)
+        if self.narrow and self.count > 1:
+            ready = (~wide & (progress.narrow == 0)).any()
+            lanes = jax.lax.cond(ready, lambda: self._compacted(progress, self.width), lambda: progress.lanes)
+            progress = progress._replace(lanes=lanes)
+        over = ~wide & progress.lanes.running.any(1)
+        return self._block(progress._replace(wide=progress.wide + wide, narrow=progress.narrow + over))
+
+    def _narrow_block(self, progress: _Progress) -> _Progress:
+        return self._block(progress._replace(narrow=progress.narrow + progress.lanes.running.any(1)))
+
+    def _block(self, progress: _Progress) -> _Progress:
+        """`sizes.block` steps of all lanes, then the finished episodes are written down."""
+        lanes, seen = jax.lax.fori_loop(
+            0, self.problem.sizes.block, lambda _, carry: self._step(*carry), (progress.lanes, progress.seen)
+        )
+        share = self.queue.share
+        slot = (jnp.arange(self.count)[:, None], jnp.where(lanes.running, share, lanes.job))
+        return progress._replace(
+            lanes=lanes._replace(job=jnp.where(lanes.running, lanes.job, share)),
+            returns=progress.returns.at[slot].set(lanes.total),
+            lengths=progress.lengths.at[slot].set(lanes.length),
+            seen=seen,
+        )
+
+    def _step(self, lanes: _Lanes, seen: Seen) -> tuple[_Lanes, Seen]:
+        """One step of every lane."""
+        width, actor = lanes.job.shape[1], lanes.actor
+        seen = self._look(seen, actor.obs[:, :width], lanes.running)
+        carry, distribution = jax.vmap(self._act)(self.shared, self.runs.statistics, actor)
+        distribution = jax.tree.map(lambda x: x[:, :width], distribution)
+        action = _in_all_lanes(_draw, lanes.action_key, lanes.length, lanes.greedy, distribution)
+        environment_keys = _in_all_lanes(jax.random.fold_in, lanes.environment_key, lanes.length)
+        state, transition = _in_all_lanes(self.problem.step, environment_keys, lanes.state, action)
+        lanes = lanes._replace(
+            running=lanes.running & ~(transition.terminated | transition.truncated),
+            actor=actor._replace(carry=carry, obs=actor.obs.at[:, :width].set(transition.obs)),
+            state=state,
+            total=lanes.total + jnp.where(lanes.running, transition.reward, 0.0),
+            length=lanes.length + lanes.running,
+        )
+        return lanes, seen
+
+    def _look(self, seen: Seen, observations: jax.Array, running: jax.Array) -> Seen:
+        broken = running & ~jnp.isfinite(observations).all(-1)
+        moments = seen.moments
+        if moments is not None:
+            # Narrow lanes are summed as wide ones: a run that waits for others in wide lanes has the same last bits.
+            absent = self.width - running.shape[1]
+            padded = jnp.pad(observations, ((0, 0), (0, absent), (0, 0))), jnp.pad(running, ((0, 0), (0, absent)))
+            new = jax.vmap(Moments.of)(*jax.lax.optimization_barrier(padded))
+            moments = jax.vmap(Moments.merge)(moments, new)
+        return Seen(seen.nonfinite + broken.sum(1, dtype=jnp.int32), moments)
+
+    def _act(self, shared: list[jax.Array | None], statistics: Moments | None, actor: _Actor) -> tuple[Carry, Any]:
+        """One run's policies on its rows: a kernel that its members share meets all of them in one product."""
+        normal = actor.obs if statistics is None else jax.vmap(statistics.normalize)(actor.obs)
+        store = self.store._replace(shared=shared)
+        return store.apply(self.problem.policy.apply, actor.member, actor.carry, normal)
+
+    def _wanting(self, running: jax.Array, queued: jax.Array) -> jax.Array:
+        """Runs, bool (runs,), with jobs left and enough idle lanes for them: no reset is computed for nothing."""
+        left = self.queue.jobs - queued
+        return (left > 0) & ((~running).sum(1) >= jnp.minimum(self.refill_width, left))
+
+    def _refill(self, progress: _Progress) -> _Progress:
+        """Gives the next jobs of its run's queue to idle lanes, `refill_width` at a time, of some runs side by side."""
+        width, rows = self.width, self.refill_width
+        together = min(self.count, max(self.problem.sizes.refill // rows, 1))
+
+        def some(carry: tuple[_Lanes, jax.Array]) -> tuple[_Lanes, jax.Array]:
+            lanes, queued = carry
+            wants = self._wanting(lanes.running, queued)
+            chosen = jnp.argsort(~wants)[:together]
+            idle = jax.vmap(lambda running: jnp.nonzero(~running, size=rows, fill_value=width)[0])(
+                lanes.running[chosen]
+            )
+            idle = jnp.where(wants[chosen, None], idle, width)
+            job = jnp.minimum(queued[chosen, None] + jnp.arange(rows), self.queue.jobs)
+            fresh = self._start(jax.tree.map(lambda leaf: leaf[chosen], self.runs), job)
+            # The k-th idle lane takes the k-th next job; past the last job it gets an episode that is not running.
+            # What finds no idle lane is dropped, or lands in an actor's padding.
+            place = (chosen[:, None], idle)
+            lanes = jax.tree.map(lambda old, new: old.at[place].set(new, mode="drop"), lanes, fresh)
+            return lanes, jnp.minimum(queued.at[chosen].add((idle < width).sum(1)), self.queue.jobs)
+
+        lanes, queued = jax.lax.while_loop(
+            lambda carry: self._wanting(carry[0].running, carry[1]).any(), some, (progress.lanes, progress.queued)
+        )
+        return progress._replace(lanes=lanes, queued=queued)
+
+    def _compacted(self, progress: _Progress, width: int) -> _Lanes:
+        """The running lanes of each run that has few of them, moved together; `width` lanes of every run. A run's are
+        moved once, when its first narrow block is due."""
+
+        def one(lanes: _Lanes, due: jax.Array) -> _Lanes:
+            rows, last = self.store.rows(width), len(lanes.running)
+            alive = jnp.nonzero(lanes.running, size=rows, fill_value=last)[0]
+            alive = jnp.where(due, alive, jnp.arange(rows))
+            moved = jax.tree.map(lambda x: x[jnp.minimum(alive, len(x) - 1)], lanes)
+            left = jax.tree.map(lambda x: x[:width], moved)._replace(actor=moved.actor)
+            running = left.running & (alive[:width] < last)
+            return left._replace(running=running, job=jnp.where(running, left.job, self.queue.share))
+
+        return jax.vmap(one)(progress.lanes, ~self._is_wide(progress) & (progress.narrow == 0))
+
+
+def _draw(key: jax.Array, t: jax.Array, greedy: jax.Array, distribution: Distribution) -> jax.Array:
+    return jnp.where(greedy, distribution.mode(), distribution.sample(jax.random.fold_in(key, t)))
+
+
+def _streams(keys: jax.Array, name: str) -> jax.Array:
+    return jax.vmap(jax.vmap(lambda key: stream(key, name)))(keys)
+
+
+def _in_all_lanes(function: Any, *operands: Any) -> Any:
+    """`function` of every lane, those of all runs side by side in one axis."""
+    lanes = jax.tree.leaves(operands)[0].shape[:2]
+    flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), operands)
+    return jax.tree.map(lambda x: x.reshape(*lanes, *x.shape[1:]), jax.vmap(function)(*flat))
+
+
+def _whole(width: int) -> int:
+    """`width` rounded up to eights: a few lanes more or less leave other last bits in a narrower batch's rows."""
+    return -(-width // 8) * 8
+
+
+def _blank(like: Any, *rows: int) -> Any:
+    """Zeros (and zero keys) shaped like the pytree `like`, with `rows` in the place of its first two axes."""
+
+    def leaf(x: jax.ShapeDtypeStruct) -> jax.Array:
+        shape = (*rows, *x.shape[2:])
+        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+            return jnp.broadcast_to(jax.random.key(0), shape)
+        return jnp.zeros(shape, x.dtype)
+
+    return jax.tree.map(leaf, like)
