@@ -75,9 +75,10 @@ def _print_tasks(specs: "Sequence[TaskSpec]") -> None:
 def _print_card(spec: "TaskSpec") -> None:
     import textwrap
 
-    from esbench.tasks import cards
+    from esbench.tasks import card
+    from esbench.tasks.catalogue import CARDS, LIBRARIES
 
-    lines = cards.lines(spec)
+    lines = card.lines(spec, CARDS.get(spec.id), LIBRARIES.get(spec.suite))
     width = max(len(name) for name, _ in lines) + 2
     for name, text in lines:
         print(textwrap.fill(text, 110, initial_indent=name.ljust(width), subsequent_indent=" " * width))
