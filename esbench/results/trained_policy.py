@@ -92,10 +92,15 @@ class TrainedPolicy:
 
 @pinned()
 def load_policy(run: str | os.PathLike[str], policy: Any = None) -> TrainedPolicy:
-    """The deployed policy of the run in the directory `run`: at its score, or as far as an unfinished run has come.
+    """The deployed policy of a run: at its score, or as far as an unfinished run has come.
 
-    policy: the run's network where it is of the user's own: `path/to/file.py:NAME` or the object. None for a built-in
-    one. InputError where there is no run, its policy is missing or damaged, or the network is another.
+    Args:
+        run: the run's directory.
+        policy: the run's network where it is of the user's own: `path/to/file.py:NAME` or the object. None for a
+            built-in one.
+
+    Raises:
+        InputError: where there is no run, its policy is missing or damaged, or the network is another.
     """
     directory = RunDirectory.open(run)
     deployed, record = directory.load_policy(), directory.manifest.policy
