@@ -1,4 +1,4 @@
-"""From a stranger's file to a checked entry on two tasks, with the commands of the README, on a board of tiny runs."""
+"""From a stranger's file to a checked entry on two tasks, with the commands of the page, on a board of tiny runs."""
 
 import os
 import re
@@ -22,13 +22,10 @@ def readme_block(file: Path, language: str, word: str) -> str:
 
 
 def commands() -> list[list[str]]:
-    """The README's, in its section on the leaderboard."""
-    section = (ROOT / "README.md").read_text().partition("\n## Leaderboard\n")[2].partition("\n## ")[0]
-    lines = [
-        line.partition("#")[0].split() for line in section.splitlines() if line.startswith("    .venv/bin/esbench")
-    ]
+    """The page's, from the runs to the ranking."""
+    lines = readme_block(ROOT / "docs" / "leaderboard.md", "bash", "leaderboard submit").splitlines()
     assert len(lines) <= 4
-    return [line[1:] for line in lines]
+    return [line.split()[1:] for line in lines]
 
 
 @pytest.fixture
@@ -48,7 +45,7 @@ def clone(tmp_path):
 def test_from_one_file_to_a_checked_entry(clone):
     new_board(clone / "leaderboards", seeds=(0, 1), tier="smoke")
     (clone / "signed.py").write_text(readme_block(ROOT / "README.md", "python", "class Signed"))
-    declaration = readme_block(ROOT / "leaderboards" / "README.md", "toml", "[tuning]")
+    declaration = readme_block(ROOT / "docs" / "leaderboard.md", "toml", "[tuning]")
     (clone / "entry.toml").write_text(declaration.replace("lite-v1", "smoke-v1"))
     for command in commands():
         small = ["--tier", "smoke", "--set", "pop_size=16", "layer_size=16"] if command[0] == "sweep" else []
