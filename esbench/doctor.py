@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import jax
+import psutil
 
 from esbench.errors import InputError
 from esbench.experiment.one_run import checkout, compilation_cache, provenance
@@ -62,7 +63,7 @@ def _machine() -> Iterator[tuple[str, str]]:
     memory = jax.devices()[0].memory_stats() or {}
     if "bytes_limit" in memory:
         yield "device memory", f"{_gigabytes(memory['bytes_limit'] - memory['bytes_in_use'])} free"
-    yield "memory", _memory()
+    yield "memory", f"{_gigabytes(psutil.virtual_memory().available)} free"
     yield "disk", f"{_gigabytes(shutil.disk_usage(Path.cwd()).free)} free here"
     settings = {name: value for name, value in sorted(os.environ.items()) if name.startswith(("JAX_", "XLA_", "CUDA_"))}
     switches = [f"{name}={value}" for name, value in in_force().items()]
@@ -103,15 +104,6 @@ def _smoke_run(task: str) -> str:
 
 def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def _memory() -> str:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration):
-        return f"{_gigabytes(os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE'))} in all"
-    return f"{_gigabytes(free)} free"
 
 
 def _size(folder: Path) -> int:

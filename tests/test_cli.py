@@ -3,14 +3,17 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import esbench
 from esbench.cli import main
+from esbench.cli.app import app
 from esbench.experiment.one_run.run import RunResult
 from esbench.experiment.options.config import resolve
+from esbench.experiment.options.run_options import RunOptions, Storage
 from esbench.results.run_directory import RunDirectory
 from esbench.results.untrained import untrained
 from esbench.tasks.registry import task_specs
@@ -229,3 +232,21 @@ def test_a_reader_that_leaves_early_is_no_error():
     process.stdout.close()
     assert process.wait() == 141
     assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_what_a_run_is_asked_for_by_is_an_option_with_its_meaning_and_default(command, capsys):
+    assert main([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    for field in [field for cls in (RunOptions, Storage) for field in fields(cls)]:
+        name = "set" if field.name == "settings" else field.name.replace("_", "-")
+        assert f"--{name} " in shown
+    assert "smoke, lite, standard or paper [default: lite]" in shown
+
+
+def test_whole_numbers_settings_and_names_as_they_are_typed():
+    argv = [*SWEEP, "--steps", "2e6", "--set", "a=1", "b=x=y", "--name", "none", "--set", "a=2", "--shard", "2/3"]
+    _, bound, _ = app.parse_args([*argv, "--seeds", "0:2,7", "--retries", "1_000"])
+    options = bound.arguments["options"]
+    assert (options.steps, options.settings, options.name) == (2_000_000, {"a": "2", "b": "x=y"}, "none")
+    assert [bound.arguments[name] for name in ("seeds", "shard", "retries")] == [[0, 1, 7], (2, 3), 1000]

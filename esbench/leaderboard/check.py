@@ -5,24 +5,18 @@ cannot be read at all is an InputError. Nothing here can tell an honest row from
 `esbench leaderboard verify` can.
 """
 
-import contextlib
 import hashlib
-import itertools
 import math
 import os
-import re
-import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from esbench.algorithms.built_in import BUILT_IN, EVOSAX
 from esbench.errors import InputError, unknown
-from esbench.leaderboard.board import Board, read_board
+from esbench.leaderboard.board import read_board
+from esbench.leaderboard.copies import borrowed, copies
 from esbench.leaderboard.entry import (
     ALGORITHM_FILE,
     ENTRY_FILE,
@@ -31,68 +25,23 @@ from esbench.leaderboard.entry import (
     RUNS,
     SETTINGS_FILE,
     VERIFICATION_FILE,
-    Entry,
-    EntryDirectory,
     SchemaError,
     Scores,
+    origins,
     read_entry,
     run_key,
+    stated_settings,
 )
 from esbench.leaderboard.entry_scores import entry_scores
-from esbench.leaderboard.run_checks import CLOCKS, COUNTERS, MODES, run_problems
-from esbench.leaderboard.safe_files import read_file, read_json
+from esbench.leaderboard.evidence import RUN_FILE, Evidence, gather
+from esbench.leaderboard.run_checks import run_problems
+from esbench.leaderboard.safe_files import read_json
 from esbench.plugins import names_a_file
 from esbench.report.grouping import track_of
 from esbench.results.fingerprints import plugins_digest
-from esbench.results.records import Row
-from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, DamagedRunError, RunDirectory
+from esbench.results.run_directory import POLICY_FILE
 from esbench.results.versions import current_policy
 from esbench.tasks.spec import RL
-
-_RUN_FILE = re.compile(rf"{RUNS}/([^/]+)/seed-(0|[1-9]\d*)/({re.escape(ROWS_FILE)}|{re.escape(POLICY_FILE)})")
-_TICK = re.compile(rb'"train_seconds": (\d{1,20}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?)[,}]')
-_NUMBER = rb"(-?\d{1,20}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?)"
-# Side by side as a row is written; older versions write return_mean_greedy.
-_RETURNS = re.compile(rb'"return_(?:mean_)?greedy": %s, "return_(?:mean_)?sample": %s' % (_NUMBER, _NUMBER))
-_LARGEST = 2**53
-"""Of a counter: all above cannot be told apart as floats."""
-_FARTHEST = 1e15
-"""From 0, of a return or a clock: sums and squares of such numbers are still floats."""
-
-
-@dataclass
-class Evidence:
-    """An entry, its board, where the board's other entries are, and its runs by task and seed, as far as they can be
-    read. damaged: what is wrong with the other runs, by `<task>/seed-<n>`."""
-
-    board: Board
-    directory: EntryDirectory
-    others: Path
-    runs: dict[tuple[str, int], RunDirectory] = field(default_factory=dict)
-    damaged: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def entry(self) -> Entry:
-        return self.directory.entry
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        return self.directory.files
-
-    @property
-    def expected(self) -> list[tuple[str, int]]:
-        """Every task and seed that the entry owes."""
-        return [
-            (task, seed)
-            for task in dict.fromkeys(self.entry.tasks)
-            if task in self.board.tasks
-            for seed in self.board.tasks[task].seeds
-        ]
-
-    @cached_property
-    def finished(self) -> dict[tuple[str, int], RunDirectory]:
-        """The runs with a score, in the order of `expected`."""
-        return {key: self.runs[key] for key in self.expected if key in self.runs and self.runs[key].finished}
 
 
 @dataclass(frozen=True)
@@ -124,49 +73,6 @@ def check(path: Path, others: Path | None = None) -> CheckedEntry:
     for (task, seed), run in evidence.runs.items():
         problems += [f"{run_key(task, seed)}: {problem}" for problem in run_problems(evidence.board, run)]
     return CheckedEntry(problems, evidence)
-
-
-def gather(board: Board, directory: EntryDirectory, others: Path | None = None) -> Evidence:
-    """Reads the runs of an entry."""
-    evidence = Evidence(board, directory, others or directory.board)
-    for name, content in directory.files.items():
-        match = _RUN_FILE.fullmatch(name)
-        if match is None or match[3] != ROWS_FILE:
-            continue
-        task, seed = match[1], int(match[2])
-        for number, line in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
-            read_json(line, f"{directory.path / name}, line {number}")
-        try:
-            evidence.runs[task, seed] = _open(board, directory, task, seed)
-        except DamagedRunError as error:
-            evidence.damaged[run_key(task, seed)] = str(error).replace(f"{directory.path / name}, ", "")
-    return evidence
-
-
-def _open(board: Board, directory: EntryDirectory, task: str, seed: int) -> RunDirectory:
-    """The run; DamagedRunError also where its numbers or names are not ones that can be checked further."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        run = RunDirectory.open(directory.run(task, seed))
-    if task not in board.tasks or run.manifest.task.get("id") != task:
-        raise DamagedRunError(f"its manifest is of task {run.manifest.task.get('id')!r}, not {task!r} of this board")
-    if run.manifest.seed != seed:
-        raise DamagedRunError(f"its manifest is of seed {run.manifest.seed}")
-    if run.cut_off or not run.rows:
-        raise DamagedRunError("its last line is cut off" if run.cut_off else "it has no rows")
-    manifest = run.manifest
-    numbers = [manifest.parameters, manifest.device.count, manifest.budget]
-    numbers += [abs(count) for count in manifest.settings.values() if type(count) is int]
-    numbers += [getattr(row, name) for row in run.rows for name in COUNTERS]
-    if min(numbers) < 0 or max(numbers) > _LARGEST:
-        raise DamagedRunError("a count is below 0 or above 2^53")
-    if any(abs(number) > _FARTHEST for row in run.rows for number in _numbers(row)):
-        raise DamagedRunError(f"a return or a clock is beyond {_FARTHEST:g}")
-    return run
-
-
-def _numbers(row: Row) -> list[float]:
-    return [row.std, *row.scores.values(), *(getattr(row, name) for name in CLOCKS)]
 
 
 def names(found: Evidence) -> Iterator[str]:
@@ -254,7 +160,7 @@ def settings(found: Evidence) -> Iterator[str]:
     for task in sorted(stated.keys() ^ wanted):
         yield f"{SETTINGS_FILE}: {task} is {'not in it' if task in wanted else 'no task of this entry with a run'}"
     for (task, seed), run in found.runs.items():
-        of_run = {name: getattr(run.manifest, name) for name in ("settings", "policy", "sizes")}
+        of_run = stated_settings(run.manifest)
         of_task = _current(stated.get(task))
         if task in stated and of_task != of_run:
             differing = [name for name, value in of_run.items() if of_task.get(name) != value] or sorted(of_task)
@@ -300,72 +206,10 @@ def tuning(found: Evidence) -> Iterator[str]:
             yield f"{ENTRY_FILE}: tuning.{name} is {getattr(stated, name):,}, a manifest says {most:,}"
 
 
-def copies(found: Evidence) -> Iterator[str]:
-    """No run is another one under another seed: clocks never agree to the last digit, and returns do not where most
-    rows have their own. (Where hardly anything is ever won, honest seeds can have the same returns.)"""
-    for task in dict.fromkeys(task for task, _ in found.runs):
-        of_task = [(seed, run) for (name, seed), run in found.runs.items() if name == task]
-        for (first, one), (second, other) in itertools.combinations(of_task, 2):
-            if _ticks(one) & _ticks(other):
-                yield f"{run_key(task, second)} repeats seed {first}: clocks agree to the last digit"
-            elif 2 * len(set(_returns(one))) > len(_returns(one)) and _returns(one) == _returns(other):
-                yield f"{run_key(task, second)} repeats seed {first}: all returns are the same"
-
-
-def _ticks(run: RunDirectory) -> set[float]:
-    return {row.train_seconds for row in run.rows if row.train_seconds != 0}
-
-
-def _returns(run: RunDirectory) -> list[tuple[float, ...]]:
-    return [tuple(row.scores.get(name, row.value) for name in MODES) for row in run.rows]
-
-
-def borrowed(found: Evidence) -> Iterator[str]:
-    """No run is one of another entry of the board: neither its clock, nor its returns where most rows have their own,
-    nor its policy."""
-    own: dict[tuple[str, Any], str] = {}
-    for (task, seed), run in found.runs.items():
-        own |= dict.fromkeys([(task, tick) for tick in _ticks(run)], run_key(task, seed))
-        if 2 * len(set(_returns(run))) > len(run.rows):
-            own[task, tuple(_returns(run))] = run_key(task, seed)
-    policies = {digest: name for name, digest in found.entry.policies.items()}
-    for other in sorted(path for path in found.others.iterdir() if path.name != found.directory.path.resolve().name):
-        for name, digest in _policies(other).items():
-            if digest in policies:
-                yield f"{policies[digest]}: the policy is that of {other.name}'s {name}"
-        for file in sorted(other.glob(f"{RUNS}/*/*/{ROWS_FILE}")):
-            task, seed = file.relative_to(other).parts[1:3]
-            with contextlib.suppress(OSError, InputError):
-                content = read_file(file)
-                if same := next((own[task, tick] for tick in _ticks_in(content) if (task, tick) in own), None):
-                    yield f"{same}: the clock is that of {other.name}'s {task}/{seed} to the last digit"
-                elif same := own.get((task, _returns_in(content))):
-                    yield f"{same}: all returns are those of {other.name}'s {task}/{seed}"
-
-
-def _policies(entry: Path) -> dict[str, str]:
-    """The hashes of another entry's policies, none where it is no entry."""
-    try:
-        return Entry.model_validate_json(read_file(entry / ENTRY_FILE)).policies
-    except (OSError, InputError, ValidationError):
-        return {}
-
-
-def _ticks_in(rows: bytes) -> list[float]:
-    return [float(tick) for tick in _TICK.findall(rows)]
-
-
-def _returns_in(rows: bytes) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(map(float, found)) for found in _RETURNS.findall(rows))
-
-
 def derived(found: Evidence) -> Iterator[str]:
     """Kinds of hardware, commits and scores are those of the runs."""
-    entry, runs = found.entry, found.runs.values()
-    for name, value in (
-        ("hardware", tuple(sorted({str(run.manifest.device) for run in runs}))),
-        ("commits", tuple(sorted({run.manifest.commit for run in runs if run.manifest.commit}))),
-    ):
+    entry = found.entry
+    for name, value in origins(run.manifest for run in found.runs.values()).items():
         if getattr(entry, name) != value:
             yield f"{ENTRY_FILE}: {name} is {list(getattr(entry, name))}, the runs say {list(value)}"
     known = [task for task in found.board.tasks if task in entry.tasks]
@@ -413,7 +257,7 @@ def hashes(found: Evidence) -> Iterator[str]:
 
 
 def _belongs(path: str, found: Evidence) -> bool:
-    match = _RUN_FILE.fullmatch(path)
+    match = RUN_FILE.fullmatch(path)
     if match is None:
         return path in (SETTINGS_FILE, ALGORITHM_FILE)
     return (match[1], int(match[2])) in found.runs or run_key(match[1], int(match[2])) in found.damaged

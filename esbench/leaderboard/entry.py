@@ -11,6 +11,7 @@
 import hashlib
 import json
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,7 +20,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from esbench.errors import InputError
 from esbench.leaderboard.safe_files import is_inside, read_json, read_tree
-from esbench.results.records import Record
+from esbench.results.records import Manifest, Record
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE
 
 ENTRY_FILE = "entry.json"
@@ -197,6 +198,20 @@ def run_file(task: str, seed: int) -> str:
 def policy_file(task: str, seed: int) -> str:
     """Where an entry has the policy of a run, if it is small."""
     return f"{RUNS}/{run_key(task, seed)}/{POLICY_FILE}"
+
+
+def origins(manifests: Iterable[Manifest]) -> dict[str, tuple[str, ...]]:
+    """The `hardware` and the `commits` of an entry with runs of these manifests."""
+    found = list(manifests)
+    return {
+        "hardware": tuple(sorted({str(manifest.device) for manifest in found})),
+        "commits": tuple(sorted({manifest.commit for manifest in found if manifest.commit})),
+    }
+
+
+def stated_settings(manifest: Manifest) -> dict[str, Any]:
+    """What settings.json says of the task of a run."""
+    return {name: getattr(manifest, name) for name in ("settings", "policy", "sizes")}
 
 
 def read_entry(directory: Path) -> EntryDirectory:

@@ -5,14 +5,15 @@ from collections.abc import Collection, Mapping
 from statistics import fmean
 
 import numpy as np
+import pandas as pd
 
 from esbench.leaderboard.board import Board
 from esbench.leaderboard.entry import Scores, TaskScore
-from esbench.report.cells import Cell, Run, read_run
+from esbench.report.cells import Cell, ScoredRun, read_run
 from esbench.report.digits import agreed
 from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import RunDirectory
-from esbench.statistics.aggregate import stratified_mean
+from esbench.statistics.aggregates import stratified_mean
 from esbench.tasks.spec import TaskSpec
 
 Runs = Mapping[tuple[str, int], RunDirectory]
@@ -56,7 +57,7 @@ def entry_scores(board: Board, tasks: Collection[str], runs: Runs) -> Scores:
     return Scores(tasks=scores, aggregate=agreed(mean) if len(cells) == len(board.tasks) else None)
 
 
-def _failed(seed: int, spec: TaskSpec, manifest: Manifest) -> Run:
+def _failed(seed: int, spec: TaskSpec, manifest: Manifest) -> ScoredRun:
     """A run that has no score. It never ends, so that it is nobody's quickest."""
     assert spec.random is not None
     value = spec.random.value
@@ -77,13 +78,10 @@ def _failed(seed: int, spec: TaskSpec, manifest: Manifest) -> Run:
         final=True,
         training={},
     )
-    return Run(
-        seed=seed,
+    return ScoredRun(
         manifest=manifest.model_copy(update={"seed": seed}),
         score_row=row,
         steps_in_all=0,
-        useful_steps=np.zeros(1),
-        train_seconds=np.array([math.inf]),
-        values=np.array([value]),
+        rows=pd.DataFrame({"useful_steps": [0], "train_seconds": [math.inf], "value": [value]}),
         scores=np.zeros(1),
     )

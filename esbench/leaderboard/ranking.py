@@ -18,7 +18,7 @@ from esbench.leaderboard.entry_scores import entry_cells
 from esbench.leaderboard.safe_files import is_inside
 from esbench.leaderboard.states import RANKED, state_of
 from esbench.report.analysis import Aggregate, aggregates, compare_all, sample_spread
-from esbench.report.cells import Cell, Run, Tier
+from esbench.report.cells import Cell, ScoredRun, Tier
 from esbench.report.digits import agreed
 from esbench.statistics.comparison import paired, rank_ranges
 from esbench.statistics.intervals import LEVEL, Estimate
@@ -139,15 +139,9 @@ def _at_equal_seconds(tier: Tier, hardware: str) -> Tier:
     return dataclasses.replace(tier, cells=cells)
 
 
-def _until(run: Run, seconds: float) -> Run:
+def _until(run: ScoredRun, seconds: float) -> ScoredRun:
     rows = max(1, int(np.searchsorted(run.train_seconds, seconds, side="right")))
-    return dataclasses.replace(
-        run,
-        useful_steps=run.useful_steps[:rows],
-        train_seconds=run.train_seconds[:rows],
-        values=run.values[:rows],
-        scores=run.scores[:rows],
-    )
+    return dataclasses.replace(run, rows=run.rows.iloc[:rows], scores=run.scores[:rows])
 
 
 def _places(tier: Tier, task: str) -> Sequence[TaskPlace]:

@@ -10,13 +10,12 @@ from esbench.algorithms.built_in import EVOSAX
 from esbench.leaderboard.board import EVERYWHERE, Board
 from esbench.results.budget import is_within, share_of
 from esbench.results.fingerprints import config_hash_of
+from esbench.results.load import CLOCKS, COUNTS
 from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import RunDirectory
 
-COUNTERS = ("generation", "useful_steps", "computed_steps", "sequential_steps")
 MODES = ("return_greedy", "return_sample")
 """Of a row's scores: the returns in either action mode."""
-CLOCKS = ("compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds")
 
 OPERATIONS = {"cpu": 1e13, "gpu": 2e15, "tpu": 2e15}
 """Operations a second that no device of a kind reaches in float32: ten times the largest on sale."""
@@ -71,7 +70,7 @@ def provenance(board: Board, run: RunDirectory) -> Iterator[str]:
 def counters(board: Board, run: RunDirectory) -> Iterator[str]:
     """Counts and clocks begin at nothing and never go back; training goes on from row to row."""
     rows = run.rows
-    if any(getattr(rows[0], name) for name in COUNTERS):
+    if any(getattr(rows[0], name) for name in COUNTS):
         yield "row 1 is not that of the untrained policy: its counts are not 0"
     for number, row in enumerate(rows, start=1):
         if not 0 <= row.sequential_steps <= row.useful_steps <= row.computed_steps:
@@ -82,7 +81,7 @@ def counters(board: Board, run: RunDirectory) -> Iterator[str]:
         if negative := [name for name in CLOCKS if getattr(row, name) < 0]:
             yield f"row {number}: {negative[0]} is below 0"
     for number, (before, row) in enumerate(itertools.pairwise(rows), start=2):
-        for name in (*COUNTERS, "train_seconds", "evaluate_seconds"):
+        for name in (*COUNTS, "train_seconds", "evaluate_seconds"):
             if getattr(row, name) <= getattr(before, name):
                 yield f"row {number}: {name} goes from {getattr(before, name)} to {getattr(row, name)}"
         for name in ("compile_seconds", "log_seconds"):

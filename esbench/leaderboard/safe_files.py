@@ -122,6 +122,12 @@ def read_json(content: bytes, where: str) -> Any:
         raise InputError(f"{where} is not JSON: {error}") from error
 
 
+def read_json_lines(content: bytes, where: str) -> None:
+    """InputError, naming the line, where one of them is not as `read_json` expects it."""
+    for number, line in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
+        read_json(line, f"{where}, line {number}")
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) != len(pairs):

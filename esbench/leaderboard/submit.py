@@ -26,10 +26,12 @@ from esbench.leaderboard.entry import (
     Declaration,
     Entry,
     entry_json,
+    origins,
     policy_file,
     problems_of,
     run_file,
     run_key,
+    stated_settings,
 )
 from esbench.leaderboard.entry_scores import entry_scores
 from esbench.leaderboard.safe_files import decode, read_file
@@ -81,7 +83,18 @@ def submit(
         raise InputError(f"runs of the track {track_of(found[0])}: {board.name} is of the track {RL}")
     packed = _choose(board, found)
     try:
-        checked = _place(target, board, declared, packed, runs, declaration.parent, say)
+        with TemporaryDirectory(dir=boards, prefix=".submit-") as temporary:
+            # Beside a copy of the board's spec, so that the check sees it where it will be.
+            place = Path(temporary) / board.name / declared.slug
+            place.parent.mkdir()
+            shutil.copyfile(target.parent / SPEC_FILE, place.parent / SPEC_FILE)
+            _pack(place, board, declared, packed, runs, declaration.parent)
+            finished = sum(run.finished for run in packed.values())
+            owed = sum(len(task.seeds) for task in board.tasks.values())
+            say(f"packed {finished} of the {owed} runs of {board.name}; checking them")
+            checked = check(place, others=target.parent)
+            if not checked.problems:
+                place.rename(target)
     except OSError as error:
         raise InputError(f"cannot write {target}: {error.strerror}") from error
     entry = checked.evidence.entry if checked.evidence is not None else None
@@ -107,31 +120,6 @@ def together(problems: Sequence[str]) -> list[str]:
         more = f" and {len(of) - 1} more" if len(of) > 1 else ""
         lines.append(f"{task}/seed-{of[0]}{more}: {rest}" if task else rest)
     return lines
-
-
-def _place(
-    target: Path,
-    board: Board,
-    declared: Declaration,
-    packed: dict[tuple[str, int], RunDirectory],
-    runs: Sequence[Path],
-    folder: Path,
-    say: Callable[[str], object],
-) -> CheckedEntry:
-    """Packs and checks the entry beside the boards, and moves it to `target` where the check finds nothing."""
-    with TemporaryDirectory(dir=target.parent.parent, prefix=".submit-") as temporary:
-        # Beside a copy of the board's spec, so that the check sees it where it will be.
-        place = Path(temporary) / board.name
-        place.mkdir()
-        shutil.copyfile(target.parent / SPEC_FILE, place / SPEC_FILE)
-        _pack(place / declared.slug, board, declared, packed, runs, folder)
-        finished = sum(run.finished for run in packed.values())
-        owed = sum(len(task.seeds) for task in board.tasks.values())
-        say(f"packed {finished} of the {owed} runs of {board.name}; checking them")
-        checked = check(place / declared.slug, others=target.parent)
-        if not checked.problems:
-            (place / declared.slug).rename(target)
-    return checked
 
 
 def read_declaration(file: Path) -> Declaration:
@@ -184,10 +172,7 @@ def _pack(
     named = {task for task, _ in runs} | {name.partition("/")[0] for name in failures}
     tasks = tuple(task for task in board.tasks if task in named)
     files = {run_file(*key): (run.path / ROWS_FILE).read_bytes() for key, run in finished.items()}
-    settings = {
-        task: {name: getattr(run.manifest, name) for name in ("settings", "policy", "sizes")}
-        for (task, _), run in finished.items()
-    }
+    settings = {task: stated_settings(run.manifest) for (task, _), run in finished.items()}
     files[SETTINGS_FILE] = (json.dumps(settings, indent=2, ensure_ascii=False) + "\n").encode()
     policies = {key: _policy(run) for key, run in finished.items()}
     brought = declared.policy_runs
@@ -195,13 +180,11 @@ def _pack(
     algorithm, code = _algorithm(finished, folder)
     if code is not None:
         files[ALGORITHM_FILE] = code
-    manifests = [run.manifest for run in finished.values()]
     entry = _entry(
         **declared.model_dump(exclude={"failures"}),
         failures=failures,
         algorithm=algorithm,
-        hardware=tuple(sorted({str(manifest.device) for manifest in manifests})),
-        commits=tuple(sorted({manifest.commit for manifest in manifests if manifest.commit})),
+        **origins(run.manifest for run in finished.values()),
         tasks=tasks,
         files={path: hashlib.sha256(content).hexdigest() for path, content in sorted(files.items())},
         policies={run_key(*key): hashlib.sha256(content).hexdigest() for key, content in policies.items()},

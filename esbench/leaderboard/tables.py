@@ -5,12 +5,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from esbench.leaderboard.entry import Entry
 from esbench.leaderboard.ranking import RankedBoard, Ranking, Standing
 from esbench.leaderboard.states import MEANING, RANKED
 from esbench.report.analysis import Aggregate
-from esbench.report.table import Shown, Table, decimals, number, span, with_interval, words
+from esbench.report.shown import between, span
+from esbench.report.table import Column, Record, Table, as_numbers, estimate, named, number
 
-_NO_FRAME = pd.DataFrame()  # the rows themselves are the data
+_RANK = Column("Rank", lambda row: between(row["rank_first"], row["rank_last"]), words=True)
 
 
 def overview(ranked: RankedBoard) -> str:
@@ -50,18 +52,27 @@ def _ranking_table(
         one = ranked.standings[aggregate.algorithm]
         assert one.entry is not None
         rows.append(
-            [
-                _ranks(aggregate.ranks),
-                *words(one.slug, one.state),
-                with_interval(aggregate.estimates["mean"], bold=aggregate.ranks[0] == 1),
-                with_interval(aggregate.estimates["iqm"]),
-                number(len(one.entry.failures), "d"),
-                number(one.entry.tuning.trials, ",d"),
-                number(one.entry.tuning.useful_steps, ",d"),
-            ]
+            {
+                **_ranks(aggregate.ranks),
+                "entry": one.slug,
+                "state": one.state,
+                **as_numbers(aggregate.estimates["mean"], "mean"),
+                **as_numbers(aggregate.estimates["iqm"], "iqm"),
+                "failed": len(one.entry.failures),
+                "trials": one.entry.tuning.trials,
+                "tuning_steps": one.entry.tuning.useful_steps,
+            }
         )
+    layout = [
+        _RANK,
+        *named("Entry", "State"),
+        estimate("Ranking score", "mean", bold=_may_be_first),
+        estimate("IQM", "iqm"),
+        number("Failed runs", "failed"),
+        number("Tuning trials", "trials", ",d"),
+        number("Tuning steps", "tuning_steps", ",d"),
+    ]
     at = "equal useful steps" if hardware is None else f"equal training seconds on {hardware}"
-    columns = ("Rank", "Entry", "State", "Ranking score", "IQM", "Failed runs", "Tuning trials", "Tuning steps")
     notes = [
         "Ranking score: the mean over tasks of the mean over seeds of normalized scores clipped to [0, 1], with its "
         "95% bootstrap interval. Rank: a range where paired differences are not separated from 0, over all pairs "
@@ -70,30 +81,27 @@ def _ranking_table(
     if hardware is not None:
         notes = ["After the training seconds of each task's quickest run in this table."]
     kind = "steps" if hardware is None else re.sub(r"[^a-z0-9]+", "-", f"seconds-{hardware}".lower()).strip("-")
-    return Table(
-        f"{ranked.board.name}-{ranking.track}-{kind}",
-        f"{ranked.board.name}, track {ranking.track}, at {at}",
-        columns,
-        3,
-        rows,
-        _NO_FRAME,
-        notes,
-    )
+    title = f"{ranked.board.name}, track {ranking.track}, at {at}"
+    return Table(title, pd.DataFrame(rows), layout, notes, f"{ranked.board.name}-{ranking.track}-{kind}")
 
 
 def _unranked(ranked: RankedBoard) -> list[Table]:
     """What has no rank over all tasks, and why."""
     shown = {aggregate.algorithm for ranking in ranked.rankings for aggregate in ranking.steps}
     rows = [
-        words(one.slug, one.entry.track if one.entry else "-", one.state, _why(one, len(ranked.board.tasks)))
+        {
+            "entry": one.slug,
+            "track": one.entry.track if one.entry else "-",
+            "state": one.state,
+            "why": _why(one, len(ranked.board.tasks)),
+        }
         for one in ranked.standings.values()
         if one.slug not in shown
     ]
     if not rows:
         return []
-    title = f"{ranked.board.name}, listed without a rank"
-    name = f"{ranked.board.name}-unranked"
-    return [Table(name, title, ("Entry", "Track", "State", "Why"), 4, rows, _NO_FRAME, [])]
+    title, name = f"{ranked.board.name}, listed without a rank", f"{ranked.board.name}-unranked"
+    return [Table(title, pd.DataFrame(rows), named("Entry", "Track", "State", "Why"), name=name)]
 
 
 def _why(one: Standing, tasks: int) -> str:
@@ -110,19 +118,26 @@ def _places_table(ranked: RankedBoard, ranking: Ranking) -> Table:
         entry = ranked.standings[place.slug].entry
         assert entry is not None
         scores = entry.scores.tasks[place.task]
-        failed = sum(name.startswith(f"{place.task}/") for name in entry.failures)
         rows.append(
-            [
-                *words(place.task),
-                _ranks(place.ranks),
-                *words(place.slug),
-                with_interval(place.score, bold=place.ranks[0] == 1),
-                number(scores.return_mean, f".{decimals(scores.return_mean)}f"),
-                Shown("-") if scores.train_seconds is None else number(scores.train_seconds, ",.1f"),
-                number(failed, "d"),
-            ]
+            {
+                "task": place.task,
+                **_ranks(place.ranks),
+                "entry": place.slug,
+                **as_numbers(place.score, "score"),
+                "return": scores.return_mean,
+                "train_seconds": scores.train_seconds,
+                "failed": sum(name.startswith(f"{place.task}/") for name in entry.failures),
+            }
         )
-    columns = ("Task", "Rank", "Entry", "Score", "Return", "Train s", "Failed runs")
+    layout = [
+        *named("Task"),
+        _RANK,
+        *named("Entry"),
+        estimate("Score", "score", bold=_may_be_first),
+        number("Return", "return", None),
+        number("Train s", "train_seconds", ",.1f"),
+        number("Failed runs", "failed"),
+    ]
     notes = [
         "Score: (return - random) / (reference - random), not clipped, the mean over seeds with its 95% Student-t "
         "interval, cut at what the rules allow. Rank: by paired differences on the same seeds, over all pairs of the "
@@ -131,38 +146,37 @@ def _places_table(ranked: RankedBoard, ranking: Ranking) -> Table:
     ]
     name = f"{ranked.board.name}-{ranking.track}-tasks"
     title = f"{ranked.board.name}, track {ranking.track}, task by task"
-    return Table(name, title, columns, 3, rows, _NO_FRAME, notes)
+    return Table(title, pd.DataFrame(rows), layout, notes, name)
 
 
 def _entries_table(ranked: RankedBoard) -> Table:
-    rows = []
-    for one in ranked.standings.values():
-        entry = one.entry
-        if entry is None:
-            rows.append([*words(one.slug, "-", one.state), *[Shown("-")] * 8])
-            continue
-        rows.append(
-            words(
-                one.slug,
-                entry.track,
-                one.state,
-                entry.name,
-                ", ".join(entry.authors),
-                entry.licence,
-                entry.algorithm,
-                f"{entry.code.url} at {entry.code.commit[:12]}" if entry.code else "esbench",
-                ", ".join(entry.hardware),
-                entry.tuning.search_space,
-                entry.prior_knowledge,
-            )
-        )
-    columns = (
+    rows = [{"entry": one.slug, "state": one.state, **_says(one.entry)} for one in ranked.standings.values()]
+    layout = named(
         *("Entry", "Track", "State", "Name", "Authors", "Licence", "Algorithm", "Code", "Hardware", "Search space"),
         "Prior knowledge",
     )
-    name, title = f"{ranked.board.name}-entries", f"{ranked.board.name}, entries"
-    return Table(name, title, columns, len(columns), rows, _NO_FRAME, [])
+    return Table(f"{ranked.board.name}, entries", pd.DataFrame(rows), layout, name=f"{ranked.board.name}-entries")
 
 
-def _ranks(ranks: range) -> Shown:
-    return Shown(f"{ranks[0]}-{ranks[-1]}" if len(ranks) > 1 else str(ranks[0]), ranks[0])
+def _says(entry: Entry | None) -> dict[str, str]:
+    if entry is None:
+        return {"track": "-"}
+    return {
+        "track": entry.track,
+        "name": entry.name,
+        "authors": ", ".join(entry.authors),
+        "licence": entry.licence,
+        "algorithm": entry.algorithm,
+        "code": f"{entry.code.url} at {entry.code.commit[:12]}" if entry.code else "esbench",
+        "hardware": ", ".join(entry.hardware),
+        "search space": entry.tuning.search_space,
+        "prior knowledge": entry.prior_knowledge,
+    }
+
+
+def _ranks(ranks: range) -> dict[str, int]:
+    return {"rank_first": ranks[0], "rank_last": ranks[-1]}
+
+
+def _may_be_first(record: Record) -> bool:
+    return record["rank_first"] == 1

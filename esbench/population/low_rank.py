@@ -94,12 +94,17 @@ def _(x: jax.Array, w: LowRank, *, dimension_numbers, **options):
     if x_batch or w_batch:
         return w.materialise()
     a, b = w.factors(tuple(sorted(w_contracted)))
-    base = jax.lax.dot_general(x, w.kernel, dimension_numbers, **options)
     # The contracted axes of x, ordered as the kernel counts them, become one last axis of n entries.
     ordered = [axis for _, axis in sorted(zip(w_contracted, x_contracted, strict=True))]
     free = [axis for axis in range(x.ndim) if axis not in ordered]
     rows = jnp.transpose(x, free + ordered).reshape(*(x.shape[axis] for axis in free), a.shape[0])
-    return base + _thin(rows, a, b).reshape(base.shape)
+    thin = _thin(rows, a, b)
+    if w.kernel.size == len(a):
+        # One output, such as one action's mean: XLA's product of a matrix and a vector has other bits than its product
+        # of several runs' matrices and vectors.
+        return thin + _total(rows * w.kernel.reshape(-1)).reshape(thin.shape)
+    base = jax.lax.dot_general(x, w.kernel, dimension_numbers, **options)
+    return base + thin.reshape(base.shape)
 
 
 @quax.register(jax.lax.dot_general_p)

@@ -4,16 +4,16 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from statistics import fmean
 
 import numpy as np
 
 from esbench.report.cells import Cell, Tier
 from esbench.report.digits import agreed
-from esbench.statistics.aggregate import aggregate, probability_of_improvement
+from esbench.statistics.aggregates import aggregate, probability_of_improvement
 from esbench.statistics.comparison import (
     SIGNIFICANCE,
-    NonInferiority,
     Paired,
     Verdict,
     holm,
@@ -24,57 +24,58 @@ from esbench.statistics.comparison import (
     verdict,
 )
 from esbench.statistics.intervals import LEVEL, Estimate
-from esbench.statistics.normalized_scores import normalized, score_bounds
-
-SEED = 0
-
-
-def _generator() -> np.random.Generator:
-    """A new one for every estimate, so that none depends on which others are made."""
-    return np.random.default_rng(SEED)
+from esbench.statistics.scores import normalized, score_bounds
 
 
 @dataclass(frozen=True)
 class TaskComparison:
     """Two algorithms on one task, first less second, on the seeds they share.
 
-    values, scores: differences of the measure and of scores, the latter NaN where the task has no anchors. adjusted_p:
-    Holm's of the measure's, over the tasks of the pair. verdict: the first's.
+    difference, p, p_holm: of the measure; Holm's over the tasks of the pair. verdict: the first's. scores: the same of
+    scores, NaN where the task has no anchors.
     """
 
     task: str
-    values: Paired
-    scores: Paired
-    adjusted_p: float
+    seeds: int
+    difference: Estimate
+    p: float
+    p_holm: float
     verdict: Verdict
+    scores: Paired
 
 
 @dataclass(frozen=True)
 class NotWorse:
-    """Non-inferiority of one algorithm to another on one task. adjusted_p: Holm's over the tasks with anchors that both
-    have. shown: None where it cannot be tested."""
+    """Non-inferiority of one algorithm to another on one task. difference, low: of scores. p_holm: over the tasks with
+    anchors that both have. not_worse: None where it cannot be tested."""
 
-    test: NonInferiority
-    adjusted_p: float
-    shown: bool | None
+    seeds: int
+    difference: float
+    low: float
+    p: float
+    p_holm: float
+    not_worse: bool | None
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two algorithms on the tasks that both have. difference and improvement: over those with anchors, of scores.
-    first_not_worse, second_not_worse: at equal useful steps, by task with anchors."""
+    """Two algorithms on the tasks that both have: how many those are, and those of each verdict. difference and
+    improvement: over those with anchors, of scores. first_not_worse, second_not_worse: on how many of these, at equal
+    useful steps."""
 
     first: str
     second: str
-    tasks: list[TaskComparison]
-    scored: int
+    tasks: int
+    win: int
+    tie: int
+    loss: int
+    untested: int
     difference: Estimate
     improvement: Estimate
-    first_not_worse: dict[str, NotWorse]
-    second_not_worse: dict[str, NotWorse]
-
-    def count(self, verdict: Verdict) -> int:
-        return sum(task.verdict == verdict for task in self.tasks)
+    scored_tasks: int
+    first_not_worse: int
+    second_not_worse: int
+    by_task: list[TaskComparison]
 
 
 def compare(tier: Tier, first: str, second: str) -> Comparison | None:
@@ -82,38 +83,48 @@ def compare(tier: Tier, first: str, second: str) -> Comparison | None:
     shared = [task for task in tier.tasks if tier.cell(task, first) and tier.cell(task, second)]
     if not shared:
         return None
-    values = {task: _paired(tier, task, first, second) for task in shared}
-    adjusted = holm([values[task].p_value for task in shared])
+    by_task = _by_task(tier, first, second, shared)
+    verdicts = [result.verdict for result in by_task]
     scored = [task for task in shared if task in tier.scored_tasks]
-    tasks = [
-        TaskComparison(
-            task,
-            values[task],
-            _paired(tier, task, first, second, scores=True),
-            float(p),
-            verdict(tier.specs[task].measure.sign * values[task].difference.value, p),
-        )
-        for task, p in zip(shared, adjusted, strict=True)
-    ]
-    ones = [tier.cells[task, first].scores for task in scored]
-    others = [tier.cells[task, second].scores for task in scored]
+    ones, others = ([tier.cells[task, name].scores for task in scored] for name in (first, second))
     clipped = [_differences(tier, task, first, second, _clipped) for task in scored]
     return Comparison(
         first,
         second,
-        tasks,
-        len(scored),
-        mean_difference(clipped, _generator()).within(-1, 1),
-        probability_of_improvement(ones, others, _generator()) if scored else Estimate(math.nan),
-        not_worse(tier, first, second),
-        not_worse(tier, second, first),
+        tasks=len(shared),
+        win=verdicts.count("win"),
+        tie=verdicts.count("tie"),
+        loss=verdicts.count("loss"),
+        untested=verdicts.count("untested"),
+        difference=mean_difference(clipped).within(-1, 1),
+        improvement=probability_of_improvement(ones, others) if scored else Estimate(math.nan),
+        scored_tasks=len(scored),
+        first_not_worse=sum(task.not_worse is True for task in not_worse(tier, first, second).values()),
+        second_not_worse=sum(task.not_worse is True for task in not_worse(tier, second, first).values()),
+        by_task=by_task,
     )
+
+
+def _by_task(tier: Tier, first: str, second: str, shared: list[str]) -> list[TaskComparison]:
+    values = [_paired(tier, task, first, second) for task in shared]
+    return [
+        TaskComparison(
+            task,
+            value.seeds,
+            value.difference,
+            value.p_value,
+            float(p),
+            verdict(tier.specs[task].measure.sign * value.difference.value, p),
+            _paired(tier, task, first, second, scores=True),
+        )
+        for task, value, p in zip(shared, values, holm([value.p_value for value in values]), strict=True)
+    ]
 
 
 def _paired(tier: Tier, task: str, first: str, second: str, scores: bool = False) -> Paired:
     """Of the measure or of scores; the interval ends where differences do."""
     found = paired(
-        _differences(tier, task, first, second, _scores if scores else _values),
+        _differences(tier, task, first, second, attrgetter("scores" if scores else "values")),
         least=sample_spread(tier, task, first, second, scores),
     )
     most = _most_apart(tier, task, scores)
@@ -143,7 +154,7 @@ def not_worse(tier: Tier, first: str, second: str, at_seconds: bool = False) -> 
             tests[task] = test._replace(low=max(test.low, -_most_apart(tier, task, scores=True)))
     adjusted = holm([test.p_value for test in tests.values()])
     return {
-        task: NotWorse(test, float(p), None if math.isnan(p) else bool(p < SIGNIFICANCE))
+        task: NotWorse(*test, float(p), None if math.isnan(p) else bool(p < SIGNIFICANCE))
         for (task, test), p in zip(tests.items(), adjusted, strict=True)
     }
 
@@ -158,14 +169,6 @@ def sample_spread(tier: Tier, task: str, first: str, second: str, scores: bool =
             errors = normalized(cell.values + errors, tier.specs[task]) - cell.scores
         variances.append(float(np.mean(errors**2)))
     return math.sqrt(sum(variances))
-
-
-def _values(cell: Cell) -> np.ndarray:
-    return cell.values
-
-
-def _scores(cell: Cell) -> np.ndarray:
-    return cell.scores
 
 
 def _clipped(cell: Cell) -> np.ndarray:
@@ -243,19 +246,19 @@ def aggregates(tier: Tier, comparisons: dict[tuple[str, str], Comparison]) -> li
 
 def _estimates(tier: Tier, name: str) -> dict[str, Estimate]:
     cells = tier.row(name)
-    estimates = aggregate([cell.scores for cell in cells.values()], _generator())
+    estimates = aggregate([cell.scores for cell in cells.values()])
     areas = [cell.areas(tier.budgets[task]) for task, cell in cells.items()]
-    estimates["area"] = aggregate(areas, _generator())["mean"]
+    estimates["area"] = aggregate(areas)["mean"]
     if len(tier.hardware) == 1:
         (hardware,) = tier.hardware
         early = [cell.at_seconds(tier.seconds(task, hardware), scores=True) for task, cell in cells.items()]
-        estimates["equal_seconds"] = aggregate(early, _generator())["mean"]
+        estimates["equal_seconds"] = aggregate(early)["mean"]
     return estimates
 
 
 def _difference(tier: Tier, first: str, second: str, level: float) -> Estimate:
     differences = [_differences(tier, task, first, second, _clipped) for task in tier.scored_tasks]
-    return mean_difference(differences, _generator(), level=level)
+    return mean_difference(differences, level=level)
 
 
 def _rank(name: str, statistic: str, estimates: dict[str, dict[str, Estimate]]) -> int:

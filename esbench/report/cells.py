@@ -2,50 +2,68 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
 
 import numpy as np
+import pandas as pd
 
 from esbench.errors import InputError
 from esbench.report.grouping import algorithm_order, run_name, tier_order, track_of, track_order
 from esbench.results.budget import is_within
-from esbench.results.load import Run as AnyRun
-from esbench.results.load import run_identity
+from esbench.results.load import Run, results_of, run_identity
 from esbench.results.records import Manifest, Row
 from esbench.statistics.intervals import Estimate, mean_estimate
-from esbench.statistics.normalized_scores import has_scores, normalized, score_bounds
 from esbench.statistics.runtime import area_under, carry_forward
+from esbench.statistics.scores import has_scores, normalized, score_bounds
 from esbench.tasks.registry import task_specs
 from esbench.tasks.spec import TaskSpec
 
 
 @dataclass(frozen=True)
-class Run:
+class ScoredRun:
     """One seed, up to the row that is its score.
 
-    useful_steps, train_seconds, values, scores: (rows,) float64, ascending times; values are of the task's measure,
-    scores are normalized values, not clipped, NaN where the task has no anchors. score_row: the last of the rows.
-    steps_in_all: with the overshoot.
+    rows: of `load_results`, ascending in time. scores: (rows,) float64, normalized values, not clipped, NaN where the
+    task has no anchors. score_row: the last of the rows. steps_in_all: with the overshoot.
     """
 
-    seed: int
     manifest: Manifest
     score_row: Row
     steps_in_all: int
-    useful_steps: np.ndarray
-    train_seconds: np.ndarray
-    values: np.ndarray
+    rows: pd.DataFrame
     scores: np.ndarray
+
+    def column(self, name: str) -> np.ndarray:
+        """A column of its rows, (rows,) float64: counts, clocks, whatever the evaluations gave, training metrics. NaN
+        where the run has no such value."""
+        return self.rows.reindex(columns=[name])[name].to_numpy(np.float64)
+
+    @property
+    def seed(self) -> int:
+        return self.manifest.seed
+
+    @cached_property
+    def useful_steps(self) -> np.ndarray:
+        return self.column("useful_steps")
+
+    @cached_property
+    def train_seconds(self) -> np.ndarray:
+        return self.column("train_seconds")
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """The task's measure."""
+        return self.column("value")
 
 
 @dataclass(frozen=True)
 class Cell:
     """One algorithm on one task: its runs by ascending seed, at least one, and the task's spec."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[ScoredRun, ...]
     spec: TaskSpec
 
     @property
@@ -111,9 +129,9 @@ class Cell:
         """The mean over a budget of every seed's score, clipped to [0, 1], (n,)."""
         return np.array([area_under(run.useful_steps, np.clip(run.scores, 0, 1), budget) for run in self.runs])
 
-    def mean_of(self, field: str) -> float:
-        """The mean over seeds of a number of the score rows."""
-        return fmean(getattr(run.score_row, field) for run in self.runs)
+    def mean_of(self, column: str) -> float:
+        """The mean over seeds of a column of the score rows, by its name in `load_results`."""
+        return fmean(run.column(column)[-1] for run in self.runs)
 
 
 @dataclass(frozen=True)
@@ -166,7 +184,16 @@ class Tier:
         )
 
 
-def left_out(runs: Sequence[AnyRun]) -> list[tuple[AnyRun, int]]:
+def every_cell(tiers: Iterable[Tier]) -> Iterator[tuple[Tier, Cell, dict[str, str]]]:
+    """In the order of a report, each with the names that its rows in tables begin with."""
+    for tier in tiers:
+        for task in tier.tasks:
+            for algorithm in tier.algorithms:
+                if cell := tier.cell(task, algorithm):
+                    yield tier, cell, {"tier": tier.name, "task": task, "algorithm": algorithm}
+
+
+def left_out(runs: Sequence[Run]) -> list[tuple[Run, int]]:
     """Of finished runs those that cannot be compared with the others of their task, each with the budget at which those
     are: shorter ones, and longer ones that were not evaluated before its end. The budget is the one that leaves out
     fewest, of equal ones the largest."""
@@ -179,15 +206,15 @@ def left_out(runs: Sequence[AnyRun]) -> list[tuple[AnyRun, int]]:
     return sorted(found, key=lambda one: run_identity(one[0]))
 
 
-def _is_read_at(run: AnyRun, budget: int) -> bool:
+def _is_read_at(run: Run, budget: int) -> bool:
     return run.manifest.budget == budget or (run.manifest.budget > budget and _score_place(run, budget) > 0)
 
 
-def _task(run: AnyRun) -> tuple[str, str]:
+def _task(run: Run) -> tuple[str, str]:
     return run.manifest.tier, run.manifest.task["id"]
 
 
-def gather(runs: Sequence[AnyRun]) -> list[Tier]:
+def gather(runs: Sequence[Run]) -> list[Tier]:
     """The tiers of each track from the smallest to the largest, of runs of which at least one of each is finished, and
     none is `left_out`.
 
@@ -220,32 +247,23 @@ def gather(runs: Sequence[AnyRun]) -> list[Tier]:
     return tiers
 
 
-def _cell_name(run: AnyRun) -> tuple[str, str]:
+def _cell_name(run: Run) -> tuple[str, str]:
     return run.manifest.task["id"], run.manifest.name
 
 
-def _score_place(run: AnyRun, budget: int) -> int:
+def _score_place(run: Run, budget: int) -> int:
     """The place of the row that is a finished run's score at `budget`; 0 where only the untrained one comes before."""
     if run.manifest.budget == budget:
         return next(i for i, row in enumerate(run.rows) if row.final)
     return max(i for i, row in enumerate(run.rows) if is_within(row.useful_steps, budget))
 
 
-def read_run(run: AnyRun, spec: TaskSpec, budget: int) -> Run:
+def read_run(run: Run, spec: TaskSpec, budget: int) -> ScoredRun:
     """A finished run as it stands at `budget`, its scores by the anchors of `spec`. A longer run is read at the budget
     that all have; InputError where it was not evaluated before."""
     last = _score_place(run, budget)
     if last == 0 and run.manifest.budget != budget:
         raise InputError(f"{run_name(run)} was not evaluated between step 0 and {budget:,}: its budget is another")
-    rows = run.rows[: last + 1]
-    values = np.array([row.value for row in rows], np.float64)
-    return Run(
-        seed=run.manifest.seed,
-        manifest=run.manifest,
-        score_row=rows[-1],
-        steps_in_all=run.rows[-1].useful_steps,
-        useful_steps=np.array([row.useful_steps for row in rows], np.float64),
-        train_seconds=np.array([row.train_seconds for row in rows], np.float64),
-        values=values,
-        scores=normalized(values, spec),
-    )
+    rows = results_of([run]).iloc[: last + 1]
+    scores = normalized(rows["value"].to_numpy(np.float64), spec)
+    return ScoredRun(run.manifest, run.rows[last], run.rows[-1].useful_steps, rows, scores)

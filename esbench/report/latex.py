@@ -1,6 +1,7 @@
 """Tables in LaTeX, for the packages booktabs and longtable."""
 
-from esbench.report.table import Shown, Table
+from esbench.report.shown import Shown
+from esbench.report.table import Table
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",

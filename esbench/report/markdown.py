@@ -1,11 +1,12 @@
 """Tables in Markdown, their columns padded so that they also read well in a terminal."""
 
-from esbench.report.table import Shown, Table
+from esbench.report.shown import Shown
+from esbench.report.table import Table
 
 
 def markdown(table: Table) -> str:
     """The title, the table and its notes."""
-    lines = [list(table.columns), *([_text(cell) for cell in row] for row in table.rows)]
+    lines = [table.columns, *([_text(cell) for cell in row] for row in table.rows)]
     widths = [max(3, *(len(line[column]) for line in lines)) for column in range(len(table.columns))]
     rule = ["-" * width if i < table.words else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
     lines.insert(1, rule)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from esbench.report.cells import Tier
 from esbench.report.grouping import run_name
-from esbench.report.table import span
+from esbench.report.shown import span
 from esbench.results.load import Run
 from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.spec import RL

@@ -1,8 +1,6 @@
 """What the texts of a track call its measure, its samples and its unit of cost: the one place they have it from."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 from esbench.report.cells import Tier
 from esbench.tasks.spec import RETURN, RL, Measure, TaskSpec
@@ -13,125 +11,55 @@ LOWER = ", lower is better"
 
 def wording(tiers: Sequence[Tier]) -> "Wording":
     """The words for the tasks of tiers of one track."""
-    return Wording(tuple(spec for tier in tiers for spec in tier.specs.values()))
+    return Wording([spec for tier in tiers for spec in tier.specs.values()])
 
 
-@dataclass(frozen=True)
 class Wording:
-    """The words for some tasks, at least one, of one track."""
+    """The words for some tasks, at least one, of one track; those of their measures where all have the same.
 
-    specs: tuple[TaskSpec, ...]
+    several: whether tasks are measured differently. title, heading: with the unit. remark, cut: behind what they are
+    said of. samples: what an evaluation has many of. cost: the unit of budgets; unit: in a word. computed: what is done
+    at a cost.
+    """
 
-    @cached_property
-    def measures(self) -> list[Measure]:
-        return list(dict.fromkeys(spec.measure for spec in self.specs))
+    def __init__(self, specs: Sequence[TaskSpec]):
+        first = specs[0]
+        measures = list(dict.fromkeys(spec.measure for spec in specs))
+        signs = {measure.sign for measure in measures}
+        self.is_rl = first.track == RL
+        self.several = len({axis(measure) for measure in measures}) > 1
+        self.differ = {MEASURE: self.several, UNIT: len({spec.cost for spec in specs}) > 1}
 
-    @property
-    def is_rl(self) -> bool:
-        return self.specs[0].track == RL
+        self.measure = "value" if self.several else first.measure.name
+        self.plural = f"{self.measure}s" if self.measure in ("value", RETURN.name) else self.measure
+        self.title = "value" if self.several else first.measure.title
+        self.heading = capital(self.title)
+        self.samples = _common((f"{spec.measure.sample}s" for spec in specs), "samples")
+        self.cost = _common((spec.cost for spec in specs), "units of cost")
+        self.unit = _common((spec.cost_word for spec in specs), "units")
 
-    @cached_property
-    def several(self) -> bool:
-        """Whether tasks are measured differently."""
-        return len({axis(measure) for measure in self.measures}) > 1
+        def by_sign(higher: str, lower: str, both: str) -> str:
+            return both if len(signs) > 1 else higher if signs == {1} else lower
+
+        self.best = by_sign("highest", "lowest", "best")
+        self.above = by_sign("above", "below", "better than")
+        self.below = by_sign("below", "above", "worse than")
+        self.rises = by_sign("rise", "fall", "improve")
+        self.remark = by_sign("", LOWER, "")
+        bounded = any(bound is not None for measure in measures for bound in (measure.lowest, measure.highest))
+        self.cut = ", cut at what the rules allow" if bounded else ""
+        log2 = dict.fromkeys(spec.id for spec in specs if spec.score_scale == "log2")
+        self.in_log2 = f", in log2 for {'Game2048' if self.is_rl else ', '.join(log2)}" if self.is_rl or log2 else ""
+        self.critical_path = "the critical path" + (", the longest episode of every generation" if self.is_rl else "")
+        self.computed = "simulated" if self.is_rl else "computed"
 
     def columns(self, *kinds: str) -> list[str]:
-        """The headings of what `told` gives: those of `MEASURE` and `UNIT` in which the tasks differ."""
-        differ = {MEASURE: self.several, UNIT: len({spec.cost for spec in self.specs}) > 1}
-        return [kind for kind in kinds if differ[kind]]
+        """Those of `MEASURE` and `UNIT` in which the tasks differ."""
+        return [kind for kind in kinds if self.differ[kind]]
 
-    def told(self, spec: TaskSpec, *kinds: str) -> list[str]:
-        """A task's own measure and unit of cost, where a table has several of them."""
-        return [{MEASURE: axis(spec.measure), UNIT: spec.cost}[kind] for kind in self.columns(*kinds)]
-
-    @property
-    def measure(self) -> str:
-        """In a sentence, of one run."""
-        return "value" if self.several else self.measures[0].name
-
-    @property
-    def plural(self) -> str:
-        """In a sentence, of several runs."""
-        return f"{self.measure}s" if self.measure in ("value", RETURN.name) else self.measure
-
-    @property
-    def title(self) -> str:
-        """With its unit."""
-        return "value" if self.several else self.measures[0].title
-
-    @property
-    def heading(self) -> str:
-        """With its unit, as a heading."""
-        return capital(self.title)
-
-    @property
-    def remark(self) -> str:
-        """Where less is better, that it is so: behind what it is said of."""
-        return LOWER if self._signs == {-1} else ""
-
-    @property
-    def cut(self) -> str:
-        """What intervals are cut at, where the measure has bounds: behind what it is said of."""
-        bounded = any(bound is not None for one in self.measures for bound in (one.lowest, one.highest))
-        return ", cut at what the rules allow" if bounded else ""
-
-    @property
-    def samples(self) -> str:
-        """What an evaluation has many of."""
-        return _common((f"{spec.measure.sample}s" for spec in self.specs), "samples")
-
-    @property
-    def cost(self) -> str:
-        """The unit of budgets."""
-        return _common((spec.cost for spec in self.specs), "units of cost")
-
-    @property
-    def unit(self) -> str:
-        """The unit of budgets in a word."""
-        return _common((spec.cost_word for spec in self.specs), "units")
-
-    @property
-    def best(self) -> str:
-        """Which of several means that is."""
-        return self._by_sign("highest", "lowest", "best")
-
-    @property
-    def above(self) -> str:
-        """Where a better mean lies."""
-        return self._by_sign("above", "below", "better than")
-
-    @property
-    def below(self) -> str:
-        """Where a worse mean lies."""
-        return self._by_sign("below", "above", "worse than")
-
-    @property
-    def rises(self) -> str:
-        """What a mean does that becomes better."""
-        return self._by_sign("rise", "fall", "improve")
-
-    @property
-    def in_log2(self) -> str:
-        """Which tasks have their scores on that scale."""
-        tasks = dict.fromkeys(spec.id for spec in self.specs if spec.score_scale == "log2")
-        names = "Game2048" if self.is_rl else ", ".join(tasks)
-        return f", in log2 for {names}" if names else ""
-
-    @property
-    def critical_path(self) -> str:
-        return "the critical path" + (", the longest episode of every generation" if self.is_rl else "")
-
-    @property
-    def computed(self) -> str:
-        """What is done at a cost."""
-        return "simulated" if self.is_rl else "computed"
-
-    @cached_property
-    def _signs(self) -> set[int]:
-        return {measure.sign for measure in self.measures}
-
-    def _by_sign(self, higher: str, lower: str, both: str) -> str:
-        return both if len(self._signs) > 1 else higher if self._signs == {1} else lower
+    def told(self, spec: TaskSpec, kind: str) -> str:
+        """A task's own measure or unit of cost."""
+        return axis(spec.measure) if kind == MEASURE else spec.cost
 
 
 def axis(measure: Measure) -> str:

@@ -1,6 +1,7 @@
 """A report of runs, below some directories or in memory: looked at, or written into a directory."""
 
 import html
+import itertools
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -13,7 +14,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from esbench.errors import InputError
-from esbench.report.contents import FIGURES, Contents, figure_path, table_path
+from esbench.report.contents import Contents
+from esbench.report.registry import FIGURES, TABLES, figure_path, table_path
 from esbench.report.table import in_track
 from esbench.results.load import Run, load_runs, run_identity
 
@@ -64,7 +66,7 @@ class Report:
         try:
             out.mkdir(parents=True, exist_ok=True)  # before the work, since it may fail
             files = contents.files()
-            for old in _older(out, contents.table_names):
+            for old in _older(out):
                 if str(old.relative_to(out)) not in files:
                     old.unlink()
             for name, content in files.items():
@@ -80,8 +82,8 @@ class Report:
 
     def _repr_html_(self) -> str:
         sentences = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in self._contents.summary)
-        main = next(table for table in self._contents.tables if table.name == "overview")
-        shown = pd.DataFrame([[cell.text + cell.mark for cell in row] for row in main.rows], columns=list(main.columns))
+        main = self._contents.tables[0]
+        shown = pd.DataFrame([[cell.text + cell.mark for cell in row] for row in main.rows], columns=main.columns)
         return f"<ul>{sentences}</ul>{shown.to_html(index=False)}"
 
 
@@ -130,13 +132,11 @@ def write_report(directories: Sequence[str | os.PathLike[str]], out: str | os.Pa
     return load_report(*directories).write(out)
 
 
-def _older(out: Path, tables: Sequence[str]) -> list[Path]:
-    """Files of an earlier report that this one may not have, whatever tracks it had; nothing else is ever removed.
-    tables: the names of all."""
+def _older(out: Path) -> list[Path]:
+    """Files of an earlier report that this one may not have, whatever tracks it had; nothing else is ever removed."""
     found = list((out / "ioh").rglob("IOHprofiler_*"))
-    for names, path, endings in ((tables, table_path, ("md", "tex", "csv")), (FIGURES, figure_path, ("png", "svg"))):
-        for name in names:
-            for ending in endings:
-                of_a_track = out / path(in_track(name, "*"), ending)
-                found += [out / path(name, ending), *of_a_track.parent.glob(of_a_track.name)]
+    for names, path, endings in ((TABLES, table_path, ("md", "tex", "csv")), (FIGURES, figure_path, ("png", "svg"))):
+        for name, ending in itertools.product(names, endings):
+            of_a_track = out / path(in_track(name, "*"), ending)
+            found += [out / path(name, ending), *of_a_track.parent.glob(of_a_track.name)]
     return [path for path in found if path.is_file()]

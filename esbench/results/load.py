@@ -75,7 +75,12 @@ def load_results(*directories: str | os.PathLike[str]) -> pd.DataFrame:
 
 def results_of(runs: Sequence[Run]) -> pd.DataFrame:
     """`load_results` for runs that are loaded already."""
-    named = [(_own(run, row), row.training) for run in runs for row in run.rows]
+    named = [
+        (_own(run, row, spec), row.training)
+        for run in runs
+        for spec in [TaskSpec.from_json(run.manifest.task)]
+        for row in run.rows
+    ]
     scores = dict.fromkeys(name for values, _ in named for name in values)
     first = (*_IDENTITY, *COUNTS)
     last = (*CLOCKS, "final", *_RUN)
@@ -90,17 +95,17 @@ def results_of(runs: Sequence[Run]) -> pd.DataFrame:
 
 def columns(run: Run, row: Row) -> dict[str, Any]:
     """A row's columns by name, as `load_results` has them."""
-    own = _own(run, row)
+    own = _own(run, row, TaskSpec.from_json(run.manifest.task))
     return {**own, **{_training_name(name, list(own)): value for name, value in row.training.items()}}
 
 
-def _own(run: Run, row: Row) -> dict[str, Any]:
+def _own(run: Run, row: Row, spec: TaskSpec) -> dict[str, Any]:
     """A row's columns by name, training metrics apart."""
     manifest = run.manifest
     return {
         **dict(zip(_IDENTITY, run_identity(run), strict=True)),
         **{name: getattr(row, name) for name in COUNTS},
-        **scores(row, TaskSpec.from_json(manifest.task)),
+        **scores(row, spec),
         **{name: getattr(row, name) for name in (*CLOCKS, "final")},
         "parameters": manifest.parameters,
         "budget": manifest.budget,

@@ -1,6 +1,5 @@
 """One process at a time in a run directory: a lock that the system drops when its process dies, however it dies."""
 
-import fcntl
 import os
 import socket
 import time
@@ -8,10 +7,14 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout, lock_descriptor
+
 from esbench.errors import InputError, StorageError
 
 LOCK_FILE = ".lock"
-_TRIES = 10
+# Seconds. Whoever only looks holds the lock too, and lets go at once.
+_PATIENCE = 0.5
+_LOOKS, _LOOK = 4, 0.001
 
 
 class RunInUseError(InputError):
@@ -30,55 +33,50 @@ class RunInUseError(InputError):
 def locked(path: Path) -> Generator[None, None, None]:
     """Holds the run directory `path`, made where there is none; RunInUseError where another process holds it.
 
-    StorageError where the directory cannot be written.
+    StorageError where the directory cannot be written, or lies on a disk without locks.
     """
-    for attempt in range(_TRIES):
-        if (descriptor := _acquire(path)) is not None:
-            break
-        if attempt + 1 < _TRIES:
-            time.sleep(0.05)  # whoever only looks lets go at once
-    else:
-        raise RunInUseError.of(path)
+    lock = FileLock(path / LOCK_FILE, timeout=_PATIENCE, fallback_to_soft=False, on_acquired=_sign)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise RunInUseError.of(path) from None
+    except OSError as error:
+        raise StorageError.of(f"a run to {path}", error) from error
     try:
         yield
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # while it is held: whoever waits sees that its file is gone, and makes a new one
             (path / LOCK_FILE).unlink()
-        os.close(descriptor)
+        lock.release()
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a process is running the run in `path`."""
+    """Whether a process is running the run in `path`; also where a run left its lock and only its user can tell."""
+    file = path / LOCK_FILE
     try:
-        descriptor = os.open(path / LOCK_FILE, os.O_RDONLY)  # somebody else's file, or disk, may only be read
+        # Network disks lock only what may be written; somebody else's file, or disk, may only be read.
+        descriptor = os.open(file, os.O_RDWR if os.access(file, os.W_OK) else os.O_RDONLY)
     except FileNotFoundError:
         return False
     except PermissionError:
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+        return all(_is_held(descriptor) for _ in range(_LOOKS))
+    except OSError:
         return True
     finally:
         os.close(descriptor)
-    return False
 
 
-def _acquire(path: Path) -> int | None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise StorageError.of(f"a run to {path}", error) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # The holder before may have removed the file between our two calls: then others lock another one.
-        if os.path.samestat(os.fstat(descriptor), os.stat(path / LOCK_FILE)):
-            with suppress(OSError):  # only for people; a full disk shows later
-                os.truncate(descriptor, 0)
-                os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
-            return descriptor
-    except (BlockingIOError, FileNotFoundError):
-        pass
-    os.close(descriptor)
-    return None
+def _is_held(descriptor: int) -> bool:
+    if lock_descriptor(descriptor, blocking=False):
+        return False
+    time.sleep(_LOOK)
+    return True
+
+
+def _sign(descriptor: int) -> None:
+    with suppress(OSError):  # only for people; a full disk shows later
+        os.truncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())

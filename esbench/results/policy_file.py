@@ -1,6 +1,5 @@
 """A deployed policy as one NumPy archive without pickles: parameters by path, statistics, action mode."""
 
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from esbench.errors import InputError
+from esbench.results.files import replacing
 
 if TYPE_CHECKING:  # reading rows must not load JAX
     from esbench.problem import DeployedPolicy
@@ -30,15 +30,8 @@ def save_policy(path: Path, deployed: "DeployedPolicy") -> None:
         named = {"count": statistics.count, "mean": statistics.mean, "deviations": statistics.deviations}
         arrays |= _flatten(named, STATISTICS)
     arrays[ACTION_MODE] = np.array(deployed.action_mode)
-    temporary = path.with_name(path.name + ".partial")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)  # ty: ignore[invalid-argument-type]  (no path is named allow_pickle)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as file:
+        np.savez(file, **arrays)  # ty: ignore[invalid-argument-type]  (no path is named allow_pickle)
 
 
 def load_policy(path: Path) -> "DeployedPolicy":

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from esbench.errors import InputError, StorageError
 from esbench.results.checkpoints import Checkpoints
+from esbench.results.files import replacing
 from esbench.results.lock import RunInUseError, is_locked
 from esbench.results.policy_file import load_policy, save_policy
 from esbench.results.records import SCHEMA, Manifest, Row
@@ -191,14 +192,9 @@ class RunDirectory:
         """
         manifest = manifest or self.manifest
         content = b"".join(_line(record) for record in (manifest, *rows))
-        partial = self.path / f"{ROWS_FILE}.partial"
-        with _storing(f"rows to {self.path / ROWS_FILE}"):
-            try:
-                with open(partial, "wb", buffering=0) as file:
-                    _write(file, content)
-                os.replace(partial, self.path / ROWS_FILE)
-            finally:
-                partial.unlink(missing_ok=True)
+        file = self.path / ROWS_FILE
+        with _storing(f"rows to {file}"), replacing(file) as new:
+            new.write(content)
         self._end = len(content)
         self.manifest, self.rows = manifest, list(rows)
 

@@ -9,15 +9,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy import stats
 
-from esbench.statistics.aggregate import REPETITIONS, Scores, resample, settled, stratified_mean
-from esbench.statistics.intervals import (
-    LEVEL,
-    Estimate,
-    bootstrap_interval,
-    expansion,
-    standard_error,
-    student_t_interval,
-)
+from esbench.statistics.aggregates import REPETITIONS, Scores, bootstrapped, resample, stratified_mean
+from esbench.statistics.intervals import LEVEL, Estimate, standard_error, student_t_interval
 
 SIGNIFICANCE = 0.05
 MARGIN = 0.05
@@ -111,23 +104,20 @@ def non_inferiority(
 
 def mean_difference(
     differences: Scores,
-    generator: np.random.Generator,
+    generator: np.random.Generator | None = None,
     repetitions: int = REPETITIONS,
     level: float = LEVEL,
 ) -> Estimate:
     """The task-stratified mean of paired score differences, per task (shared seeds,), with the corrected bootstrap.
 
     No interval where a task has fewer than two shared seeds; no value where one has none, or where there is no task.
+    generator: as of `aggregate`.
     """
     sizes = [len(values) for values in differences]
     if not sizes or min(sizes) == 0:
         return Estimate(math.nan)
-    value = float(stratified_mean(differences, [np.ones((1, n)) for n in sizes])[0])
-    if min(sizes) < 2:
-        return Estimate(settled(value))
-    replicates = stratified_mean(differences, resample(generator, sizes, repetitions))
-    interval = bootstrap_interval(value, replicates, expansion(differences, level), level)
-    return Estimate(*map(settled, (value, *interval)))
+    counts = resample(generator or np.random.default_rng(0), sizes, repetitions) if min(sizes) > 1 else None
+    return bootstrapped(stratified_mean, differences, counts, level)
 
 
 def rank_ranges(values: Mapping[str, float], separated: Mapping[tuple[str, str], Estimate]) -> dict[str, range]:

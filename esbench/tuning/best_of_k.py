@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from esbench.report.figures.style import appearance, drawing, legend_above, legend_line
+from esbench.report.style import appearance, drawing, legend_above, legend_line
 from esbench.tuning.halving import Result
 
 _COLUMNS = 4

@@ -18,7 +18,7 @@ import pandas as pd
 from esbench.errors import StorageError
 from esbench.experiment.options.config import default_name
 from esbench.report.digits import csv, written
-from esbench.report.figures.style import render
+from esbench.report.style import render
 from esbench.results.records import TuningCost
 from esbench.tasks.spec import RETURN, Measure
 from esbench.tuning.best_of_k import curves, draw

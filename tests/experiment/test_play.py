@@ -1,5 +1,6 @@
 """Films of deployed policies."""
 
+import resource
 import subprocess
 
 import gymnasium
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from esbench.cli import main
+from esbench.errors import InputError
 from esbench.experiment.one_run import play as module
 from esbench.experiment.one_run.play import play
 from esbench.policies.registry import network_from
@@ -77,6 +79,17 @@ def test_mp4(run, tmp_path, capfd):
     assert captured.err == ""
     probed = subprocess.run([module._ffmpeg(), "-i", str(tmp_path / "film.mp4")], capture_output=True, text=True)
     assert "500x528" in probed.stderr
+
+
+def test_a_film_that_is_cut_short_by_a_full_disk_is_an_error(run, tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, before[1]))
+        for name in ("film.mp4", "film.gif"):
+            with pytest.raises(InputError, match=rf"{name}.*(could not write it|cannot be written)"):
+                play(run, tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_long_episodes_are_thinned(run, tmp_path, monkeypatch):

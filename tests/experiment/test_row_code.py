@@ -29,6 +29,7 @@ NO_ROWS = {
     "experiment/options/run_options.py",
     "experiment/terminal/progress.py",
     "results/checkpoints.py",
+    "results/files.py",
     "results/fingerprints.py",
     "results/lock.py",
     "results/policy_file.py",

@@ -207,7 +207,7 @@ def test_the_gpus_that_cuda_would_see(monkeypatch):
 def test_ray_that_is_not_installed_is_said_before_anything_starts(jobs, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"ray is not installed: pip install 'esbench\[ray\]'"):
-        sweep_on_ray(jobs([0]), SweepTable(sys.stderr), tmp_path / "runs", 1, 1, {})
+        sweep_on_ray(jobs([0]), SweepTable(sys.stderr), tmp_path / "runs", 1, 1)
     assert not list(tmp_path.iterdir())
 
 

@@ -190,7 +190,7 @@ def test_settings_that_were_not_those_of_the_run(entry):
     ("change", "said"),
     [
         ({"tier": "smoke"}, "tier 'smoke': the board's is 'lite'"),
-        ({"budget": 10_000}, "budget 10000: the board's is 2000000"),
+        ({"steps": 10_000}, "budget 10000: the board's is 2000000"),
         ({"precision": "bfloat16"}, "precision 'bfloat16'"),
         ({"action_mode": "sample"}, "action mode 'sample': by its settings it is 'greedy'"),
         ({"dirty": True}, "computed by esbench with changes that are in no commit"),
@@ -203,7 +203,10 @@ def test_settings_that_were_not_those_of_the_run(entry):
     ],
 )
 def test_a_manifest_of_another_protocol(entry, change, said):
-    edit_rows(entry / RUN, lambda manifest: manifest.update(change), line=0)
+    def edit(manifest):
+        (manifest["options"] if change.keys() <= manifest["options"].keys() else manifest).update(change)
+
+    edit_rows(entry / RUN, edit, line=0)
     repack(entry)
     assert found(entry, f"CartPole-v1/seed-1: {said}")
 
@@ -286,7 +289,7 @@ def test_runs_of_another_entry(entry):
     shutil.copytree(entry, entry.with_name("other"))
     edit_entry(entry.with_name("other"), lambda values: values.update(slug="other"))
     for run in entry.with_name("other").rglob("run.jsonl"):
-        edit_rows(run.parent, lambda manifest: manifest.update(name="other"), line=0)
+        edit_rows(run.parent, lambda manifest: manifest["options"].update(name="other"), line=0)
     repack(entry.with_name("other"))
     assert found(entry.with_name("other"), "CartPole-v1/seed-1: the clock is that of eggroll's CartPole-v1/seed-1")
 
@@ -295,7 +298,7 @@ def test_a_copy_with_other_clocks(entry):
     copy = shutil.copytree(entry, entry.with_name("other"))
     edit_entry(copy, lambda values: values.update(slug="other"))
     for number, run in enumerate(sorted(copy.rglob("run.jsonl"))):
-        edit_rows(run.parent, lambda manifest: manifest.update(name="other"), line=0)
+        edit_rows(run.parent, lambda manifest: manifest["options"].update(name="other"), line=0)
         edit_rows(run.parent, lambda row: row.update(train_seconds=row["train_seconds"] * (1 + 1e-10)))
         if number:
             (run.parent / "policy.npz").unlink()
@@ -397,7 +400,7 @@ def test_returns_of_another_entry_are_found_across_versions(entry):
     in_version_2(entry)
     edit_entry(copy, lambda values: values.update(slug="other"))
     for run in copy.rglob("run.jsonl"):
-        edit_rows(run.parent, lambda manifest: manifest.update(name="other"), line=0)
+        edit_rows(run.parent, lambda manifest: manifest["options"].update(name="other"), line=0)
         edit_rows(run.parent, lambda row: row.update(train_seconds=row["train_seconds"] * (1 + 1e-10)))
         (run.parent / "policy.npz").unlink()
     edit_entry(copy, lambda v: v.update(policies={name: f"{n:064}" for n, name in enumerate(v["policies"])}))

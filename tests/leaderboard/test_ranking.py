@@ -85,9 +85,9 @@ def test_an_algorithm_that_always_fails_has_the_score_of_the_random_policy(board
 def edit_failed(entry):
     """States the runs that are gone as failures."""
     from esbench.leaderboard.board import read_board
-    from esbench.leaderboard.check import gather
     from esbench.leaderboard.entry import read_entry
     from esbench.leaderboard.entry_scores import entry_scores
+    from esbench.leaderboard.evidence import gather
     from tests.leaderboard.honest import repack
 
     repack(entry)

@@ -181,7 +181,7 @@ def test_a_header_is_not_parsed(entry, header, capsys):
 def test_bytes_changed_anywhere_are_a_policy_or_an_error_of_one_line(honest):
     evidence = check(honest).evidence
     manifest = evidence.finished["CartPole-v1", 0].manifest
-    problem = Scorer(board_task(evidence.board, "CartPole-v1"), 1, "float32").problem(manifest)
+    problem = Scorer(evidence.board, board_task(evidence.board, "CartPole-v1"), "CartPole-v1").problem(manifest)
     content = evidence.files["runs/CartPole-v1/seed-0/policy.npz"]
     generator = np.random.default_rng(0)
     for _ in range(300):

@@ -102,7 +102,7 @@ def test_one_task_named_four_times_is_one_task(tmp_path):
 def test_rows_of_the_entry_with_another_policy_are_found(tmp_path):
     """What code hands back that knows the reported rows by heart, and has trained nothing."""
     evidence = check(trained_entry(tmp_path, ("CartPole-v1", "Knapsack-v1"))).evidence
-    task = _Task(evidence, "CartPole-v1", Plan(), True, 1, print)
+    task = _Task(evidence, "CartPole-v1", Plan(), 1, print)
     rows = evidence.finished["CartPole-v1", 0].rows
     own, other = (evidence.files[f"runs/CartPole-v1/seed-{seed}/policy.npz"] for seed in (0, 1))
     assert task._unlike(0, rows, own) is None
@@ -124,7 +124,7 @@ def test_own_code_is_refused_where_there_is_no_sandbox(tmp_path, monkeypatch):
 
 def test_rows_are_not_compared_with_those_of_an_unknown_commit(tmp_path):
     evidence = check(synthetic(tmp_path)).evidence
-    task = _Task(evidence, "CartPole-v1", Plan(), True, 1, print)
+    task = _Task(evidence, "CartPole-v1", Plan(), 1, print)
     manifest = evidence.finished["CartPole-v1", 0].manifest
     assert f"esbench at commit {manifest.commit} there, which is not known here" in task._elsewhere(manifest)
 

@@ -33,7 +33,7 @@ def trained_entry(
     for task in tasks:
         budget = board.tasks[task].budget
         options = {"settings": NETWORK | settings, "name": slug, "out": folder / "runs"}
-        config = resolve(task, algorithm, "smoke", steps=budget * budget_factor, **options)
+        config = resolve(task, algorithm, tier="smoke", steps=budget * budget_factor, **options)
         prepared = announce_and_prepare(config, Lines(sys.stderr))
         for seed in seeds:
             _as_if_clean(run_seed(prepared, seed, Lines(sys.stderr)).path, budget, budget_factor)

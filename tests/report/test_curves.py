@@ -6,7 +6,7 @@ import pytest
 
 from esbench.report.cells import gather
 from esbench.report.figures.curves import MOST_POINTS, draw_curves, mean_and_range
-from esbench.report.figures.style import appearance, render
+from esbench.report.style import appearance, render
 from esbench.results.load import load_runs
 from esbench.tasks.spec import Anchor
 

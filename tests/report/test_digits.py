@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from esbench.report.digits import agreed, csv, written
-from esbench.report.table import Shown, decimals, estimate, number, with_interval
+from esbench.report.shown import Shown, decimals, interval, number, with_interval
 from esbench.statistics.intervals import Estimate
 
 
@@ -27,7 +27,7 @@ def test_last_bits_do_not_show(value):
     shown = [number(one, ".3f") for one in neighbours(value)]
     assert len({(one.text, one.sort_key) for one in shown}) == 1
     wide = [Estimate(one, one - 1e-3, one + 1e-3) for one in neighbours(value)]
-    assert len({with_interval(one).text for one in wide}) == len({estimate(one)[1].text for one in wide}) == 1
+    assert len({with_interval(one).text for one in wide}) == len({interval(one).text for one in wide}) == 1
 
 
 def test_what_is_exact_stays():

@@ -1,7 +1,7 @@
 import pytest
 from matplotlib.figure import Figure
 
-from esbench.report.figures.style import appearance, drawing, legend_above, legend_line
+from esbench.report.style import appearance, drawing, legend_above, legend_line
 
 SHORT = ["eggroll", "open_es", "ppo"]
 LONG = [*SHORT, "eggroll-reused-noise", "open_es-normalized-and-greedy", "ppo-with-many-minibatches"]

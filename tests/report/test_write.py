@@ -6,8 +6,8 @@ import pytest
 
 from esbench.cli import main
 from esbench.errors import InputError
-from esbench.report.contents import FIGURES, figure_path
 from esbench.report.ioh import ioh_files
+from esbench.report.registry import FIGURES, figure_path
 from esbench.report.write import read_contents, write_report
 
 TABLES = [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from esbench.statistics.aggregate import (
+from esbench.statistics.aggregates import (
     AGGREGATES,
     aggregate,
     interquartile_mean,

@@ -12,6 +12,7 @@ from esbench.experiment.many_runs.jobs import Job, SweepOutcome, forget_errors, 
 from esbench.experiment.one_run import interrupt
 from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.plugins import names_a_file
+from esbench.results.files import replacing
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE
 
 _RELEASE_SECONDS = 60.0
@@ -98,9 +99,8 @@ def _finish(
         case "finished" | "finished before":
             job.path.mkdir(parents=True, exist_ok=True)
             for name in sorted(files):  # the policy first: with its rows the run is finished
-                partial = job.path / f"{name}.partial"
-                partial.write_bytes(files[name])
-                partial.replace(job.path / name)
+                with replacing(job.path / name) as file:
+                    file.write(files[name])
             forget_errors(job)
             table.message(f"{job.label}: finished")
             outcome.done.append(job)

@@ -19,7 +19,6 @@ from esbench.tasks.spec import TIERS
 
 # Those of jax.default_matmul_precision that name an accuracy on every device.
 PRECISIONS = ("float32", "tensorfloat32", "bfloat16", "default")
-LOGS = ("tensorboard", "wandb")
 
 _RESOLVED = ("settings", "policy", "devices")
 """They act through what the manifest holds resolved: settings, policy, problem and sizes."""
@@ -84,13 +83,13 @@ class RunOptions:
 class Storage:
     """Where and how a run is kept: nothing here changes a row.
 
-    InputError for what is no directory, no number of seconds, or an unknown log.
+    InputError for what is no directory or no number of seconds.
     """
 
     out: str | Path = "runs"
-    """results root (default: runs)"""
+    """results root"""
     checkpoint_seconds: float = 60.0
-    """between two checkpoints (default: 60)"""
+    """between two checkpoints"""
     log: str | None = None
     """tensorboard or wandb: send rows there too, off the training clock"""
 
@@ -99,8 +98,6 @@ class Storage:
             raise InputError(f"out {self.out!r}: expected a directory")
         if not self.checkpoint_seconds > 0:
             raise InputError(f"checkpoint_seconds {self.checkpoint_seconds!r}: expected seconds, more than 0")
-        if self.log is not None and self.log not in LOGS:
-            raise unknown("log", self.log, LOGS)
 
 
 def options_of(given: Mapping[str, Any]) -> tuple[RunOptions, Storage]:

@@ -44,43 +44,6 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-class Lines:
-    """One line per row."""
-
-    def __init__(self, stream: TextIO):
-        self._stream = stream
-        self._label, self._budget, self._cost = "", 0, "steps"
-
-    def message(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
-
-    def start(self, label: str, budget: int, cost: str = "steps") -> None:
-        self._label, self._budget, self._cost = label, budget, cost
-
-    def step(self, useful_steps: int) -> None:
-        pass
-
-    def row(self, row: Row) -> None:
-        self.message(self._text(row))
-
-    def _text(self, row: Row) -> str:
-        done = f"{row.useful_steps:,} of {self._budget:,} {self._cost}"
-        return f"{self._label}: {done}, {pace(row, self._budget, self._cost)}"
-
-    def stop(self) -> None:
-        pass
-
-
-class OneLine(Lines):
-    """A line a run, written over by the next row: a notebook shows all that is printed."""
-
-    def row(self, row: Row) -> None:
-        print(f"\r{self._text(row):<100}", end="", file=self._stream, flush=True)
-
-    def stop(self) -> None:
-        print(file=self._stream, flush=True)
-
-
 class Silent:
     """Says nothing."""
 
@@ -98,6 +61,37 @@ class Silent:
 
     def stop(self) -> None:
         pass
+
+
+class Lines(Silent):
+    """One line per row."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self._label, self._budget, self._cost = "", 0, "steps"
+
+    def message(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)
+
+    def start(self, label: str, budget: int, cost: str = "steps") -> None:
+        self._label, self._budget, self._cost = label, budget, cost
+
+    def row(self, row: Row) -> None:
+        self.message(self._text(row))
+
+    def _text(self, row: Row) -> str:
+        done = f"{row.useful_steps:,} of {self._budget:,} {self._cost}"
+        return f"{self._label}: {done}, {pace(row, self._budget, self._cost)}"
+
+
+class OneLine(Lines):
+    """A line a run, written over by the next row: a notebook shows all that is printed."""
+
+    def row(self, row: Row) -> None:
+        print(f"\r{self._text(row):<100}", end="", file=self._stream, flush=True)
+
+    def stop(self) -> None:
+        print(file=self._stream, flush=True)
 
 
 class Bar:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from typing import Literal, Self
 
 from pydantic import ValidationError, model_validator
@@ -10,6 +9,7 @@ from pydantic import ValidationError, model_validator
 from esbench.errors import InputError
 from esbench.leaderboard.entry import VERIFICATION_FILE, EntryDirectory, Sha256
 from esbench.leaderboard.safe_files import read_json
+from esbench.results.files import replacing
 from esbench.results.records import Device, Record
 
 
@@ -135,14 +135,11 @@ def write_verification(directory: EntryDirectory, found: Replay | Rerun, over_fa
     verification = (before or Verification(tree_hash=directory.tree_hash)).model_copy(update={field: found})
     text = json.dumps(verification.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     file = directory.path / VERIFICATION_FILE
-    partial = file.with_name(f"{VERIFICATION_FILE}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, file)
+        with replacing(file) as new:
+            new.write(text.encode())
     except OSError as error:
         raise InputError(f"cannot write {file}: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return found
 
 

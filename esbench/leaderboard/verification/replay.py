@@ -17,18 +17,23 @@ from scipy import stats
 
 from esbench.errors import InputError
 from esbench.jax_switches import pinned
-from esbench.keys import evaluation_key, stream
-from esbench.leaderboard.check import Evidence
+from esbench.keys import stream
 from esbench.leaderboard.entry import policy_file, run_key
+from esbench.leaderboard.evidence import Evidence
 from esbench.leaderboard.policy_archive import read_policy
 from esbench.leaderboard.verification.record import Replay, ReplayedTask, draw
-from esbench.leaderboard.verification.scorer import Scorer, board_task, difference, differences, here, scored_mode
-from esbench.results.budget import share_of
-from esbench.results.records import Row
-from esbench.results.run_directory import POLICY_FILE, RunDirectory, run_path
+from esbench.leaderboard.verification.scorer import (
+    TOLERANCE,
+    Scorer,
+    board_task,
+    difference,
+    differences,
+    here,
+    score_row,
+    scored_mode,
+)
+from esbench.results.run_directory import POLICY_FILE, run_path
 
-TOLERANCE = 1e-4
-"""Of the mean size of an episode's return: what rounding may change on the same kind of machine."""
 LEVEL = 0.999
 POWER = 0.9
 _MAX_POLICY_BYTES = 2**28
@@ -100,21 +105,20 @@ def _replay_task(
     evidence: Evidence, name: str, contents: Mapping[int, bytes], public_number: int, level: float
 ) -> tuple[ReplayedTask, list[str]]:
     """What was found on one task, and what of it speaks against the entry."""
-    board, protocol = evidence.board, evidence.board.protocol
+    board = evidence.board
     task = board_task(board, name)
     episodes = board.tasks[name].episodes
-    scorer = Scorer(task, episodes, protocol.numeric)
+    scorer = Scorer(board, task, name)
     machine = here(task)
     problems: list[str] = []
     largest, elsewhere, scale = 0.0, False, 0.0
     reported, fresh, variances = [], [], []
     for seed, content in contents.items():
         run = evidence.finished[name, seed]
-        manifest, row = run.manifest, score_row(run)
+        manifest, row = run.manifest, score_row(run.rows)
         problem = scorer.problem(manifest)
         deployed = read_policy(content, policy_file(name, seed), problem, manifest.action_mode)
-        key = evaluation_key(name, seed, share_of(row.useful_steps, board.tasks[name].budget, protocol.rows))
-        returns = scorer.returns(problem, deployed, key)
+        returns = scorer.returns_again(problem, deployed, seed, row)
         others = scorer.returns(problem, deployed, _fresh_key(evidence, name, seed, public_number))
         if not (np.isfinite(returns).all() and np.isfinite(others).all()):
             problems.append(f"seed {seed}: its policy has returns that are not finite")
@@ -157,11 +161,6 @@ def _replay_task(
         smallest_edit=detected,
     )
     return found, problems
-
-
-def score_row(run: RunDirectory) -> Row:
-    """The row that is a finished run's score."""
-    return next(row for row in run.rows if row.final)
 
 
 def _fresh_key(evidence: Evidence, task: str, seed: int, public_number: int) -> jax.Array:

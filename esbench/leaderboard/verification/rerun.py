@@ -7,42 +7,40 @@ runs are those of the policies it left, evaluated here.
 """
 
 import hashlib
-import json
-import os
 import platform
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-import esbench
 from esbench.algorithms.built_in import BUILT_IN, EVOSAX
 from esbench.errors import InputError, StrategyError
 from esbench.experiment.one_run import checkout
 from esbench.jax_switches import pinned
-from esbench.keys import evaluation_key
-from esbench.leaderboard.check import Evidence
 from esbench.leaderboard.entry import ALGORITHM_FILE, run_key
 from esbench.leaderboard.entry_scores import entry_cells
+from esbench.leaderboard.evidence import Evidence
 from esbench.leaderboard.permutation_test import ALPHA, Stratum, worse
 from esbench.leaderboard.policy_archive import read_policy
-from esbench.leaderboard.safe_files import read_json
 from esbench.leaderboard.verification import sandbox
 from esbench.leaderboard.verification.record import Rerun, RerunTask, draw
-from esbench.leaderboard.verification.replay import TOLERANCE, score_row
-from esbench.leaderboard.verification.rerun_worker import RESULTS
-from esbench.leaderboard.verification.scorer import Scorer, board_task, difference, differences, here, scored_mode
+from esbench.leaderboard.verification.scorer import (
+    TOLERANCE,
+    Scorer,
+    board_task,
+    difference,
+    differences,
+    here,
+    score_row,
+    scored_mode,
+)
+from esbench.leaderboard.verification.training import Trained, train
 from esbench.leaderboard.verification.twin import twin
-from esbench.results.budget import share_of
+from esbench.results.load import CLOCKS
 from esbench.results.records import Manifest, Row
-from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, RunDirectory
-from esbench.statistics.normalized_scores import has_scores, normalized
+from esbench.statistics.scores import has_scores, normalized
 from esbench.tasks.registry import Task
 
 TASKS = 4
@@ -52,9 +50,6 @@ SATURATED = 0.95
 FRESH_SEEDS = 3
 FIRST_FRESH_SEED = 2000
 """Below are the boards' seeds and those of tuning, 1000 to 1999."""
-
-_CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
-_MOST_BYTES = {ROWS_FILE: 2**22, POLICY_FILE: 2**28}
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,7 @@ def rerun(evidence: Evidence, plan: Plan, public_number: int, say: Callable[[str
     problems: list[str] = []
     strata, twin_strata = [], []
     for name in names:
-        task = _Task(evidence, name, plan, sandboxed, public_number, say)
+        task = _Task(evidence, name, plan, public_number, say)
         found[name], wrong = task.rerun(twins=plan.twins or entry.own_code)
         problems += [f"{name}: {problem}" for problem in wrong]
         reported = np.array(found[name].reported)
@@ -162,11 +157,10 @@ class _Task:
         evidence: Evidence,
         name: str,
         plan: Plan,
-        sandboxed: bool,
         public_number: int,
         say: Callable[[str], None],
     ):
-        self._evidence, self._name, self._plan, self._sandboxed, self._say = evidence, name, plan, sandboxed, say
+        self._evidence, self._name, self._plan, self._say = evidence, name, plan, say
         self._public_number = public_number
         self._task = board_task(evidence.board, name)
         self._reported = {seed: run for (task, seed), run in evidence.finished.items() if task == name}
@@ -177,7 +171,7 @@ class _Task:
         name, reported = self._name, self._reported
         again = sorted(reported)[self._draw("again") % len(reported)]
         seeds = self._fresh_seeds("fresh")
-        runs = self._train([again, *seeds], None)
+        runs = self._train([again, *seeds])
         equal = _numbers(runs[again][0]) == _numbers(reported[again].rows)
         elsewhere = self._elsewhere(reported[again].manifest)
         problems = []
@@ -190,9 +184,8 @@ class _Task:
         on_twin = None
         if twins:
             twin_seed = self._draw("twin") % 2**32
-            on_twin, wrong = self._scores(
-                twin(self._task, twin_seed), self._train(self._fresh_seeds("twin"), twin_seed)
-            )
+            trained = self._train(self._fresh_seeds("twin"), twin_seed)
+            on_twin, wrong = self._scores(twin(self._task, twin_seed), trained)
             problems += [f"twin: {problem}" for problem in wrong]
         spec = self._task.spec
         found = RerunTask(
@@ -200,7 +193,7 @@ class _Task:
             same_machine=not elsewhere,
             equal=equal,
             seeds=tuple(seeds),
-            reported=tuple(float(normalized(score_row(run).value, spec)) for run in reported.values()),
+            reported=tuple(float(normalized(score_row(run.rows).value, spec)) for run in reported.values()),
             fresh=tuple(fresh),
             twin=on_twin,
         )
@@ -242,64 +235,20 @@ class _Task:
             found.append(f"{manifest.sizes['devices']} devices there and one here")
         return found
 
-    def _train(self, seeds: Sequence[int], twin_seed: int | None) -> dict[int, tuple[list[Row], bytes]]:
-        """The rows and the policy's archive of each seed, as the entry's code left them."""
-        what = f"{self._name}{'' if twin_seed is None else ', twin'}"
-        self._say(f"{what}: training seeds {', '.join(map(str, seeds))}")
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            scratch = Path(folder)
-            if self._evidence.entry.own_code:
-                (scratch / ALGORITHM_FILE).write_bytes(self._evidence.files[ALGORITHM_FILE])
-            job = json.dumps(self._job(seeds, twin_seed)).encode()
-            command = [sys.executable, "-P", "-m", "esbench.leaderboard.verification.rerun_worker"]
-            if self._sandboxed:
-                outcome = sandbox.run(command, scratch, self._plan.limits, lambda line: self._say(f"  {line}"), job)
-                if not outcome.ok:
-                    raise StrategyError(f"{what}: the entry's code {outcome.reason}")
-            else:
-                _run_outside(command, scratch, self._plan.limits.seconds, what, job)
-            try:
-                return {seed: self._result(scratch, seed) for seed in seeds}
-            except InputError as error:
-                raise StrategyError(f"{what}: the entry's code left no run that can be read: {error}") from error
+    def _train(self, seeds: Sequence[int], twin_seed: int | None = None) -> Trained:
+        return train(self._evidence, self._manifest, seeds, twin_seed, self._plan.limits, self._say)
 
-    def _job(self, seeds: Sequence[int], twin_seed: int | None) -> dict[str, Any]:
-        board, entry = self._evidence.board, self._evidence.entry
-        config = {
-            "task": self._name,
-            "algorithm": entry.algorithm,
-            "tier": board.tier,
-            "steps": board.tasks[self._name].budget,
-            "policy": self._manifest.policy["name"],
-            "settings": {**self._manifest.sizes, **self._manifest.policy, **self._manifest.settings, "devices": 1},
-            "name": entry.slug,
-            **board.protocol.numeric,
-        }
-        return {"config": config, "seeds": list(seeds), "twin": twin_seed}
-
-    def _result(self, scratch: Path, seed: int) -> tuple[list[Row], bytes]:
-        rows = _take(scratch, f"{RESULTS}/seed-{seed}/{ROWS_FILE}")
-        for number, line in enumerate(rows.removesuffix(b"\n").split(b"\n"), start=1):
-            read_json(line, f"{ROWS_FILE}, line {number}")
-        with tempfile.TemporaryDirectory() as folder:  # what was read, not what lies there
-            Path(folder, ROWS_FILE).write_bytes(rows)
-            run = RunDirectory.open(folder)
-        if not run.finished:
-            raise InputError(f"seed {seed} has no score")
-        return run.rows, _take(scratch, f"{RESULTS}/seed-{seed}/{POLICY_FILE}")
-
-    def _scores(self, task: Task, runs: dict[int, tuple[list[Row], bytes]]) -> tuple[tuple[float, ...], list[str]]:
+    def _scores(self, task: Task, runs: Trained) -> tuple[tuple[float, ...], list[str]]:
         """The normalized scores of the policies, evaluated here, and what of the rows is not true of them."""
-        board, manifest = self._evidence.board, self._manifest
-        scorer = Scorer(task, board.tasks[self._name].episodes, board.protocol.numeric)
+        manifest = self._manifest
+        scorer = Scorer(self._evidence.board, task, self._name)
         problem = scorer.problem(manifest)
         mode = scored_mode(manifest)
         scores, problems = [], []
         for seed, (rows, archive) in runs.items():
-            row = next(row for row in rows if row.final)
-            share = share_of(row.useful_steps, board.tasks[self._name].budget, board.protocol.rows)
+            row = score_row(rows)
             deployed = read_policy(archive, f"the policy of seed {seed}", problem, manifest.action_mode)
-            returns = scorer.returns(problem, deployed, evaluation_key(task.spec.id, seed, share))
+            returns = scorer.returns_again(problem, deployed, seed, row)
             if not np.isfinite(returns).all():
                 raise StrategyError(f"{self._name} seed {seed}: its policy has returns that are not finite")
             if difference(row, returns, mode) > TOLERANCE:
@@ -311,32 +260,9 @@ class _Task:
         return tuple(scores), problems
 
 
-def _run_outside(command: Sequence[str], scratch: Path, seconds: float, what: str, job: bytes) -> None:
-    """esbench's own algorithms, where there is no sandbox: in a process, and no more."""
-    home = str(Path(esbench.__file__).resolve().parents[1])
-    environment = {**os.environ, "PYTHONPATH": home}
-    try:
-        done = subprocess.run(command, cwd=scratch, env=environment, input=job, capture_output=True, timeout=seconds)
-    except subprocess.TimeoutExpired as error:
-        raise StrategyError(f"{what}: stopped: it ran for more than {seconds:g} seconds") from error
-    if done.returncode:
-        last = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
-        raise StrategyError(f"{what}: ended with status {done.returncode}: {last[0][:300]}")
-
-
-def _take(scratch: Path, name: str) -> bytes:
-    """The content of a file that the entry's code left; InputError where it is no plain file of at most so many
-    bytes. Nobody can put another in its place: the code and all it started has ended."""
-    path = scratch.resolve() / name
-    most = _MOST_BYTES[path.name]
-    if path.resolve() != path or not path.is_file() or path.stat().st_size > most:
-        raise InputError(f"{name}: expected a plain file of at most {most // 2**20} MiB")
-    return path.read_bytes()
-
-
 def _numbers(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Rows without their clocks."""
-    return [row.model_dump(exclude=_CLOCKS) for row in rows]
+    return [row.model_dump(exclude={*CLOCKS}) for row in rows]
 
 
 def _first_difference(reported: Sequence[Row], rows: Sequence[Row]) -> str:

@@ -15,7 +15,6 @@ import functools
 import json
 import os
 import shutil
-import signal
 import stat
 import subprocess
 import sys
@@ -25,6 +24,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 import esbench
 from esbench.errors import InputError
@@ -108,7 +109,9 @@ def missing() -> str | None:
             return f"{tool} is not installed: expected util-linux"
     with tempfile.TemporaryDirectory() as scratch:
         outcome = _run([sys.executable, "-I", "-c", ""], Path(scratch), Limits(seconds=30), lambda line: None, b"")
-    return None if outcome.ok else f"namespaces cannot be made here ({outcome.reason})"
+    if outcome.ok:
+        return None
+    return f"namespaces cannot be made here ({outcome.reason}): expected a kernel that lets this user make them"
 
 
 def _run(command: Sequence[str], scratch: Path, limits: Limits, say: Callable[[str], None], stdin: bytes) -> CodeEnd:
@@ -207,61 +210,42 @@ def _watch(process: subprocess.Popen, scratch: Path, limits: Limits) -> str | No
             looks += 1
         if time.monotonic() - start > limits.seconds:
             return f"it ran for more than {limits.seconds:g} seconds"
-        pids = _below(process.pid)
-        if _memory(pids) > limits.memory:
+        inside = _below(process)
+        if _memory(inside) > limits.memory:
             return f"it took more than {limits.memory / 2**20:,.0f} MiB of memory"
-        if len(pids) > limits.processes:
+        if len(inside) > limits.processes:
             return f"it started more than {limits.processes} processes"
-        if looks % 10 == 0 and _size(scratch) + _unlinked(pids) > limits.disk:
+        if looks % 10 == 0 and _size(scratch) + _unlinked(inside) > limits.disk:
             return f"it wrote more than {limits.disk / 2**20:,.0f} MiB"
 
 
-def _below(pid: int) -> list[int]:
-    """All processes below `pid`. Those whose parent died are still below it: the first process of a namespace inherits
-    them."""
-    families = _families()
-    waiting, found = [pid], []
-    while waiting:
-        children = families.get(waiting.pop(), [])
-        waiting += children
-        found += children
-    return found
+def _below(process: subprocess.Popen) -> list[psutil.Process]:
+    """All processes below it. Those whose parent died are still there: the first of a namespace inherits them."""
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
-def _memory(pids: Sequence[int]) -> int:
-    page = os.sysconf("SC_PAGE_SIZE")
+def _memory(processes: Sequence[psutil.Process]) -> int:
     total = 0
-    for pid in pids:
-        with contextlib.suppress(OSError, IndexError):
-            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * page
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_info().rss
     return total
 
 
-def _unlinked(pids: Sequence[int]) -> int:
+def _unlinked(processes: Sequence[psutil.Process]) -> int:
     """Bytes on disk of files that processes hold open and no folder has any more, each once."""
     found: dict[tuple[int, int], int] = {}
-    for pid in pids:
+    for folder in (f"/proc/{process.pid}/fd" for process in processes):
         with contextlib.suppress(OSError):
-            for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            for descriptor in os.listdir(folder):
                 with contextlib.suppress(OSError):
-                    file = os.stat(f"/proc/{pid}/fd/{descriptor}")
+                    file = os.stat(f"{folder}/{descriptor}")
                     if stat.S_ISREG(file.st_mode) and file.st_nlink == 0:
                         found[file.st_dev, file.st_ino] = file.st_blocks * 512
     return sum(found.values())
-
-
-def _families() -> dict[int, list[int]]:
-    """The children of every process."""
-    found: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):
-        if name.isdecimal():
-            try:
-                # The name, in brackets, may hold anything.
-                parent = int(Path(f"/proc/{name}/stat").read_text(errors="replace").rpartition(")")[2].split()[1])
-            except (OSError, IndexError, ValueError):
-                continue
-            found.setdefault(parent, []).append(int(name))
-    return found
 
 
 def _size(folder: Path) -> int:
@@ -280,12 +264,10 @@ def _kill(process: subprocess.Popen) -> None:
     of it before that one is gone, whatever those inside did to their signals."""
     if process.poll() is not None:
         return
-    if first := _families().get(process.pid):
-        for child in first:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(child, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_KILL_SECONDS)
+    with contextlib.suppress(psutil.NoSuchProcess, subprocess.TimeoutExpired):
+        for first in psutil.Process(process.pid).children():
+            first.kill()
+        process.wait(_KILL_SECONDS)
     process.kill()
     process.wait()
 

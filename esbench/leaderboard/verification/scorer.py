@@ -1,6 +1,6 @@
 """A task's evaluation of a policy out of an archive: the program that scored the runs, without their algorithm."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +12,12 @@ from esbench.errors import InputError
 from esbench.experiment.one_run import checkout, provenance
 from esbench.experiment.options.run_options import RunOptions
 from esbench.jax_switches import recorded
+from esbench.keys import evaluation_key
 from esbench.leaderboard.board import Board
 from esbench.leaderboard.verification.record import Machine
 from esbench.policies.registry import network_from
 from esbench.problem import DeployedPolicy
+from esbench.results.budget import share_of
 from esbench.results.records import Manifest, Row
 from esbench.rollout.evaluation import evaluate
 from esbench.rollout.problem import EpisodicProblem
@@ -24,6 +26,8 @@ from esbench.sizes import Sizes
 from esbench.tasks import registry
 from esbench.tasks.registry import Task
 
+TOLERANCE = 1e-4
+"""Of the mean size of an episode's return: what rounding may change on the same kind of machine."""
 # Of a stranger's manifest: what is more is no size for an evaluation, and would only take memory.
 MAX_LAYERS = 64
 MAX_WIDTH = 2**14
@@ -70,9 +74,10 @@ def differences(manifest: Manifest, machine: Machine, packages: set[str]) -> lis
 class Scorer:
     """Evaluations of policies on one task; those of one network share a compilation."""
 
-    def __init__(self, task: Task, episodes: int, numeric: Mapping[str, Any]):
-        """numeric: how numbers are computed, by the names of a run's options."""
-        self._task, self._episodes, self._options = task, episodes, RunOptions(**numeric)
+    def __init__(self, board: Board, task: Task, name: str):
+        """task: the board's of this name, or its twin."""
+        self._task, self._of_board, self._protocol = task, board.tasks[name], board.protocol
+        self._options = RunOptions(**board.protocol.numeric)
         self._environment = registry.environment_of(task)
         self._programs: dict[Any, Any] = {}
 
@@ -96,9 +101,20 @@ class Scorer:
         """The returns of fresh episodes, float64 (2, episodes): row 0 acts greedily, row 1 samples."""
         program = (problem.policy, problem.sizes)
         if program not in self._programs:
-            self._programs[program] = jax.jit(lambda deployed, key: evaluate(problem, deployed, key, self._episodes))
+            episodes = self._of_board.episodes
+            self._programs[program] = jax.jit(lambda deployed, key: evaluate(problem, deployed, key, episodes))
         with self._options.arithmetic():
             return np.asarray(self._programs[program](deployed, key)[0], np.float64)
+
+    def returns_again(self, problem: EpisodicProblem, deployed: DeployedPolicy, seed: int, row: Row) -> np.ndarray:
+        """`returns` of the very episodes that a row of a run is of."""
+        share = share_of(row.useful_steps, self._of_board.budget, self._protocol.rows)
+        return self.returns(problem, deployed, evaluation_key(self._task.spec.id, seed, share))
+
+
+def score_row(rows: Sequence[Row]) -> Row:
+    """The one that is a finished run's score."""
+    return next(row for row in rows if row.final)
 
 
 def scored_mode(manifest: Manifest) -> int:

@@ -10,8 +10,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator, StrMethodFormatter
 
+from esbench.report import registry
 from esbench.report.cells import Tier
-from esbench.report.figures.style import GREY, Look, appearance, drawing, legend_above, legend_line
+from esbench.report.style import GREY, Look, appearance, legend_above, legend_line
 from esbench.report.wording import wording
 from esbench.statistics.runtime import carry_forward
 from esbench.tasks.spec import Anchor, Measure, TaskSpec
@@ -38,6 +39,13 @@ def mean_and_range(curves: Sequence[tuple[np.ndarray, np.ndarray]], end: float) 
     return x, values.mean(0), values.min(0), values.max(0)
 
 
+@registry.figure(
+    "curves",
+    of=lambda section: section.tiers,
+    caption="Learning curves: {say.title} against useful {say.unit} and against training seconds, mean and range over "
+    "seeds.",
+    file="curves",
+)
 def draw_curves(tiers: Sequence[Tier]) -> Figure:
     """One pair of panels per tier and task: the measure against useful steps above, against training seconds below."""
     panels = [(tier, task) for tier in tiers for task in tier.tasks]
@@ -45,30 +53,29 @@ def draw_curves(tiers: Sequence[Tier]) -> Figure:
     several = wording(tiers).several
     columns = min(len(panels), TASKS_PER_BAND)
     bands = -(-len(panels) // TASKS_PER_BAND)
-    with drawing():
-        figure = Figure(figsize=(max(3.0 * columns, 4.5), 4.4 * bands + 0.5), layout="constrained")
-        grid = figure.subplots(2 * bands, columns, squeeze=False)
-        for i, (tier, task) in enumerate(panels):
-            band, column = divmod(i, columns)
-            pair = grid[2 * band : 2 * band + 2, column]
-            for axes, quantity in zip(pair, _AXES, strict=True):
-                _draw_panel(axes, tier, task, quantity, looks)
-            pair[0].set_title(f"{task} ({tier.name})" if len(tiers) > 1 else task)
-            if column == 0 or several:
-                for axes in pair:
-                    axes.set_ylabel(_label(tier.specs[task].measure))
-        for i in range(len(panels), columns * bands):
-            for axes in grid[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]:
-                axes.set_visible(False)
-        drawn = {name for tier in tiers for _, name in tier.cells}
-        handles: list[Artist] = [legend_line(name, look) for name, look in looks.items() if name in drawn]
-        handles.append(Patch(color=GREY, alpha=0.25, linewidth=0, label="lowest to highest seed"))
-        handles += [
-            Line2D([], [], color=GREY, linestyle=dash, linewidth=0.9, label=label)
-            for kind, (label, dash) in _ANCHORS.items()
-            if any(getattr(tier.specs[task], kind) for tier, task in panels)
-        ]
-        legend_above(figure, handles)
+    figure = Figure(figsize=(max(3.0 * columns, 4.5), 4.4 * bands + 0.5), layout="constrained")
+    grid = figure.subplots(2 * bands, columns, squeeze=False)
+    for i, (tier, task) in enumerate(panels):
+        band, column = divmod(i, columns)
+        pair = grid[2 * band : 2 * band + 2, column]
+        for axes, quantity in zip(pair, _AXES, strict=True):
+            _draw_panel(axes, tier, task, quantity, looks)
+        pair[0].set_title(f"{task} ({tier.name})" if len(tiers) > 1 else task)
+        if column == 0 or several:
+            for axes in pair:
+                axes.set_ylabel(_label(tier.specs[task].measure))
+    for i in range(len(panels), columns * bands):
+        for axes in grid[2 * (i // columns) : 2 * (i // columns) + 2, i % columns]:
+            axes.set_visible(False)
+    drawn = {name for tier in tiers for _, name in tier.cells}
+    handles: list[Artist] = [legend_line(name, look) for name, look in looks.items() if name in drawn]
+    handles.append(Patch(color=GREY, alpha=0.25, linewidth=0, label="lowest to highest seed"))
+    handles += [
+        Line2D([], [], color=GREY, linestyle=dash, linewidth=0.9, label=label)
+        for kind, (label, dash) in _ANCHORS.items()
+        if any(getattr(tier.specs[task], kind) for tier, task in panels)
+    ]
+    legend_above(figure, handles)
     return figure
 
 
@@ -79,7 +86,7 @@ def _draw_panel(axes: Axes, tier: Tier, task: str, quantity: str, looks: dict[st
         if cell is None:
             lacking.append(algorithm)
             continue
-        curves = [(getattr(run, quantity), run.values) for run in cell.runs]
+        curves = [(run.column(quantity), run.values) for run in cell.runs]
         end = max(x[-1] for x, _ in curves)
         if quantity == "useful_steps":
             end = max(end, float(tier.budgets[task]))

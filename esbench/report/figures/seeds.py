@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from esbench.tasks.spec import TaskSpec
 
 
-class Shown(Figure):
+class NotebookFigure(Figure):
     """A figure that a notebook shows without pyplot, once."""
 
     def _repr_png_(self) -> bytes:
@@ -19,7 +19,7 @@ class Shown(Figure):
 
 def draw_seeds(frame: pd.DataFrame, spec: TaskSpec) -> Figure:
     """frame: rows of `load_results`, of one task and one algorithm. Without a mean where seeds have unlike rows."""
-    figure = Shown(figsize=(6, 4), layout="constrained")
+    figure = NotebookFigure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     for seed, rows in frame.groupby("seed"):
         axes.plot(rows["useful_steps"], rows["value"], alpha=0.5, linewidth=1, label=f"seed {seed}")

@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from esbench.report import registry
 from esbench.report.analysis import Aggregate
 from esbench.report.cells import Tier
-from esbench.report.table import Shown, Table, missing, with_interval, words
-from esbench.statistics.aggregate import REPETITIONS
+from esbench.report.section import Section
+from esbench.report.shown import MISSING, between
+from esbench.report.table import Column, Table, as_numbers, estimate, named, share, unless
+from esbench.statistics.aggregates import REPETITIONS
 
 STATISTICS = {
     "mean": "Ranking score",
@@ -19,54 +22,42 @@ STATISTICS = {
     "equal_seconds": "At equal seconds",
 }
 OTHERWISE = " *"
-_BOUNDS = ("", "_low", "_high")
-_FRAME = [
-    *("tier", "algorithm", "tasks", "rank_first", "rank_last", "seeds_fewest", "seeds_most"),
-    *(statistic + bound for statistic in STATISTICS for bound in _BOUNDS),
-]
+_BOUNDS = ("rank_first", "rank_last", "seeds_fewest", "seeds_most")
 
 
-def aggregates_table(tiers: Sequence[Tier], aggregates: Sequence[Sequence[Aggregate]]) -> Table:
+@registry.table("aggregates", told=True)
+def aggregates_table(section: Section) -> Table:
     """An algorithm that lacks a task is a row that says "missing", with the number of tasks it has."""
-    rows, numbers = [], []
-    for tier, of_tier in zip(tiers, aggregates, strict=True):
-        scored = len(tier.scored_tasks)
-        for aggregate in of_tier:
-            numbers.append(_numbers(tier, aggregate))
-            ranks, seeds = (f"{r[0]}-{r[-1]}" if len(r) > 1 else str(r[0]) for r in (aggregate.ranks, aggregate.seeds))
-            rows.append(
-                [
-                    *words(tier.name, aggregate.algorithm),
-                    Shown(ranks, aggregate.ranks[0]),
-                    Shown(f"{scored} of {scored}", scored),
-                    Shown(seeds, aggregate.seeds[0]),
-                    *(_shown(aggregate, statistic) for statistic in STATISTICS),
-                ]
-            )
-        for name in tier.algorithms:
-            if name not in tier.complete:
-                has = len(tier.row(name))
-                numbers.append({"tier": tier.name, "algorithm": name, "tasks": has})
-                rows.append(
-                    [
-                        *words(tier.name, name),
-                        Shown("-"),
-                        Shown(f"{has} of {scored}", has),
-                        Shown("-"),
-                        *missing(len(STATISTICS)),
-                    ]
-                )
-    frame = pd.DataFrame(numbers, columns=_FRAME).astype(dict.fromkeys(_FRAME[3:7], "Int64"))
-    columns = ("Tier", "Algorithm", "Rank", "Tasks", "Seeds", *STATISTICS.values())
-    return Table("aggregates", "Scores over all tasks", columns, 2, rows, frame, _notes(tiers))
+    rows = []
+    for tier, of_tier in zip(section.tiers, section.aggregates, strict=True):
+        rows += [_numbers(tier, aggregate) for aggregate in of_tier]
+        rows += [
+            {"tier": tier.name, "algorithm": name, "tasks": len(tier.row(name)), "_of": len(tier.scored_tasks)}
+            for name in tier.algorithms
+            if name not in tier.complete
+        ]
+    estimates = [part for name in STATISTICS for part in (name, f"{name}_low", f"{name}_high")]
+    columns = ["tier", "algorithm", "tasks", *_BOUNDS, *estimates, "_of", "_otherwise"]
+    data = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(_BOUNDS, "Int64"))
+    first, *others = map(_statistic, STATISTICS)
+    layout = [
+        *named("Tier", "Algorithm"),
+        Column("Rank", lambda row: between(row.get("rank_first"), row.get("rank_last"))),
+        share("Tasks", "tasks", "_of"),
+        Column("Seeds", lambda row: between(row.get("seeds_fewest"), row.get("seeds_most"))),
+        *unless(lambda row: None if "rank_first" in row else MISSING, first),
+        *unless(lambda row: None if "rank_first" in row else "", *others),
+    ]
+    return Table("Scores over all tasks", data, layout, _notes(section.tiers))
 
 
-def _shown(aggregate: Aggregate, statistic: str) -> Shown:
-    if statistic not in aggregate.estimates:
-        return Shown("-")
-    mark = OTHERWISE if statistic in aggregate.otherwise else ""
-    best = statistic == "mean" and aggregate.ranks[0] == 1
-    return with_interval(aggregate.estimates[statistic], bold=best, mark=mark)
+def _statistic(name: str) -> Column:
+    return estimate(
+        STATISTICS[name],
+        name,
+        bold=lambda row: name == "mean" and row["rank_first"] == 1,
+        mark=lambda row: OTHERWISE if name in row["_otherwise"] else "",
+    )
 
 
 def _numbers(tier: Tier, aggregate: Aggregate) -> dict:
@@ -78,9 +69,11 @@ def _numbers(tier: Tier, aggregate: Aggregate) -> dict:
         "rank_last": aggregate.ranks[-1],
         "seeds_fewest": aggregate.seeds[0],
         "seeds_most": aggregate.seeds[-1],
+        "_of": len(tier.scored_tasks),
+        "_otherwise": aggregate.otherwise,
     }
-    for statistic, estimate in aggregate.estimates.items():
-        numbers |= {statistic + bound: value for bound, value in zip(_BOUNDS, estimate, strict=True)}
+    for name, value in aggregate.estimates.items():
+        numbers |= as_numbers(value, name)
     return numbers
 
 

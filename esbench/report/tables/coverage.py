@@ -1,21 +1,40 @@
-"""How far the intervals of the other tables can be trusted: the committed simulation."""
+"""How far the intervals of the other tables can be trusted: the committed simulation, `coverage.csv` beside this file,
+which `baselines/studies/coverage.py` writes."""
 
+from pathlib import Path
+
+import pandas as pd
+
+from esbench.report import registry
 from esbench.report.digits import written
-from esbench.report.table import Shown, Table, words
-from esbench.statistics.coverage import measured
+from esbench.report.section import Section
+from esbench.report.shown import Shown
+from esbench.report.table import Column, Table, number, words
+
+FILE = Path(__file__).with_name("coverage.csv")
 
 
-def coverage_table() -> Table:
+def measured() -> pd.DataFrame:
+    """The committed study: columns quantity, scores, tasks, n, coverage, simulations."""
+    return pd.read_csv(FILE)
+
+
+@registry.table("coverage", once=True)
+def coverage_table(_: Section) -> Table:
     """One row per quantity and number of tasks: the lowest and highest coverage over the laws, per number of seeds."""
     study = measured()
-    seeds = sorted(study["n"].unique())
-    rows = []
-    for tasks, quantity in sorted(set(zip(study["tasks"], study["quantity"], strict=True))):
-        own = study[(study["tasks"] == tasks) & (study["quantity"] == quantity)]
-        cells = [own.loc[own["n"] == n, "coverage"] for n in seeds]
-        ends = [(float(values.min()), float(values.max())) for values in cells]
-        shown = [Shown(f"{written(low, '.1%')} to {written(high, '.1%')}", low) for low, high in ends]
-        rows.append([*words(str(quantity)), Shown(str(tasks), tasks), *shown])
+    over_laws = study.groupby(["tasks", "quantity", "n"])["coverage"]
+    data = pd.concat({"low": over_laws.min().unstack(), "high": over_laws.max().unstack()}, axis=1)
+    data.columns = [f"{end}_{n}" for end, n in data.columns]
+
+    def seeds(n: int) -> Column:
+        ends = ("low", "high")
+        return Column(
+            f"{n} seeds",
+            lambda row: Shown(" to ".join(written(row[f"{end}_{n}"], ".1%") for end in ends), row[f"low_{n}"]),
+        )
+
+    layout = [words("Interval of", "quantity"), number("Tasks", "tasks"), *map(seeds, sorted(study["n"].unique()))]
     notes = [
         f"Simulated: how often a nominal 95% interval holds the truth, in {study['simulations'].iloc[0]:,} "
         f"simulations; lowest and highest over scores that are {', '.join(sorted(study['scores'].unique()))}.",
@@ -23,5 +42,4 @@ def coverage_table() -> Table:
         "of improvement: of two algorithms of one law. A cell's interval is too narrow for few seeds whose scores are "
         "far from normal; over few tasks, one that nearly every seed solves does the same to an aggregate's.",
     ]
-    columns = ("Interval of", "Tasks", *(f"{n} seeds" for n in seeds))
-    return Table("coverage", "Coverage of the intervals", columns, 1, rows, study, notes)
+    return Table("Coverage of the intervals", data.reset_index(), layout, notes, numbers=study)

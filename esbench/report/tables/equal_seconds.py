@@ -1,75 +1,38 @@
 """The measure at equal training seconds, beside that at equal useful steps."""
 
-import math
-from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
+from esbench.report import registry
 from esbench.report.cells import Tier
 from esbench.report.digits import agreed
-from esbench.report.table import Shown, Table, decimals, number, with_interval, words
-from esbench.report.wording import MEASURE, UNIT, wording
-from esbench.statistics.intervals import Estimate
+from esbench.report.section import Section
+from esbench.report.table import Column, Table, as_numbers, estimate, named, number
+from esbench.report.wording import MEASURE, UNIT
+
+_AT = ("at_steps", "at_seconds")
 
 
-def equal_seconds_table(tiers: Sequence[Tier]) -> Table:
+@registry.table("equal_seconds")
+def equal_seconds_table(section: Section) -> Table:
     """One row per tier, task, kind of hardware and algorithm; seconds of unlike hardware are not compared."""
-    say = wording(tiers)
-    rows, numbers = [], []
-    for tier in tiers:
-        for task, spec in tier.specs.items():
-            of_task = {name: cell for name in tier.algorithms if (cell := tier.cell(task, name)) is not None}
-            for hardware in sorted({name for cell in of_task.values() for name in cell.hardware}):
-                seconds = tier.seconds(task, hardware)
-                cells = {name: cell.on(hardware) for name, cell in of_task.items() if hardware in cell.hardware}
-                estimates = {
-                    name: {"at_steps": cell.mean, "at_seconds": cell.mean_of_values(cell.at_seconds(seconds))}
-                    for name, cell in cells.items()
-                }
-                best = {
-                    key: max(
-                        (of_name[key].value for of_name in estimates.values()), key=lambda v: spec.measure.sign * v
-                    )
-                    if len(cells) > 1
-                    else math.nan
-                    for key in ("at_steps", "at_seconds")
-                }
-                for name, cell in cells.items():
-                    values = estimates[name]
-                    rows.append(
-                        [
-                            *words(tier.name, task, name, hardware, *say.told(spec, MEASURE, UNIT)),
-                            Shown(str(len(cell.runs)), len(cell.runs)),
-                            number(tier.budgets[task], ",d"),
-                            _shown(values["at_steps"], best["at_steps"]),
-                            number(seconds, ".3g"),
-                            _shown(values["at_seconds"], best["at_seconds"]),
-                            number(cell.mean_of("sequential_steps"), ",.0f"),
-                        ]
-                    )
-                    numbers.append(
-                        {
-                            "tier": tier.name,
-                            "task": task,
-                            "algorithm": name,
-                            "hardware": hardware,
-                            "n": len(cell.runs),
-                            "useful_steps": tier.budgets[task],
-                            "train_seconds": seconds,
-                            **{
-                                f"{say.measure}_{key}{bound}": value
-                                for key, of_key in values.items()
-                                for bound, value in zip(("", "_low", "_high"), of_key, strict=True)
-                            },
-                            "sequential_steps": cell.mean_of("sequential_steps"),
-                        }
-                    )
-    own = say.columns(MEASURE, UNIT)
-    columns = (
-        *("Tier", "Task", "Algorithm", "Hardware", *own, "Seeds", f"Useful {say.unit}"),
-        *(f"{say.heading} at equal {say.unit}", "Train s", f"{say.heading} at equal seconds"),
-        f"Sequential {say.unit}",
-    )
+    say = section.say
+    rows = [row for tier in section.tiers for task in tier.tasks for row in _rows(tier, task, say.measure)]
+
+    def measured(heading: str, at: str) -> Column:
+        return estimate(heading, f"{say.measure}_{at}", places=None, bold=lambda row: row[f"_best_{at}"])
+
+    layout = [
+        *named("Tier", "Task", "Algorithm", "Hardware"),
+        *section.differing(MEASURE, UNIT),
+        number("Seeds", "n"),
+        number(f"Useful {say.unit}", "useful_steps", ",d"),
+        measured(f"{say.heading} at equal {say.unit}", "at_steps"),
+        number("Train s", "train_seconds", ".3g"),
+        measured(f"{say.heading} at equal seconds", "at_seconds"),
+        number(f"Sequential {say.unit}", "sequential_steps", ",.0f"),
+    ]
     notes = [
         "Train s: the training seconds of the task's quickest run on that hardware, without compilation and "
         "evaluation; of a slower run its last row until then counts. Seconds are compared within one kind of "
@@ -77,8 +40,34 @@ def equal_seconds_table(tiers: Sequence[Tier]) -> Table:
         f"Intervals: 95% Student-t over seeds. Sequential {say.unit}: of the whole run.",
     ]
     title = f"At equal {say.unit} and at equal seconds"
-    return Table("equal_seconds", title, columns, 4 + len(own), rows, pd.DataFrame(numbers), notes)
+    return Table(title, pd.DataFrame(rows), layout, notes)
 
 
-def _shown(estimate: Estimate, best: float) -> Shown:
-    return with_interval(estimate, decimals(estimate.value), bold=agreed(estimate.value) == agreed(best))
+def _rows(tier: Tier, task: str, measure: str) -> list[dict[str, Any]]:
+    """Of a task, by hardware and algorithm. The best of a kind of hardware is that of several."""
+    of_task = {name: cell for name in tier.algorithms if (cell := tier.cell(task, name)) is not None}
+    rows: list[dict[str, Any]] = []
+    for hardware in sorted({name for cell in of_task.values() for name in cell.hardware}):
+        seconds = tier.seconds(task, hardware)
+        cells = {name: cell.on(hardware) for name, cell in of_task.items() if hardware in cell.hardware}
+        here: list[dict[str, Any]] = [
+            {
+                "tier": tier.name,
+                "task": task,
+                "algorithm": name,
+                "hardware": hardware,
+                "n": len(cell.runs),
+                "useful_steps": tier.budgets[task],
+                "train_seconds": seconds,
+                **as_numbers(cell.mean, f"{measure}_at_steps"),
+                **as_numbers(cell.mean_of_values(cell.at_seconds(seconds)), f"{measure}_at_seconds"),
+                "sequential_steps": cell.mean_of("sequential_steps"),
+            }
+            for name, cell in cells.items()
+        ]
+        for at in _AT:
+            values = [tier.specs[task].measure.sign * agreed(row[f"{measure}_{at}"]) for row in here]
+            for row, value in zip(here, values, strict=True):
+                row[f"_best_{at}"] = len(here) > 1 and value == max(values)
+        rows += here
+    return rows

@@ -1,79 +1,67 @@
 """Whether an algorithm is not worse than another, task by task, at equal steps and at equal seconds."""
 
 import itertools
-from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
+from esbench.report import registry
 from esbench.report.analysis import NotWorse, not_worse
-from esbench.report.cells import Tier
-from esbench.report.table import Shown, Table, number, words
-from esbench.report.wording import wording
+from esbench.report.section import Section
+from esbench.report.shown import Shown
+from esbench.report.table import Column, Table, as_row, named, number
 from esbench.statistics.comparison import MARGIN, SIGNIFICANCE
 
-_SAID = {True: "yes", False: "not shown", None: "-"}
 
-
-def non_inferiority_table(tiers: Sequence[Tier]) -> Table:
+@registry.table("non_inferiority")
+def non_inferiority_table(section: Section) -> Table:
     """One row per tier, ordered pair and task with anchors."""
-    say = wording(tiers)
-    rows, numbers = [], []
-    for tier in tiers:
+    unit = section.say.unit
+    rows = []
+    for tier in section.tiers:
         for first, second in itertools.permutations(tier.algorithms, 2):
             at_steps, at_seconds = (not_worse(tier, first, second, at_seconds=clock) for clock in (False, True))
             for task, by_steps in at_steps.items():
-                by_seconds = at_seconds.get(task)
-                rows.append(
-                    [
-                        *words(tier.name, first, second, task),
-                        Shown(str(by_steps.test.seeds), by_steps.test.seeds),
-                        *_shown(by_steps),
-                        *(_shown(by_seconds) if by_seconds else [Shown("-")] * 4),
-                    ]
-                )
-                numbers.append(
-                    {
-                        "tier": tier.name,
-                        "first": first,
-                        "second": second,
-                        "task": task,
-                        "seeds": by_steps.test.seeds,
-                        **_numbers("steps", by_steps),
-                        **(_numbers("seconds", by_seconds) if by_seconds else {}),
-                    }
-                )
-    columns = (
-        *("Tier", "First", "Second", "Task", "Shared seeds"),
-        *(f"Difference ({say.unit})", f"Lower bound ({say.unit})"),
-        *(f"p (Holm, {say.unit})", f"Not worse ({say.unit})"),
-        *("Difference (seconds)", "Lower bound (seconds)", "p (Holm, seconds)", "Not worse (seconds)"),
-    )
+                row: dict[str, Any] = {
+                    "tier": tier.name,
+                    "first": first,
+                    "second": second,
+                    "task": task,
+                    "seeds": by_steps.seeds,
+                }
+                row |= _numbers("steps", by_steps)
+                if task in at_seconds:
+                    row |= _numbers("seconds", at_seconds[task])
+                rows.append(row)
+    layout = [
+        *named("Tier", "First", "Second", "Task"),
+        number("Shared seeds", "seeds"),
+        *_layout("steps", unit),
+        *_layout("seconds", "seconds"),
+    ]
     notes = [
         f"Not worse: the mean paired difference of scores, first less second, is above -{MARGIN:g} of the way from "
         f"random to reference (one-sided paired t test, p < {SIGNIFICANCE:g} after Holm's correction over the tasks of "
-        f"the ordered pair), at equal useful {say.unit} and at equal training seconds. Not shown is not the same as "
+        f"the ordered pair), at equal useful {unit} and at equal training seconds. Not shown is not the same as "
         "worse.",
         "Lower bound: one-sided 95%, not corrected. Seconds: those of the table of equal seconds; of several kinds of "
         "hardware nothing is said.",
     ]
-    return Table("non_inferiority", "Non-inferiority", columns, 4, rows, pd.DataFrame(numbers), notes)
-
-
-def _shown(result: NotWorse) -> list[Shown]:
-    low = result.test.low
-    return [
-        number(result.test.difference, ".3f"),
-        number(low, ".3f"),
-        number(result.adjusted_p, ".3g"),
-        Shown(_SAID[result.shown]),
-    ]
+    return Table("Non-inferiority", pd.DataFrame(rows), layout, notes)
 
 
 def _numbers(clock: str, result: NotWorse) -> dict[str, float | bool | None]:
-    return {
-        f"difference_at_{clock}": result.test.difference,
-        f"low_at_{clock}": result.test.low,
-        f"p_at_{clock}": result.test.p_value,
-        f"p_holm_at_{clock}": result.adjusted_p,
-        f"not_worse_at_{clock}": result.shown,
-    }
+    return {f"{name}_at_{clock}": value for name, value in as_row(result).items() if name != "seeds"}
+
+
+def _layout(clock: str, unit: str) -> list[Column]:
+    def answer(record) -> Shown:
+        said = record.get(f"not_worse_at_{clock}")
+        return Shown("-" if said is None else "yes" if said else "not shown")
+
+    return [
+        number(f"Difference ({unit})", f"difference_at_{clock}", ".3f"),
+        number(f"Lower bound ({unit})", f"low_at_{clock}", ".3f"),
+        number(f"p (Holm, {unit})", f"p_holm_at_{clock}", ".3g"),
+        Column(f"Not worse ({unit})", answer),
+    ]

@@ -1,60 +1,77 @@
 """The final measures side by side: one row per task, one column per algorithm."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
+from esbench.report import registry
 from esbench.report.analysis import Comparison
 from esbench.report.cells import Tier
-from esbench.report.table import MISSING, Shown, Table, decimals, number, span, with_interval, words
+from esbench.report.section import Section
+from esbench.report.shown import MISSING, span
+from esbench.report.table import Column, Table, as_numbers, estimate, named, number, unless
 from esbench.report.tables.anchors import UNTESTED, YES, beats
-from esbench.report.tables.scores import TIE, best_algorithms, told_apart
-from esbench.report.wording import MEASURE, UNIT, capital, wording
-from esbench.tasks.spec import Anchor
+from esbench.report.tables.scores import standing
+from esbench.report.wording import MEASURE, UNIT, Wording, capital
 
 NOT_BEYOND_RANDOM = " †"
 
 
-def overview_table(tiers: Sequence[Tier], comparisons: Sequence[dict[tuple[str, str], Comparison]]) -> Table:
-    say = wording(tiers)
+@registry.table("overview")
+def overview_table(section: Section) -> Table:
+    say, tiers = section.say, section.tiers
     algorithms = list(dict.fromkeys(name for tier in tiers for name in tier.algorithms))
-    rows, numbers = [], []
-    for tier, pairs in zip(tiers, comparisons, strict=True):
-        for task, spec in tier.specs.items():
-            best = best_algorithms(tier, task)
-            shown = [*words(tier.name, task, *say.told(spec, MEASURE, UNIT)), number(tier.budgets[task], ",d")]
-            shown += [_anchor(spec.random), _anchor(spec.reference)]
-            values: dict[str, object] = {"tier": tier.name, "task": task, "budget": tier.budgets[task]}
-            for name in algorithms:
-                cell = tier.cell(task, name)
-                if cell is None:
-                    shown.append(Shown(MISSING if name in tier.algorithms else "-"))
-                    continue
-                mean = cell.mean
-                tied = best and name not in best and not told_apart(pairs, task, best[0], name)
-                nothing = spec.random is not None and beats(mean, spec.random, spec.measure.higher_is_better) not in (
-                    YES,
-                    UNTESTED,
-                )
-                mark = (TIE if tied else "") + (NOT_BEYOND_RANDOM if nothing else "")
-                shown.append(with_interval(mean, decimals(mean.value), bold=name in best, mark=mark))
-                values |= {f"{name}_{say.measure}": mean.value, f"{name}_low": mean.low, f"{name}_high": mean.high}
-                values[f"{name}_n"] = len(cell.runs)
-            rows.append(shown)
-            numbers.append(values)
+    own = {tier.name: tier.algorithms for tier in tiers}
+    rows = [
+        _numbers(tier, task, pairs, say.measure)
+        for tier, pairs in zip(tiers, section.comparisons, strict=True)
+        for task in tier.tasks
+    ]
+
+    def of_algorithm(name: str) -> list[Column]:
+        column = estimate(
+            name,
+            name,
+            f"{name}_{say.measure}",
+            places=None,
+            bold=lambda row: row[f"_{name}_best"],
+            mark=lambda row: row[f"_{name}_mark"],
+        )
+        absent = {tier: MISSING if name in names else "-" for tier, names in own.items()}
+        return unless(lambda row: None if f"{name}_n" in row else absent[row["tier"]], column)
+
+    layout = [
+        *named("Tier", "Task"),
+        *section.differing(MEASURE, UNIT),
+        number("Budget", "budget", ",d"),
+        number("Random", "_random", None),
+        number("Reference", "_reference", None),
+        *(column for name in algorithms for column in of_algorithm(name)),
+    ]
+    return Table(f"{capital(say.plural)} side by side", pd.DataFrame(rows), layout, _notes(tiers, say))
+
+
+def _numbers(tier: Tier, task: str, pairs: dict[tuple[str, str], Comparison], measure: str) -> dict:
+    """Of a task, each algorithm's that has it."""
+    spec = tier.specs[task]
+    numbers: dict[str, Any] = {"tier": tier.name, "task": task, "budget": tier.budgets[task]}
+    numbers |= {f"_{name}": anchor.value for name in ("random", "reference") if (anchor := getattr(spec, name))}
+    for name, (best, mark) in standing(tier, task, pairs).items():
+        cell = tier.cells[task, name]
+        beaten = spec.random is None or beats(cell.mean, spec.random, spec.measure.higher_is_better) in (YES, UNTESTED)
+        numbers |= as_numbers(cell.mean, name, f"{name}_{measure}")
+        numbers |= {f"{name}_n": len(cell.runs), f"_{name}_best": best}
+        numbers[f"_{name}_mark"] = mark + ("" if beaten else NOT_BEYOND_RANDOM)
+    return numbers
+
+
+def _notes(tiers: Sequence[Tier], say: Wording) -> list[str]:
     seeds = sorted({len(cell.runs) for tier in tiers for cell in tier.cells.values()})
-    notes = [
+    return [
         f"Mean {say.title} over {span(seeds)} seeds and its 95% interval (Student's t{say.cut}). Bold: the {say.best} "
         "mean of the task; ≈: not told apart from it by the paired test, which is not corrected over pairs of "
         "algorithms.",
         f"Random: the {say.measure} of a policy that acts at random; †: not shown to be {say.above} it, which the "
         "table of anchors tells more of. Reference: what a score of 1 is.",
     ]
-    own = say.columns(MEASURE, UNIT)
-    columns = ("Tier", "Task", *own, "Budget", "Random", "Reference", *algorithms)
-    title = f"{capital(say.plural)} side by side"
-    return Table("overview", title, columns, 2 + len(own), rows, pd.DataFrame(numbers), notes)
-
-
-def _anchor(anchor: Anchor | None) -> Shown:
-    return Shown("-") if anchor is None else number(anchor.value, f".{decimals(anchor.value)}f")

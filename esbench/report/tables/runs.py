@@ -1,39 +1,38 @@
 """The raw rows behind the tables: one line a run."""
 
 import hashlib
-from collections.abc import Sequence
 
 import pandas as pd
 
-from esbench.report.table import Shown, Table, words
+from esbench.report import registry
+from esbench.report.section import Section
+from esbench.report.shown import word
+from esbench.report.table import Column, Table, named, number, words
 from esbench.results.load import Run
 from esbench.results.run_directory import ROWS_FILE
 
 
-def runs_table(runs: Sequence[Run]) -> Table:
+@registry.table("runs")
+def runs_table(section: Section) -> Table:
     """Every run with where it was computed and the hash of its file: a changed row changes this table. A run in memory
     has no file."""
-    numbers = [_numbers(run) for run in runs]
-    rows = [
-        [
-            *words(*(values[name] for name in ("tier", "task", "algorithm"))),
-            *words(
-                values["status"],
-                values["device"],
-                values["precision"],
-                values["commit"][:10],
-                values["sha256"][:12] or "-",
-            ),
-            *(Shown(str(values[name]), values[name]) for name in ("seed", "rows")),
-        ]
-        for values in numbers
+    options = dict.fromkeys(name for run in section.runs for name in _options(run))
+    layout = [
+        *named("Tier", "Task", "Algorithm", "Status"),
+        words("Hardware", "device"),
+        *(words(name.capitalize(), name) for name in options),
+        Column("Commit", lambda row: word(row["commit"][:10]), words=True),
+        Column("SHA-256", lambda row: word(row["sha256"][:12] or "-"), words=True),
+        number("Seed", "seed"),
+        number("Rows", "rows"),
     ]
-    columns = (
-        *("Tier", "Task", "Algorithm", "Status", "Hardware", "Precision", "Commit", "SHA-256"),
-        *("Seed", "Rows"),
-    )
     notes = ["Commit: of esbench; + where files had been changed since. SHA-256: of run.jsonl, whole in the CSV."]
-    return Table("runs", "Runs", columns, 8, rows, pd.DataFrame(numbers), notes)
+    return Table("Runs", pd.DataFrame(map(_numbers, section.runs)), layout, notes)
+
+
+def _options(run: Run) -> dict[str, str]:
+    """Those that no other column has, and no other table."""
+    return {name: str(value) for name, value in (run.manifest.options.model_extra or {}).items()}
 
 
 def _numbers(run: Run) -> dict:
@@ -46,7 +45,7 @@ def _numbers(run: Run) -> dict:
         "status": "finished" if run.finished else "unfinished",
         "rows": len(run.rows),
         "device": str(manifest.device),
-        "precision": getattr(manifest.options, "precision", ""),
+        **_options(run),
         "jax": manifest.versions.get("jax", ""),
         "esbench": manifest.versions.get("esbench", ""),
         "commit": (manifest.commit or "unknown") + ("+" if manifest.dirty else ""),

@@ -1,60 +1,57 @@
 """The final measure: one row per tier, task and algorithm."""
 
-from collections.abc import Sequence
 from statistics import fmean
 
 import pandas as pd
 
+from esbench.report import registry
 from esbench.report.analysis import Comparison
-from esbench.report.cells import Cell, Tier
+from esbench.report.cells import Cell, Tier, every_cell
 from esbench.report.digits import agreed
-from esbench.report.table import Shown, Table, decimals, estimate, missing, number, words
-from esbench.report.wording import MEASURE, UNIT, Wording, wording
-from esbench.statistics.intervals import Estimate
+from esbench.report.section import Section
+from esbench.report.shown import MISSING
+from esbench.report.table import Column, Table, as_numbers, interval, named, number, unless, words
+from esbench.report.wording import MEASURE, UNIT, Wording
 
 TIE = " ≈"
-
-Comparisons = dict[tuple[str, str], Comparison]
-
-_SECONDS = ("train_seconds", "compile_seconds")
+_COUNTS = {"n": "int64", "budget": "Int64"}
+_NAMES = ("tier", "task", "algorithm", "action_mode", *_COUNTS)
 
 
-def scores_table(tiers: Sequence[Tier], comparisons: Sequence[Comparisons]) -> Table:
+@registry.table("scores", file="table", told=True)
+def scores_table(section: Section) -> Table:
     """An algorithm without a score on a task is a row that says "missing", with n = 0."""
-    say = wording(tiers)
-    rows, numbers = [], []
-    for tier, pairs in zip(tiers, comparisons, strict=True):
-        for task, spec in tier.specs.items():
-            best = best_algorithms(tier, task)
+    say = section.say
+    rows = []
+    for tier, pairs in zip(section.tiers, section.comparisons, strict=True):
+        for task in tier.tasks:
+            marks = standing(tier, task, pairs)
             for algorithm in tier.algorithms:
                 cell = tier.cell(task, algorithm)
-                name = {"tier": tier.name, "task": task, "algorithm": algorithm}
-                named = words(*name.values(), *say.told(spec, MEASURE, UNIT))
-                if cell is None:
-                    rows.append([*named, *missing(2), Shown("0", 0), *[Shown("")] * 8])
-                    numbers.append({**name, "n": 0})
-                    continue
-                values = _numbers(cell, tier.budgets[task], say.measure)
-                tied = best and algorithm not in best and not told_apart(pairs, task, best[0], algorithm)
-                rows.append([*named, *_shown(values, cell.mean, algorithm in best, TIE if tied else "")])
-                numbers.append({**name, **values})
-    measured = [f"{say.measure}_{part}" for part in ("mean", "low", "high")] + ["score_mean"]
-    floats = [*measured, "useful_steps", "sequential_steps", "overshoot", *_SECONDS]
-    frame = pd.DataFrame(numbers, columns=["tier", "task", "algorithm", "action_mode", "n", "budget", *floats])
-    own = say.columns(MEASURE, UNIT)
-    columns = (
-        *("Tier", "Task", "Algorithm", *own, say.heading, "95% interval", "Seeds", "Score"),
-        *("Budget", f"Useful {say.unit}", "Overshoot", f"Sequential {say.unit}", "Train s", "Compile s", "Acts"),
-    )
-    return Table(
-        "scores",
-        f"Final {say.measure}",
-        columns,
-        3 + len(own),
-        rows,
-        frame.astype({"n": int, "budget": "Int64"} | dict.fromkeys(floats, float)),
-        _notes(tiers, say),
-    )
+                numbers = _numbers(cell, tier.budgets[task], say.measure) if cell else {"n": 0}
+                bold, mark = marks.get(algorithm, (False, ""))
+                names = {"tier": tier.name, "task": task, "algorithm": algorithm}
+                rows.append({**names, **numbers, "_best": bold, "_mark": mark})
+    data = pd.DataFrame(rows)
+    floats = [name for name in data if name not in _NAMES and not name.startswith("_")]
+    data = data[[*_NAMES, *floats, "_best", "_mark"]].astype(_COUNTS | dict.fromkeys(floats, float))
+    layout = [*named("Tier", "Task", "Algorithm"), *section.differing(MEASURE, UNIT), *_layout(say)]
+    return Table(f"Final {say.measure}", data, layout, _notes(section))
+
+
+def standing(tier: Tier, task: str, pairs: dict[tuple[str, str], Comparison]) -> dict[str, tuple[bool, str]]:
+    """Of every algorithm that has the task whether its mean is the best, and the mark of what is not told apart from
+    the best."""
+    best = best_algorithms(tier, task)
+
+    def is_tied(name: str) -> bool:
+        if not best or name in best:
+            return False
+        pair = pairs.get((best[0], name)) or pairs[name, best[0]]
+        return not any(result.task == task and result.verdict in ("win", "loss") for result in pair.by_task)
+
+    here = [name for name in tier.algorithms if tier.cell(task, name)]
+    return {name: (name in best, TIE if is_tied(name) else "") for name in here}
 
 
 def best_algorithms(tier: Tier, task: str) -> list[str]:
@@ -67,47 +64,46 @@ def best_algorithms(tier: Tier, task: str) -> list[str]:
     return [name for name, mean in means.items() if mean == max(means.values())] if len(means) > 1 else []
 
 
-def told_apart(comparisons: Comparisons, task: str, first: str, second: str) -> bool:
-    """Whether the two algorithms' comparison found a win or a loss on the task."""
-    comparison = comparisons.get((first, second)) or comparisons[second, first]
-    return any(result.task == task and result.verdict in ("win", "loss") for result in comparison.tasks)
-
-
-def _numbers(cell: Cell, budget: int, key: str) -> dict:
-    mean = cell.mean
+def _numbers(cell: Cell, budget: int, measure: str) -> dict:
     return {
         "action_mode": cell.manifest.action_mode,
         "n": len(cell.runs),
         "budget": budget,
-        f"{key}_mean": mean.value,
-        f"{key}_low": mean.low,
-        f"{key}_high": mean.high,
+        **as_numbers(cell.mean, measure, f"{measure}_mean"),
         "score_mean": fmean(cell.scores),
         "useful_steps": cell.mean_of("useful_steps"),
         "sequential_steps": cell.mean_of("sequential_steps"),
-        **{clock: cell.mean_of(clock) for clock in _SECONDS},
         "overshoot": fmean(run.steps_in_all / run.manifest.budget - 1 for run in cell.runs),
+        "train_seconds": cell.mean_of("train_seconds"),
+        "compile_seconds": cell.mean_of("compile_seconds"),
     }
 
 
-def _shown(values: dict, mean: Estimate, best: bool, mark: str) -> list[Shown]:
-    shown, bounds = estimate(mean, decimals(mean.value), bold=best, mark=mark)
+def _layout(say: Wording) -> list[Column]:
+    looks = {"bold": lambda row: row["_best"], "mark": lambda row: row["_mark"]}
+    value = number(say.heading, f"{say.measure}_mean", None, **looks)
+    bounds = interval("95% interval", say.measure, f"{say.measure}_mean")
+    others = [
+        number("Score", "score_mean", ".3f"),
+        number("Budget", "budget", ",d"),
+        number(f"Useful {say.unit}", "useful_steps", ",.0f"),
+        number("Overshoot", "overshoot", ".1%"),
+        number(f"Sequential {say.unit}", "sequential_steps", ",.0f"),
+        number("Train s", "train_seconds", ".1f"),
+        number("Compile s", "compile_seconds", ".1f"),
+        words("Acts", "action_mode", left=False),
+    ]
     return [
-        shown,
-        bounds if values["n"] > 1 else Shown("none: one seed"),
-        Shown(str(values["n"]), values["n"]),
-        number(values["score_mean"], ".3f"),
-        number(values["budget"], ",d"),
-        number(values["useful_steps"], ",.0f"),
-        number(values["overshoot"], ".1%"),
-        number(values["sequential_steps"], ",.0f"),
-        *(number(values[clock], ".1f") for clock in _SECONDS),
-        *words(values["action_mode"]),
+        *unless(lambda row: None if row["n"] else MISSING, value),
+        *unless(lambda row: {0: "", 1: "none: one seed"}.get(row["n"]), bounds),
+        number("Seeds", "n"),
+        *unless(lambda row: None if row["n"] else "", *others),
     ]
 
 
-def _notes(tiers: Sequence[Tier], say: Wording) -> list[str]:
-    samples = sorted({run.score_row.samples for tier in tiers for cell in tier.cells.values() for run in cell.runs})
+def _notes(section: Section) -> list[str]:
+    say = section.say
+    samples = sorted({run.score_row.samples for _, cell, _ in every_cell(section.tiers) for run in cell.runs})
     return [
         f"{say.heading}{say.remark}: mean over seeds of the deployed policy's mean {say.measure} over "
         f"{' or '.join(map(str, samples))} fresh {say.samples}, in the mode it acts in; 95% Student-t interval over "

@@ -4,17 +4,22 @@ A resample of n seeds is a row of counts: how often each of them was drawn. Ever
 counts, so that 10 000 resamples are a few matrix products, and from counts of one it is the estimate itself.
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from esbench.errors import InputError
 from esbench.statistics.intervals import LEVEL, Estimate, bootstrap_interval, expansion
 
 REPETITIONS = 10_000
 
+ByTask = Mapping[str, Any] | pd.DataFrame | Iterable[Any]
+"""Per task the scores of its seeds, which may be few and uneven: arrays by task or in a row, or a DataFrame with a
+column a task; NaN stands for no seed."""
 Scores = Sequence[np.ndarray]
-"""Per task the scores of its seeds, (n_t,) float64; seeds may be few and uneven."""
+"""Per task the scores of its seeds, (n_t,) float64."""
 Counts = Sequence[np.ndarray]
 """Per task how often each seed was drawn, (repetitions, n_t); each row sums to n_t."""
 
@@ -76,38 +81,50 @@ WITHOUT_INTERVAL = ("median",)
 """The middle one of a few tasks' means jumps: simulated, its bootstrap interval covers between 69 and 100 %."""
 
 
+def by_task(scores: ByTask) -> list[np.ndarray]:
+    """InputError where there is no task, or one without a score."""
+    tasks = [values for _, values in scores.items()] if isinstance(scores, Mapping | pd.DataFrame) else list(scores)
+    arrays = [np.asarray(values, np.float64) for values in tasks]
+    if not arrays or any(values.ndim != 1 or np.isnan(values).all() for values in arrays):
+        raise InputError(f"scores of {len(arrays)} tasks: expected one or more, each with its seeds' scores in a row")
+    return [values[~np.isnan(values)] for values in arrays]
+
+
+def bootstrapped(
+    statistic: Callable[[Scores, Counts], np.ndarray], scores: Scores, counts: Counts | None, level: float = LEVEL
+) -> Estimate:
+    """A statistic of scores with the percentiles of its resamples, widened by `expansion`. counts: None where a task
+    has a single seed: its spread is unknown, not zero, and there is no interval."""
+    value = float(statistic(scores, [np.ones((1, len(values))) for values in scores])[0])
+    if counts is None:
+        return Estimate(settled(value))
+    interval = bootstrap_interval(value, statistic(scores, counts), expansion(scores, level), level)
+    return Estimate(*map(settled, (value, *interval)))
+
+
 def aggregate(
-    scores: Scores,
-    generator: np.random.Generator,
+    scores: ByTask,
+    generator: np.random.Generator | None = None,
     repetitions: int = REPETITIONS,
     level: float = LEVEL,
 ) -> dict[str, Estimate]:
-    """Every aggregate of one algorithm's scores, by the names of `AGGREGATES`.
+    """Every aggregate of one algorithm's normalized scores: "mean", "iqm", "median", "optimality_gap".
 
     `scores` are clipped here: to [0, 1], for the optimality gap only from above, so that it tells what is worse than
-    random from what is not. The intervals are the bootstrap's percentiles, widened by `expansion` and cut to where the
-    value can lie. There is none for the median, and none where a task has a single seed: its spread is unknown, not
-    zero.
+    random from what is not. The intervals are those of the bootstrap over seeds, stratified by task, widened for few
+    seeds and cut to where the value can lie. There is none for the median, and none where a task has a single seed.
+    generator: of the resamples; None: the same ones on every call.
     """
-    capped = [np.minimum(values, 1.0) for values in scores]
+    capped = [np.minimum(values, 1.0) for values in by_task(scores)]
     clipped = [np.maximum(values, 0.0) for values in capped]
-    once = [np.ones((1, len(values))) for values in scores]
-    counts = resample(generator, [len(values) for values in scores], repetitions)
-
-    def estimate(name: str) -> Estimate:
-        of, most = (capped, math.inf) if name == "optimality_gap" else (clipped, 1.0)
-        value = float(AGGREGATES[name](of, once)[0])
-        if name in WITHOUT_INTERVAL or min(map(len, scores)) < 2:
-            return Estimate(settled(value))
-        interval = bootstrap_interval(value, AGGREGATES[name](of, counts), expansion(of, level), level)
-        return _within_bounds(value, interval, most)
-
-    return {name: estimate(name) for name in AGGREGATES}
-
-
-def _within_bounds(value: float, interval: tuple[float, float], most: float = 1.0) -> Estimate:
-    low, high = interval
-    return Estimate(*map(settled, (value, max(low, 0.0), min(high, most))))
+    sizes = [len(values) for values in capped]
+    counts = resample(generator or np.random.default_rng(0), sizes, repetitions) if min(sizes) > 1 else None
+    return {
+        name: bootstrapped(statistic, capped, counts, level).within(0.0, None)
+        if name == "optimality_gap"
+        else bootstrapped(statistic, clipped, None if name in WITHOUT_INTERVAL else counts, level).within(0.0, 1.0)
+        for name, statistic in AGGREGATES.items()
+    }
 
 
 def settled(value: float) -> float:
@@ -116,9 +133,9 @@ def settled(value: float) -> float:
 
 
 def probability_of_improvement(
-    scores: Scores,
-    others: Scores,
-    generator: np.random.Generator,
+    scores: ByTask,
+    others: ByTask,
+    generator: np.random.Generator | None = None,
     repetitions: int = REPETITIONS,
     level: float = LEVEL,
 ) -> Estimate:
@@ -127,18 +144,29 @@ def probability_of_improvement(
     Per task it is Mann and Whitney's U / (n m). The bootstrap draws the seeds of both, independently; the widening is
     that of the statistic's linear part, one term a seed. No interval where a task has a single seed of either, nor
     where all runs of one are above or below all of the other on every task: resampling then shows no spread at all.
+    generator: as of `aggregate`. InputError where the two have other tasks.
     """
-    wins = [
-        (values[:, None] > other) + 0.5 * (values[:, None] == other)
-        for values, other in zip(scores, others, strict=True)
-    ]
+    generator = generator or np.random.default_rng(0)
+    wins = [(one[:, None] > other) + 0.5 * (one[:, None] == other) for one, other in _paired(scores, others)]
     value = float(np.mean([table.mean() for table in wins]))
     if min(min(table.shape) for table in wins) < 2 or all(np.ptp(table) == 0 for table in wins):
         return Estimate(value)
-    counts = resample(generator, [len(values) for values in scores], repetitions)
-    other_counts = resample(generator, [len(values) for values in others], repetitions)
+    counts, other_counts = (resample(generator, [table.shape[axis] for table in wins], repetitions) for axis in (0, 1))
     replicates = np.mean(
         [((c @ table) * d).sum(1) / table.size for table, c, d in zip(wins, counts, other_counts, strict=True)], axis=0
     )
     factor = expansion([mean for table in wins for mean in (table.mean(0), table.mean(1))], level)
-    return _within_bounds(value, bootstrap_interval(value, replicates, factor, level))
+    low, high = bootstrap_interval(value, replicates, factor, level)
+    return Estimate(*map(settled, (value, low, high))).within(0.0, 1.0)
+
+
+def _paired(scores: ByTask, others: ByTask) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Per task the scores of both; by name where they have names."""
+    if isinstance(scores, Mapping | pd.DataFrame) and isinstance(others, Mapping | pd.DataFrame):
+        if set(scores) != set(others):
+            raise InputError(f"scores on {', '.join(scores)} and on {', '.join(others)}: expected the same tasks")
+        others = [others[task] for task in scores]
+    one, other = by_task(scores), by_task(others)
+    if len(one) != len(other):
+        raise InputError(f"scores on {len(one)} and on {len(other)} tasks: expected the same")
+    return list(zip(one, other, strict=True))

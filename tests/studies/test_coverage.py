@@ -1,6 +1,7 @@
 import pytest
 
-from esbench.statistics.coverage import LAWS, SEEDS, measured, simulate
+from baselines.studies.coverage import LAWS, SEEDS, simulate
+from esbench.report.tables.coverage import measured
 
 AGGREGATES = ["ranking score", "IQM", "probability of improvement"]
 

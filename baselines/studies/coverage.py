@@ -1,23 +1,21 @@
 """How often the nominal 95 % intervals contain the truth, simulated for few seeds and scores that are not normal.
 
-    python -m esbench.statistics.coverage
+    python baselines/studies/coverage.py
 
-writes `coverage.csv` beside this file; reports print it beside their tables. The scores of a run are drawn for 16
-tasks, and for 3, from laws with known means: normal of unlike spread; skewed (log-normal, cut at 1); bounded (beta,
-from U-shaped to leaning against 1); solved or not (1 with the task's own chance, else little); and, for 16, a mixture
-of the four.
+writes `coverage.csv` beside the report's table of it. The scores of a run are drawn for 16 tasks, and for 3, from laws
+with known means: normal of unlike spread; skewed (log-normal, cut at 1); bounded (beta, from U-shaped to leaning
+against 1); solved or not (1 with the task's own chance, else little); and, for 16, a mixture of the four.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from esbench.statistics.aggregate import AGGREGATES, Scores, aggregate, probability_of_improvement
+from esbench.report.tables.coverage import FILE
+from esbench.statistics.aggregates import AGGREGATES, Scores, aggregate, probability_of_improvement
 from esbench.statistics.intervals import student_t_interval
 
-FILE = Path(__file__).with_name("coverage.csv")
 TASKS = (3, 16)
 SEEDS = (3, 5, 7, 10)
 SIMULATIONS = 2000
@@ -111,11 +109,6 @@ def study() -> pd.DataFrame:
     ]
     table = pd.DataFrame(rows, columns=["quantity", "scores", "tasks", "n", "coverage", "simulations"])
     return table.sort_values(["quantity", "scores", "tasks", "n"], kind="stable", ignore_index=True)
-
-
-def measured() -> pd.DataFrame:
-    """The committed study."""
-    return pd.read_csv(FILE)
 
 
 def main() -> None:

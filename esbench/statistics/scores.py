@@ -1,25 +1,32 @@
 """Values of a measure as scores: 0 is the task's random policy, 1 its reference, whichever way is better."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from esbench.tasks.spec import TaskSpec
 
 
-def normalized(values: np.ndarray | float, spec: TaskSpec) -> np.ndarray:
-    """(value - random) / (reference - random) with the spec's anchors, float64, the shape of `values`.
+def normalized_scores(
+    values: np.ndarray | Sequence[float] | float, random: float, reference: float, log2: bool = False
+) -> np.ndarray:
+    """(value - random) / (reference - random), float64, the shape of `values`; not clipped.
 
-    On a task whose `score_scale` is "log2" values and anchors are replaced by their binary logarithm, values below 1
-    counting as 1. Not clipped. NaN where the task lacks an anchor: it has no scores.
+    log2: values and anchors are replaced by their binary logarithm, values below 1 counting as 1.
     """
     values = np.asarray(values, np.float64)
-    if spec.random is None or spec.reference is None or not has_scores(spec):
-        return np.full_like(values, math.nan)
-    random, reference = spec.random.value, spec.reference.value
-    if spec.score_scale == "log2":
+    if log2:
         values, random, reference = np.log2(np.maximum(values, 1.0)), math.log2(random), math.log2(reference)
     return (values - random) / (reference - random)
+
+
+def normalized(values: np.ndarray | Sequence[float] | float, spec: TaskSpec) -> np.ndarray:
+    """`normalized_scores` with a task's anchors, in log2 where its `score_scale` says so. NaN where it lacks an anchor:
+    it has no scores."""
+    if spec.random is None or spec.reference is None or not has_scores(spec):
+        return np.full_like(np.asarray(values, np.float64), math.nan)
+    return normalized_scores(values, spec.random.value, spec.reference.value, spec.score_scale == "log2")
 
 
 def score_bounds(spec: TaskSpec) -> tuple[float | None, float | None]:

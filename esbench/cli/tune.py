@@ -1,0 +1,106 @@
+"""`esbench tune`.
+
+examples:
+  esbench tune --tasks all --algorithms eggroll,open_es,ppo --dry-run    what it would take
+  esbench tune --tasks all --algorithms eggroll,open_es,ppo              hours; the same command goes on
+  esbench tune --tasks CartPole-v1,Snake-v1 --algorithms mine.py:Mine --trials 8 --ranges mine.toml
+  esbench run --task CartPole-v1 --algorithm eggroll --preset tuning/chosen/eggroll.toml --name eggroll-tuned
+
+Ranges: baselines/search/ALGORITHM.toml, beside path/to/mine.py its path/to/mine.toml, or --ranges:
+
+  [constants]
+  pop_size = 128
+  [ranges]
+  sigma = { low = 0.02, high = 0.5, scale = "log" }      or linear, the default
+  normalize_observations = { choices = [false, true] }
+
+Every algorithm gets the same number of trials, quasi-random points of its ranges, the same on every task. What is in
+neither table has the algorithm's own default. Numbers (settings with a point) share one compilation; each combination
+of the others is compiled anew.
+Rungs: 1. all trials at an eighth of the budget, tuning seed 1000; 2. the best quarter of them, at least two, at all of
+it; 3. the best two of those again on seeds 1001 and 1002. The better mean over the three seeds is chosen. A trial that
+fails is the worst; to try it again, delete its directory. untrained: runs whose budget holds no generation, so that
+their score is the first policy's and says nothing: fixed/ leaves such a task out, and where all of rung 1 is so
+nothing is chosen.
+Left in --out: trials.csv and .jsonl (every run), chosen/ALGORITHM.toml (per task) and fixed/ALGORITHM.toml (one setting
+for all tasks, by the first rung), presets whose runs carry the cost of tuning; best_of_k.* (what fewer trials would
+have found), ranges/ and runs/. They are of the tasks and algorithms that the last command named; presets of other
+algorithms stay.
+Status 1: a task has no choice, since trials failed; 75: stopped, the same command goes on.
+"""
+
+import functools
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from esbench.cli.output import given, print_columns
+from esbench.cli.values import Algorithms, Jobs, Positive, Tasks, option
+from esbench.errors import InputError
+
+if TYPE_CHECKING:
+    from esbench.tuning.halving import Search
+
+_RANGES = "of the one algorithm (default: baselines/search/ALGORITHM.toml, or beside its file)"
+
+
+def tune(
+    *,
+    tasks: Tasks,
+    algorithms: Algorithms,
+    trials: Annotated[Positive, option("of each algorithm")] = 16,
+    tier: Annotated[str, option("smoke, lite, standard or paper")] = "lite",
+    ranges: Annotated[str | None, option(_RANGES, metavar="FILE")] = None,
+    jobs: Jobs | None = None,
+    out: Annotated[Path, option("where to write", metavar="DIR")] = Path("tuning"),
+    status: Annotated[bool, option("show how far it is, and run nothing")] = False,
+    dry_run: Annotated[bool, option("show what it would take, and run nothing")] = False,
+) -> int:
+    """Status 1 where a task has no choice, 75 for a search that was stopped."""
+    import jax
+
+    from esbench.experiment.many_runs.sweep import device_environments
+    from esbench.experiment.terminal.sweep_table import table
+    from esbench.tasks.registry import environments
+    from esbench.tuning import record, tune
+    from esbench.tuning.space import ranges_file, read_space
+
+    # The runs are other processes'; this one must not take a GPU from them.
+    jax.config.update("jax_platforms", "cpu")
+    if ranges is not None and len(algorithms) > 1:
+        raise InputError(f"--ranges {ranges}: expected one algorithm, not {', '.join(algorithms)}")
+    spaces = [read_space(Path(ranges) if ranges else ranges_file(name), name) for name in algorithms]
+    searches = tune.plan(environments() if tasks == ["all"] else tasks, spaces, trials, tier, out)
+    if dry_run:
+        print_columns(tune.dry_run(searches))
+        print(
+            "training: one run after the other, at the speed of the runs that are there, else a minute a lite budget;"
+        )
+        print("compilation and evaluation come on top")
+        return 0
+    complete = True
+    if not status:
+        processes, variables = device_environments(jobs, 1)
+        write = functools.partial(record.write, searches, spaces, out)
+        complete = tune.tune(searches, table(sys.stderr), write, processes, variables)
+    print_columns(tune.progress(searches))
+    for line in [*tune.untold(searches), *tune.errors(searches)]:
+        print(line)
+    return 0 if status else _print_found(searches, out, tier, complete)
+
+
+def _print_found(searches: "Sequence[Search]", out: Path, tier: str, complete: bool) -> int:
+    from esbench.experiment.one_run import interrupt
+    from esbench.experiment.options.config import default_name
+
+    left = ("trials.csv", "best_of_k.png", "chosen", "fixed")
+    print(f"{out}: {', '.join(name for name in left if (out / name).exists())}")
+    if told := next((search for search in searches if search.chosen() is not None), None):
+        name = default_name(told.algorithm)
+        options = f"--task {told.task_name} --algorithm {told.algorithm}{given('--tier', tier, 'lite')}"
+        print(f"next: esbench run {options} --preset {out / 'chosen' / name}.toml --name {name}-tuned")
+    if not complete:
+        print("interrupted, or in part run by another process: the same command goes on", file=sys.stderr)
+        return interrupt.STATUS
+    return 0 if all(search.chosen() is not None for search in searches) else 1

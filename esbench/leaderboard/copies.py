@@ -1,0 +1,81 @@
+"""Whether an entry's runs are its own: none is another seed's, nor another entry's of the board."""
+
+import contextlib
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from esbench.errors import InputError
+from esbench.leaderboard.entry import ENTRY_FILE, RUNS, Entry, run_key
+from esbench.leaderboard.evidence import Evidence
+from esbench.leaderboard.run_checks import MODES
+from esbench.leaderboard.safe_files import read_file
+from esbench.results.run_directory import ROWS_FILE, RunDirectory
+
+_TICK = re.compile(rb'"train_seconds": (\d{1,20}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?)[,}]')
+_NUMBER = rb"(-?\d{1,20}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?)"
+# Side by side as a row is written; older versions write return_mean_greedy.
+_RETURNS = re.compile(rb'"return_(?:mean_)?greedy": %s, "return_(?:mean_)?sample": %s' % (_NUMBER, _NUMBER))
+
+
+def copies(found: Evidence) -> Iterator[str]:
+    """No run is another one under another seed: clocks never agree to the last digit, and returns do not where most
+    rows have their own. (Where hardly anything is ever won, honest seeds can have the same returns.)"""
+    for task in dict.fromkeys(task for task, _ in found.runs):
+        of_task = [(seed, run) for (name, seed), run in found.runs.items() if name == task]
+        for (first, one), (second, other) in itertools.combinations(of_task, 2):
+            if _ticks(one) & _ticks(other):
+                yield f"{run_key(task, second)} repeats seed {first}: clocks agree to the last digit"
+            elif 2 * len(set(_returns(one))) > len(_returns(one)) and _returns(one) == _returns(other):
+                yield f"{run_key(task, second)} repeats seed {first}: all returns are the same"
+
+
+def _ticks(run: RunDirectory) -> set[float]:
+    return {row.train_seconds for row in run.rows if row.train_seconds != 0}
+
+
+def _returns(run: RunDirectory) -> list[tuple[float, ...]]:
+    return [tuple(row.scores.get(name, row.value) for name in MODES) for row in run.rows]
+
+
+def borrowed(found: Evidence) -> Iterator[str]:
+    """No run is one of another entry of the board: neither its clock, nor its returns where most rows have their own,
+    nor its policy."""
+    own: dict[tuple[str, Any], str] = {}
+    for (task, seed), run in found.runs.items():
+        own |= dict.fromkeys([(task, tick) for tick in _ticks(run)], run_key(task, seed))
+        if 2 * len(set(_returns(run))) > len(run.rows):
+            own[task, tuple(_returns(run))] = run_key(task, seed)
+    policies = {digest: name for name, digest in found.entry.policies.items()}
+    for other in sorted(path for path in found.others.iterdir() if path.name != found.directory.path.resolve().name):
+        for name, digest in _policies(other).items():
+            if digest in policies:
+                yield f"{policies[digest]}: the policy is that of {other.name}'s {name}"
+        for file in sorted(other.glob(f"{RUNS}/*/*/{ROWS_FILE}")):
+            task, seed = file.relative_to(other).parts[1:3]
+            with contextlib.suppress(OSError, InputError):
+                content = read_file(file)
+                if same := next((own[task, tick] for tick in _ticks_in(content) if (task, tick) in own), None):
+                    yield f"{same}: the clock is that of {other.name}'s {task}/{seed} to the last digit"
+                elif same := own.get((task, _returns_in(content))):
+                    yield f"{same}: all returns are those of {other.name}'s {task}/{seed}"
+
+
+def _policies(entry: Path) -> dict[str, str]:
+    """The hashes of another entry's policies, none where it is no entry."""
+    try:
+        return Entry.model_validate_json(read_file(entry / ENTRY_FILE)).policies
+    except (OSError, InputError, ValidationError):
+        return {}
+
+
+def _ticks_in(rows: bytes) -> list[float]:
+    return [float(tick) for tick in _TICK.findall(rows)]
+
+
+def _returns_in(rows: bytes) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(map(float, found)) for found in _RETURNS.findall(rows))
