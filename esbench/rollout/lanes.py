@@ -129,8 +129,8 @@ class Work:
 
     @property
     def narrow(self) -> int:
-        """Lanes of a run for its last long episodes; 0 for none."""
-        narrow = _whole(self.problem.sizes.narrow)
+        """Lanes of a run for its last long episodes, an eighth of its lanes at most; 0 for none."""
+        narrow = _whole(min(self.problem.sizes.narrow, self.width // 8))
         return narrow if narrow < self.width else 0
 
     @property
