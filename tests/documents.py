@@ -28,9 +28,9 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """The lines of a shell block without prompts and comments; a line that goes on is one."""
+        """The lines of a shell block without comments; a line that goes on is one."""
         lines = self.text.replace("\\\n", " ").splitlines()
-        found = (re.sub(r"(^|\s+)# .*", "", line.removeprefix("$ ")).strip() for line in lines)
+        found = (re.sub(r"(^|\s+)# .*", "", line).strip() for line in lines)
         return [line for line in found if line and not line.startswith("#")]
 
 
