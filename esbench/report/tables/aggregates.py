@@ -84,8 +84,8 @@ def _notes(tiers: Sequence[Tier]) -> list[str]:
         "Ranking score: scores clipped to [0, 1], averaged over seeds, then over tasks.",
         "Rank: a range where paired differences may be chance, at 95% over all pairs together (Bonferroni). Bold: may "
         "be rank 1.",
-        f"Intervals: 95%, bootstrap over seeds within tasks, {REPETITIONS:,} resamples, widened for few seeds. A task "
-        "with a single seed leaves none.",
+        f"Intervals: 95%, bootstrap over seeds within tasks, {REPETITIONS:,} resamples, widened for few seeds. None: "
+        "for the median, for P(improvement), and where a task has a single seed.",
         "IQM: mean of the middle half of all runs. Median: of the tasks' means. P(improvement): chance to beat another "
         "algorithm; a tie is a half.",
         "Optimality gap: mean distance to a score of 1, lower is better. Scores below 0 count in full.",
