@@ -92,16 +92,9 @@ def _literal(text: str) -> str:
 
 def page(ranked: Sequence[RankedBoard]) -> str:
     """The page: one file, no network, no library."""
-    return (
-        templates("esbench.leaderboard")
-        .get_template("leaderboard.html")
-        .render(
-            boards=[(one, overview(one), [*headline_tables(one), *detail_tables(one)], _bars(one)) for one in ranked],
-            meaning=MEANING,
-            long=LONG,
-            wrapping=WRAPPING,
-        )
-    )
+    template = templates("esbench.leaderboard").get_template("leaderboard.html")
+    boards = [(one, overview(one), [*headline_tables(one), *detail_tables(one)], _bars(one)) for one in ranked]
+    return template.render(boards=boards, meaning=MEANING, long=LONG, wrapping=WRAPPING)
 
 
 def _bars(ranked: RankedBoard) -> list[dict[str, str | None]]:

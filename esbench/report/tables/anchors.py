@@ -141,5 +141,5 @@ def _notes(say: Wording) -> list[str]:
         "goes on.",
         f"More seeds: the mean is {say.above} that anchor already. No trend: the last half does not clearly "
         f"{say.rises} (95% interval of its slope over seeds).",
-        "-: every anchor is beaten, or the rule is the best possible.",
+        "A dash: every anchor is beaten, or the rule is the best possible.",
     ]
