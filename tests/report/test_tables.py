@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 
 import pandas as pd
 import pytest
@@ -416,3 +417,10 @@ def test_latex_is_a_booktabs_table(runs):
     lines = [line for line in text.splitlines() if line.startswith("lite")]
     assert all(line.count(" & ") == 13 and line.endswith(r" \\") for line in lines)
     assert escape("a_b & 50% [x]") == r"a\_b \& 50\% {[}x{]}"
+
+
+def test_every_table_answers_a_question_and_its_notes_are_short(runs):
+    for name, table in tables(runs).items():
+        assert table.asks.endswith("?"), name
+        for note in table.notes:
+            assert max(len(sentence.split()) for sentence in re.split(r"(?<=[.;?])\s", note)) < 25, note
