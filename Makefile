@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13 and make. Everything is installed into .venv, nothing outside this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup bench results test test-slow test-ray test-install test-newest lint lock
+.PHONY: help python setup bench results test test-slow test-ray test-install test-newest docs lint lock
 
 # The newest Python that works; PYTHON=... chooses another. Running it also sees through wrappers that only seem there.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
@@ -53,7 +53,7 @@ results: $(STAMP) ## results/ anew from its raw rows: tables, figures and JSON S
 # Larger than all the rest, not shown where a repository is read, or in report.md already.
 	@rm -rf results/*/report/report.html results/*/report/ioh results/*/report/tables/*.md results/*/report/tables/runs.csv; \
 		find results/*/report results/tuning \( -name '*.svg' -o -name '*.tex' \) -delete
-	@$(BIN)/python -m esbench.report.include README.md results/README.md
+	@$(BIN)/python -m esbench.report.include docs/results.md
 
 test: $(STAMP) ## the tests, without the slow ones
 	$(BIN)/python -m pytest -q -n auto --dist loadfile
@@ -72,6 +72,11 @@ test-newest: | python ## the tests with the newest versions that pyproject.toml 
 	$(PYTHON) -m venv .venv-newest
 	$(NEWEST)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[all,evosax,dev]'
 	$(NEWEST)/python -m pytest -q -n auto --dist loadfile
+
+docs: $(STAMP) ## the documentation as a site in site/; adds the extra docs to .venv
+	@$(BIN)/python -c 'import mkdocstrings, material' 2> /dev/null || \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 lint: $(STAMP) ## style, format and types
 	$(BIN)/ruff check .

@@ -96,8 +96,11 @@ class TrainedRun:
 class TrainResult:
     """What `train` gives.
 
-    runs: one a seed, in order. problem: what was trained on. interrupted: whether it was stopped (Ctrl-C) before its
-    end; `runs` then has what was reached.
+    Attributes:
+        config: the options, resolved.
+        problem: what was trained on.
+        runs: one a seed, in order.
+        interrupted: whether it was stopped (Ctrl-C) before its end; `runs` then has what was reached.
     """
 
     config: RunConfig
@@ -166,19 +169,26 @@ def train(
 ) -> TrainResult:
     """Trains `algorithm` on `task`, one seed after the other with one compilation; nothing is written.
 
-    task, algorithm, policy: names as on the command line, or objects, a class typed into a notebook cell included.
-    seeds: one, or several (0). start: go on from an earlier result of the same settings, to a larger budget; its seeds
-    are trained, to the states that one longer run has; new rows are at the shares of the larger budget. callback:
-    called with every row, a dictionary with the columns of `load_results`. progress: show how far it is, on standard
-    error.
+    Without `start`, rows are those of `esbench.run`: the same seed gives the same rows, clocks apart. Ctrl-C ends it
+    early, with what was reached.
 
-    options: of the command line, fields of `RunOptions`. steps: the budget in the task's unit, environment steps; the
-    tier's where None. preset, settings: an object has settings of its own, and `settings` (`--set`) replaces some.
-    name: what the runs are called in tables.
+    Args:
+        task: a name as on the command line, or an object; a class typed into a notebook cell is one.
+        algorithm: a name or an object, as `task`.
+        seeds: one, or several. 0 where None.
+        start: an earlier result of the same settings, to go on from to a larger budget. Its seeds are trained, to the
+            states that one longer run has; new rows are at the shares of the larger budget.
+        callback: called with every row, a dictionary with the columns of `load_results`.
+        progress: show how far it is, on standard error.
+        **options: those of the command line, fields of `RunOptions`. An object has settings of its own; `settings`
+            (`--set`) replaces some.
 
-    Without `start`, rows are those of `esbench.run`: the same seed gives the same rows, clocks apart.
-    Ctrl-C ends it early, with what was reached. Raises InputError, before anything is compiled, for what cannot be
-    run; StrategyError where an algorithm breaks its contract.
+    Returns:
+        The curves, the policies and the states of all seeds.
+
+    Raises:
+        InputError: before anything is compiled, for what cannot be run.
+        StrategyError: where an algorithm breaks its contract.
     """
     config = resolve(task, algorithm, **options)
     if callback is not None and not callable(callback):
@@ -286,7 +296,10 @@ def _check_start(start: Any, config: RunConfig) -> None:
 class BoundLearner:
     """An algorithm on a problem: pure functions over a state pytree, safe under jit, vmap, grad-free scan.
 
-    problem: what it trains on. learner: the algorithm's own Learner.
+    Attributes:
+        config: the options, resolved.
+        problem: what it trains on.
+        learner: the algorithm's own Learner.
     """
 
     config: RunConfig
@@ -294,12 +307,15 @@ class BoundLearner:
     learner: Learner
 
     def init(self, key: Any, **numbers: Any) -> State:
-        """The first state. key: a typed PRNG key (), or a seed, int32 (); a run of `esbench` has its seed. numbers:
-        settings that only change numbers (sigma, a learning rate), float32 () and maybe traced, in the place of the
-        algorithm's own.
+        """The first state.
 
         `jax.vmap(learner.init)(jnp.arange(3))` are three seeds, `jax.vmap(lambda s: learner.init(0, sigma=s))(sigmas)`
         several sigmas.
+
+        Args:
+            key: a typed PRNG key (), or a seed, int32 (); a run of `esbench` has its seed.
+            **numbers: settings that only change numbers (sigma, a learning rate), float32 () and maybe traced, in the
+                place of the algorithm's own.
         """
         with self._computing():
             if not jax.dtypes.issubdtype(jax.numpy.asarray(key).dtype, jax.dtypes.prng_key):
@@ -347,9 +363,15 @@ class BoundLearner:
 @pinned()
 @takes(RunOptions)
 def learner(task: Any, algorithm: Any, **options: Any) -> BoundLearner:
-    """`algorithm` on `task` as pure functions: `init`, `step`, `deployed`, `evaluate`. Options are those of `train`.
+    """`algorithm` on `task` as pure functions: `init`, `step`, `deployed`, `evaluate`.
 
-    Raises InputError for what cannot be.
+    Args:
+        task: as `train` takes it.
+        algorithm: as `train` takes it.
+        **options: fields of `RunOptions`.
+
+    Raises:
+        InputError: for what cannot be run.
     """
     config = resolve(task, algorithm, **options)
     problem = make_problem(config)
@@ -358,12 +380,21 @@ def learner(task: Any, algorithm: Any, **options: Any) -> BoundLearner:
 
 @pinned()
 def evaluate(task: Any, policy: Any, *, episodes: int = EPISODES, seed: int = 0) -> dict[str, np.ndarray]:
-    """Scores of what was trained on fresh samples of `task`, by name, each (episodes,). Of an environment they are
-    `return` and `length` as the policy acts when it is scored, `return_greedy` and `return_sample` in each action mode.
+    """Scores of what was trained, on fresh samples of `task`.
 
-    policy: of `load_policy` or of a `TrainResult`, or a run's directory; of a problem that is no environment, the
-    DeployedPolicy of a `TrainResult`. seed: the same one gives every policy the same samples, those of a run's first
-    evaluation with it. InputError where policy and task do not fit.
+    Args:
+        task: as `train` takes it.
+        policy: of `load_policy` or of a `TrainResult`, or a run's directory; of a problem that is no environment, the
+            DeployedPolicy of a `TrainResult`.
+        episodes: how many samples.
+        seed: the same one gives every policy the same samples, those of a run's first evaluation with it.
+
+    Returns:
+        Scores by name, each (episodes,). Of an environment they are `return` and `length` as the policy acts when it
+            is scored, `return_greedy` and `return_sample` in each action mode.
+
+    Raises:
+        InputError: where policy and task do not fit.
     """
     found = registry.task(task)
     episodes, seed = whole("episodes", episodes, least=1), whole("seed", seed, most=MAX_SEED)

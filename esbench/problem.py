@@ -31,9 +31,11 @@ class DeployedPolicy(struct.PyTreeNode):
 class Evolution:
     """How a strategy meets a problem; the same settings for every strategy.
 
-    n_parallel_evaluations: episodes (or other samples) a member's fitness is the mean of. deterministic_policy: whether
-    actions are the distribution's mode, in training and when scored, instead of samples. normalize_observations: by
-    the moments of all earlier generations' observations.
+    Attributes:
+        n_parallel_evaluations: episodes (or other samples) a member's fitness is the mean of.
+        deterministic_policy: whether actions are the distribution's mode, in training and when scored, instead of
+            samples.
+        normalize_observations: by the moments of all earlier generations' observations.
     """
 
     n_parallel_evaluations: Annotated[int, Field(ge=1)] = 1

@@ -1,8 +1,6 @@
 """The notebooks of the tutorials are executed, in an empty folder, as a reader does."""
 
 import json
-import re
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -10,8 +8,8 @@ from nbclient import NotebookClient
 
 import esbench
 from esbench.results.run_directory import RunDirectory
+from tests.documents import ROOT, block
 
-ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "docs" / "tutorials" / "02_your_own_strategy.ipynb"
 CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
 
@@ -32,9 +30,8 @@ def executed(tmp_path_factory):
     return notebook, folder
 
 
-def test_the_cell_has_the_strategy_of_the_readme():
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert code_cells(NOTEBOOK)[0] + "\n" == next(block for block in blocks if "class Signed" in block)
+def test_the_cell_has_the_strategy_of_the_docs():
+    assert code_cells(NOTEBOOK)[0] + "\n" == block("class Signed")
 
 
 @pytest.mark.slow

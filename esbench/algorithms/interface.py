@@ -72,20 +72,33 @@ class Algorithm(Protocol):
 class Strategy(Protocol):
     """An evolution strategy: proposes populations, is told their fitness (to be maximised), names what to deploy.
 
-    pop_size: members of a generation, both halves of antithetic pairs counted. The state's shapes and types stay the
-    same from generation to generation.
+    The state's shapes and types stay the same from generation to generation.
 
     A strategy may also have `metrics(state) -> dict[str, Array]`, scalars that stand in every row beside the loop's
     own; and, where it cannot work with every policy, `check(params)`, given shapes only, which raises InputError before
     anything is computed.
+
+    Attributes:
+        pop_size: members of a generation, both halves of antithetic pairs counted.
     """
 
     pop_size: int
 
-    def init(self, key: jax.Array, params: Params) -> State: ...
-    def ask(self, key: jax.Array, state: State) -> tuple[Population, State]: ...
-    def tell(self, key: jax.Array, state: State, population: Population, fitness: jax.Array) -> State: ...
-    def deployed(self, state: State) -> Params: ...
+    def init(self, key: jax.Array, params: Params) -> State:
+        """The first state, from a policy's initial parameters."""
+        ...
+
+    def ask(self, key: jax.Array, state: State) -> tuple[Population, State]:
+        """This generation's population, and the state that `tell` gets."""
+        ...
+
+    def tell(self, key: jax.Array, state: State, population: Population, fitness: jax.Array) -> State:
+        """The next state, by the fitness of each member, float32 (pop_size,)."""
+        ...
+
+    def deployed(self, state: State) -> Params:
+        """The parameters that are scored."""
+        ...
 
 
 def step_cost(algorithm: Algorithm, spec: TaskSpec) -> StepCost | None:

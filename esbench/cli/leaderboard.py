@@ -7,7 +7,7 @@ examples:
   esbench leaderboard verify leaderboards/lite-v1/eggroll --mode rerun --public-number 4211
   esbench leaderboard build                                  leaderboards/README.md and index.html
 
-Rules, the form of entry.toml and what each state means: leaderboards/README.md.
+Rules, the form of entry.toml and what each state means: docs/leaderboard.md.
 """
 
 import functools

@@ -21,15 +21,20 @@ ACCELERATOR_CHUNK_BYTES = 256 * 2**20
 class Gaussian(struct.PyTreeNode):
     """`member(i) = mean + sigma * noise_i`, where the noise has unit variance in every entry.
 
-    mean: parameters. key: typed PRNG key (), this generation's. sigma: float32 (). size: members. rank: of the noise
-    of a kernel, None for full rank; what is no kernel gets full noise either way. antithetic: members 2k and 2k+1
-    have the same noise with opposite signs, so that even skewed noise is symmetric over a pair; the last of an odd size
-    is alone. law: of the numbers that noise is made of (`LAWS`; the class has the name of the default). layout: how the
-    network contracts each parameter (`low_rank.layout`), set by the loop; without it a matrix is taken to contract its
-    first axis, as Flax's Dense does.
-
     The noise of a kernel at low rank is `a @ b.T / sqrt(rank)`, the entries of a and b drawn from the law (arXiv
     2511.16652, eq. 8, with the normal one).
+
+    Attributes:
+        mean: parameters.
+        key: typed PRNG key (), this generation's.
+        sigma: float32 ().
+        size: members.
+        rank: of the noise of a kernel, None for full rank; what is no kernel gets full noise either way.
+        antithetic: members 2k and 2k+1 have the same noise with opposite signs, so that even skewed noise is symmetric
+            over a pair; the last of an odd size is alone.
+        law: of the numbers that noise is made of (`LAWS`; the class has the name of the default).
+        layout: how the network contracts each parameter (`low_rank.layout`), set by the loop; without it a matrix is
+            taken to contract its first axis, as Flax's Dense does.
     """
 
     mean: Params

@@ -1,6 +1,6 @@
 """Tables inside the text of a Markdown file, kept equal to the files of a report.
 
-    python -m esbench.report.include README.md results/README.md
+    python -m esbench.report.include docs/results.md
 
 writes anew what stands between `<!-- table: report/report.md#speed -->`, a section as a link from the file's own folder
 names it, and `<!-- end of the table -->`: the table and its notes, without the heading.

@@ -91,8 +91,14 @@ def load_report(*runs: Any, out: str | os.PathLike[str] | None = None) -> Report
     """Tables and figures of runs: directories, of which all runs below count, and what `esbench.run` and
     `esbench.train` give, in any mixture.
 
-    out: a directory to write it into, as `Report.write`. Unfinished runs are named and left out. InputError where there
-    is no finished run, or where runs are mixed that cannot be compared.
+    Unfinished runs are named and left out.
+
+    Args:
+        *runs: the directories and results.
+        out: a directory to write it into, as `Report.write`.
+
+    Raises:
+        InputError: where there is no finished run, or where runs are mixed that cannot be compared.
     """
     found = Report(_all_runs(runs))
     if out is not None:

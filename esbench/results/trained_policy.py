@@ -20,13 +20,16 @@ from esbench.results.run_directory import RunDirectory
 class TrainedPolicy:
     """Actions for observations.
 
-    deployed: the parameters, the frozen observation statistics and `action_mode`, how the policy acts when it is
-    scored. policy: the network for the task's spaces. observation_space: the task's, of shape (n,).
-
     Without memory, `policy(observation)` is the action. With memory, the caller keeps it:
 
         carry = policy.initial_carry()
         action, carry = policy.step(observation, carry)
+
+    Attributes:
+        deployed: the parameters, the frozen observation statistics and `action_mode`, how the policy acts when it is
+            scored.
+        policy: the network for the task's spaces.
+        observation_space: the task's, of shape (n,).
     """
 
     def __init__(self, deployed: DeployedPolicy, policy: Policy, observation_space: gymnasium.spaces.Box):
@@ -35,11 +38,18 @@ class TrainedPolicy:
         self.observation_space = observation_space
 
     def __call__(self, observation: Any, key: jax.Array | None = None) -> jax.Array:
-        """The most likely action for `observation`, float32 (n,); a sampled one where a PRNG key is given.
+        """The most likely action for `observation`, or a sampled one where a key is given.
 
-        int32 () of a discrete policy, float32 (actions,) of a continuous one, which may lie outside the task's box: a
-        task's own steps clip it. For k observations, float32 (k, n), k actions, sampled independently.
-        InputError for another shape, and for a policy with memory.
+        Args:
+            observation: float32 (n,), or (k, n) for k of them.
+            key: a typed PRNG key ().
+
+        Returns:
+            int32 () of a discrete policy, float32 (actions,) of a continuous one, which may lie outside the task's
+                box: a task's own steps clip it. For k observations k actions, sampled independently.
+
+        Raises:
+            InputError: for another shape, and for a policy with memory.
         """
         if jax.tree.leaves(self.initial_carry()):
             raise InputError(
@@ -59,8 +69,14 @@ class TrainedPolicy:
     def step(self, observation: Any, carry: Carry, key: jax.Array | None = None) -> tuple[jax.Array, Carry]:
         """The action for `observation`, as a call gives it, and the memory after it.
 
-        carry: what `initial_carry()` or the step before gave; for observations (k, n) that of k episodes,
-        `initial_carry(k)` at first. InputError where the shapes do not fit.
+        Args:
+            observation: as a call takes it.
+            carry: what `initial_carry()` or the step before gave; for observations (k, n) that of k episodes,
+                `initial_carry(k)` at first.
+            key: a typed PRNG key (); the most likely action where None.
+
+        Raises:
+            InputError: where the shapes do not fit.
         """
         observation, (size,) = jnp.asarray(observation, jnp.float32), self.observation_space.shape
         if observation.ndim not in (1, 2) or observation.shape[-1] != size:
@@ -92,10 +108,15 @@ class TrainedPolicy:
 
 @pinned()
 def load_policy(run: str | os.PathLike[str], policy: Any = None) -> TrainedPolicy:
-    """The deployed policy of the run in the directory `run`: at its score, or as far as an unfinished run has come.
+    """The deployed policy of a run: at its score, or as far as an unfinished run has come.
 
-    policy: the run's network where it is of the user's own: `path/to/file.py:NAME` or the object. None for a built-in
-    one. InputError where there is no run, its policy is missing or damaged, or the network is another.
+    Args:
+        run: the run's directory.
+        policy: the run's network where it is of the user's own: `path/to/file.py:NAME` or the object. None for a
+            built-in one.
+
+    Raises:
+        InputError: where there is no run, its policy is missing or damaged, or the network is another.
     """
     directory = RunDirectory.open(run)
     deployed, record = directory.load_policy(), directory.manifest.policy

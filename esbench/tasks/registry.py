@@ -37,8 +37,12 @@ class Task:
     """A spec and the function that builds its environment, the spec's cap included, or its Problem. Plug-ins are values
     of this.
 
-    Where `make` is a dataclass that is a Problem, its fields are settings of the task: `--set NAME=VALUE`. defaults:
-    of these, where they are not the class's own.
+    Where `make` is a dataclass that is a Problem, its fields are settings of the task: `--set NAME=VALUE`.
+
+    Attributes:
+        spec: what the task is.
+        make: builds it.
+        defaults: of the settings, where they are not the class's own.
     """
 
     spec: TaskSpec

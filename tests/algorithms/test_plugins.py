@@ -9,6 +9,7 @@ import esbench
 from esbench import algorithms
 from esbench.cli import main
 from esbench.scaffold import new_strategy
+from tests.documents import block
 
 SMALL = {"n_layers": 1, "layer_size": 8}
 CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
@@ -85,12 +86,10 @@ def test_each_solves_cartpole(algorithm, tmp_path):
     ],
 )
 def test_a_strategy_without_ranges_gets_no_value_that_cannot_be(setting, message, tmp_path, monkeypatch, capsys):
-    """README's strategy, whose settings are plain numbers."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    code = readme.partition("```python\n# signed.py")[2].partition("```")[0]
+    """The strategy of the docs, whose settings are plain numbers."""
+    code = block("class Signed")
     (tmp_path / "signed.py").write_text(
-        "#"
-        + code.replace("rank=1)", "rank=self.rank)").replace("    sigma: float", "    rank: int = 1\n    sigma: float")
+        code.replace("rank=1)", "rank=self.rank)").replace("    sigma: float", "    rank: int = 1\n    sigma: float")
     )
     monkeypatch.chdir(tmp_path)
     assert main(["run", "--task", "CartPole-v1", "--algorithm", "signed.py:Signed", "--set", setting]) == 2

@@ -632,7 +632,7 @@ def test_a_pull_request_changes_its_own_directory_only(entry, capsys):
     git(root, "commit", "-q", "-m", "base")
     git(root, "checkout", "-q", "-b", "entry")
     shutil.move(other, entry)
-    # What the steps of leaderboards/README.md leave in a clone.
+    # What the steps of docs/leaderboard.md leave in a clone.
     for name in ("signed.py", "entry.toml", "report/report.md", "runs/lite/a task/Signed/run.jsonl"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text("x")

@@ -1,34 +1,23 @@
-"""From a stranger's file to a checked entry on two tasks, with the commands of the README, on a board of tiny runs."""
+"""From a stranger's file to a checked entry on two tasks, with the commands of the docs, on a board of tiny runs."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from esbench.leaderboard.check import check
 from esbench.leaderboard.states import state_of
+from tests.documents import ROOT, block, blocks
 from tests.leaderboard.honest import new_board
-
-ROOT = Path(__file__).parents[2]
-
-
-def readme_block(file: Path, language: str, word: str) -> str:
-    blocks = re.findall(rf"```{language}\n(.*?)```", file.read_text(), re.DOTALL)
-    return next(block for block in blocks if word in block)
 
 
 def commands() -> list[list[str]]:
-    """The README's, in its section on the leaderboard."""
-    section = (ROOT / "README.md").read_text().partition("\n## Leaderboard\n")[2].partition("\n## ")[0]
-    lines = [
-        line.partition("#")[0].split() for line in section.splitlines() if line.startswith("    .venv/bin/esbench")
-    ]
-    assert len(lines) <= 4
-    return [line[1:] for line in lines]
+    """Those of the page on one's own strategy."""
+    (found,) = [one for one in blocks(ROOT / "docs" / "own_strategy.md", "bash") if "leaderboard submit" in one.text]
+    assert len(found.commands) <= 4
+    return [line.split()[1:] for line in found.commands]
 
 
 @pytest.fixture
@@ -47,8 +36,8 @@ def clone(tmp_path):
 @pytest.mark.slow
 def test_from_one_file_to_a_checked_entry(clone):
     new_board(clone / "leaderboards", seeds=(0, 1), tier="smoke")
-    (clone / "signed.py").write_text(readme_block(ROOT / "README.md", "python", "class Signed"))
-    declaration = readme_block(ROOT / "leaderboards" / "README.md", "toml", "[tuning]")
+    (clone / "signed.py").write_text(block("class Signed"))
+    declaration = block("[tuning]", "toml")
     (clone / "entry.toml").write_text(declaration.replace("lite-v1", "smoke-v1"))
     for command in commands():
         small = ["--tier", "smoke", "--set", "pop_size=16", "layer_size=16"] if command[0] == "sweep" else []

@@ -1,4 +1,4 @@
-"""Tables in the READMEs are those of the reports."""
+"""Tables in texts are those of the reports."""
 
 from pathlib import Path
 
@@ -45,6 +45,6 @@ def test_what_cannot_be_included_is_named(text, content, message):
         included(text(content))
 
 
-@pytest.mark.parametrize("name", ["README.md", "results/README.md"])
+@pytest.mark.parametrize("name", ["docs/results.md"])
 def test_committed_texts_have_the_tables_of_the_reports(name):
     assert included(ROOT / name) == (ROOT / name).read_text(), "run `make results`"

@@ -1,8 +1,5 @@
 """A table and a figure that are registered here are in a report, and a metric by its name: nothing else is edited."""
 
-import re
-from pathlib import Path
-
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -12,8 +9,7 @@ from esbench.report import registry
 from esbench.report.cells import every_cell
 from esbench.report.table import Table, as_numbers, estimate, named, number
 from esbench.report.write import load_report, read_contents
-
-README = Path(__file__).parents[2] / "README.md"
+from tests.documents import block
 
 
 @pytest.fixture
@@ -69,7 +65,7 @@ def test_a_table_is_in_every_format(runs, tmp_path):
         files["novelty.csv"].splitlines()[2].startswith("lite,CartPole-v1,ppo,50.5,44.14")
         and "!" not in files["novelty.csv"]
     )
-    for shown in ('<h2 id="novelty">Novelty</h2>', "Return &amp; more", "<strong>0.250</strong>", "As it was."):
+    for shown in ('<h2 id="novelty-heading">Novelty</h2>', "Return &amp; more", "<strong>0.250</strong>", "As it was."):
         assert shown in files["report.html"]
     assert files["report.md"].index("## Novelty") > files["report.md"].index("## Runs")
 
@@ -107,7 +103,6 @@ def test_a_metric_has_its_name_everywhere(runs):
     assert cell.mean_of("return_mean_greedy") == 21.0
 
 
-def test_the_table_of_the_readme_is_in_a_report(runs):
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
-    exec(next(block for block in blocks if "registry.table" in block), {})
+def test_the_table_of_the_docs_is_in_a_report(runs):
+    exec(block("registry.table"), {})
     assert load_report(runs).tables["widths"]["sigma"].tolist() == pytest.approx([0.5, float("nan")], nan_ok=True)

@@ -44,13 +44,12 @@ def assert_same(one, other):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("count", [3, 8])
 @pytest.mark.parametrize(
-    ("rank", "gather", "sizes"),
-    [(1, False, {}), (2, True, {}), (None, True, {"narrow": 0}), (1, True, {"refill": 64, "block": 5})],
+    ("count", "rank", "gather", "sizes"),
+    [(8, 1, False, {}), (3, 2, True, {}), (3, None, True, {"narrow": 0}), (3, 1, True, {"refill": 64, "block": 5})],
     ids=str,
 )
-def test_each_run_has_its_returns_lengths_steps_and_moments_to_the_bit(rank, gather, sizes, count):
+def test_each_run_has_its_returns_lengths_steps_and_moments_to_the_bit(count, rank, gather, sizes):
     task = problem(**sizes)
     runs = jnp.arange(count)
     alone = jax.jit(lambda run: one(task, run, rank, 80, gather))

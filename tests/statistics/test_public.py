@@ -1,9 +1,7 @@
 """The statistics as somebody uses them who has no runs."""
 
-import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,16 +17,15 @@ from esbench.statistics import (
     performance_profile,
     probability_of_improvement,
 )
+from tests.documents import block
 
-README = Path(__file__).parents[2] / "README.md"
 FRAME = pd.DataFrame({"one": [0.2, 0.4, 0.9], "two": [0.5, 0.6, np.nan]})
 ARRAYS = [np.array([0.2, 0.4, 0.9]), np.array([0.5, 0.6])]
 
 
-def test_the_example_of_the_readme_runs():
-    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+def test_the_example_of_the_docs_runs():
     names = {}
-    exec(next(block for block in blocks if "esbench.statistics" in block), names)
+    exec(block("from esbench.statistics"), names)
     assert names["interval"].value == pytest.approx(1435 / 3)
     assert names["interval"].low < names["interval"].value < names["interval"].high
     assert names["iqm"] == aggregate({task: values.to_numpy() for task, values in names["scores"].items()})["iqm"]

@@ -37,7 +37,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class RunResult:
-    """What a run left: its directory, its rows, and whether it is finished (it has its score)."""
+    """What a run left.
+
+    Attributes:
+        path: its directory.
+        rows: one an evaluation.
+        finished: whether it has its score.
+    """
 
     path: Path
     rows: list[Row]
@@ -78,11 +84,19 @@ def run(
 ) -> RunResult:
     """Runs `algorithm` on `task` once and writes its run directory: `esbench run` in Python.
 
-    task, algorithm, policy: names or objects, a class typed into a notebook cell included. overwrite: run anew where
-    this very run is there already, as a cell that is run again wants. options: of the command line, fields of
-    `RunOptions` and `Storage`; `settings` is `--set`.
-    Raises InputError, before anything is written, for what cannot be run. An interrupt (Ctrl-C) saves the last finished
-    step, to be resumed, and is raised again.
+    An interrupt (Ctrl-C) saves the last finished step, to be resumed, and is raised again.
+
+    Args:
+        task: a name as on the command line, or an object; a class typed into a notebook cell is one.
+        algorithm: a name or an object, as `task`.
+        seed: of all randomness.
+        resume: go on with the run that is there and unfinished.
+        max_seconds: stop after the first step past it, to be resumed.
+        overwrite: run anew where this very run is there already, as a cell that is run again wants.
+        **options: those of the command line, fields of `RunOptions` and `Storage`; `settings` is `--set`.
+
+    Raises:
+        InputError: before anything is written, for what cannot be run.
     """
     config = resolve(task, algorithm, **options)
     if overwrite and not resume:
