@@ -112,7 +112,8 @@ class Work:
     @classmethod
     def of(cls, problem: Setup, runs: Runs, queue: Queue, episodes: int, gather: bool) -> "Work":
         one = MemberStore.of(jax.tree.map(lambda leaf: leaf[0], runs.population))
-        shared = jax.vmap(lambda population: MemberStore.of(population).shared)(runs.population)
+        # With the keys, for a population may be without parameters: actions at random have none.
+        shared = jax.vmap(lambda population, _: MemberStore.of(population).shared)(runs.population, runs.key)
         return cls(problem, runs, queue, episodes, gather, one, shared)
 
     @property

@@ -19,7 +19,7 @@ SPACES = {"observation": {"shape": [1]}, "action": {"n": 2}}
 
 def run(policy, out, **settings):
     settings = {"pop_size": 16, **settings}
-    return esbench.run(ECHO, "eggroll", "smoke", preset="defaults", settings=settings, out=out, policy=policy)
+    return esbench.run(ECHO, "eggroll", tier="smoke", preset="defaults", settings=settings, out=out, policy=policy)
 
 
 def test_a_policy_with_memory_comes_back_from_its_run(tmp_path):
@@ -33,7 +33,7 @@ def test_a_policy_with_memory_comes_back_from_its_run(tmp_path):
         actions, carry = policy.step(np.ones((4, 1)), carry)
         assert actions.shape == (4,) and carry.shape == (4, 8)
     with pytest.raises(InputError, match=r"PPO trains memoryless policies only, and GRUPolicy carries memory"):
-        esbench.run(ECHO, "ppo", "smoke", out=tmp_path / "ppo", policy="gru")
+        esbench.run(ECHO, "ppo", tier="smoke", out=tmp_path / "ppo", policy="gru")
     assert not (tmp_path / "ppo").exists()
 
 
