@@ -76,7 +76,7 @@ test-newest: | python ## the tests with the newest versions that pyproject.toml 
 docs: $(STAMP) ## the documentation as a site in site/; adds the extra docs to .venv
 	@$(BIN)/python -c 'import mkdocstrings, material' 2> /dev/null || \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[docs]'
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 lint: $(STAMP) ## style, format and types
 	$(BIN)/ruff check .

@@ -366,10 +366,10 @@ def _normalized(statistics: Moments | None, observation: jax.Array) -> jax.Array
 
 def clip_by_network(gradients: dict[str, Params], max_norm: jax.Array | float) -> tuple[dict[str, Params], jax.Array]:
     """Each network's gradient, scaled down to a global norm of at most `max_norm`; the norm of all of them before."""
-    norms = {name: optax.global_norm(gradient) for name, gradient in gradients.items()}
+    norms = {name: optax.tree.norm(gradient) for name, gradient in gradients.items()}
     scales = {name: max_norm / jnp.maximum(norm, max_norm) for name, norm in norms.items()}
     clipped = {name: optax.tree.scale(scales[name], gradient) for name, gradient in gradients.items()}
-    return clipped, optax.global_norm(norms)
+    return clipped, optax.tree.norm(norms)
 
 
 def _reset(

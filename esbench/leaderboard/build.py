@@ -5,14 +5,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import jinja2
-
 from esbench.errors import InputError
 from esbench.leaderboard.board import SPEC_FILE
 from esbench.leaderboard.ranking import RankedBoard, rank_board
 from esbench.leaderboard.states import MEANING
 from esbench.leaderboard.tables import detail_tables, headline_tables, overview
+from esbench.report.digits import written
 from esbench.report.markdown import markdown
+from esbench.report.page import templates
 from esbench.tasks.spec import TIERS
 
 README = "README.md"
@@ -92,23 +92,26 @@ def _literal(text: str) -> str:
 
 def page(ranked: Sequence[RankedBoard]) -> str:
     """The page: one file, no network, no library."""
-    environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [
-                jinja2.PackageLoader("esbench.leaderboard", "templates"),
-                jinja2.PackageLoader("esbench.report", "templates"),
-            ]
-        ),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    environment.filters["capitalize_first"] = lambda text: text[:1].upper() + text[1:]
-    return environment.get_template("leaderboard.html").render(
-        boards=[(one, overview(one), headline_tables(one), detail_tables(one)) for one in ranked],
-        meaning=MEANING,
-        long=LONG,
-        wrapping=WRAPPING,
-    )
+    template = templates("esbench.leaderboard").get_template("leaderboard.html")
+    boards = [(one, overview(one), [*headline_tables(one), *detail_tables(one)], _bars(one)) for one in ranked]
+    return template.render(boards=boards, meaning=MEANING, long=LONG, wrapping=WRAPPING)
+
+
+def _bars(ranked: RankedBoard) -> list[dict[str, str | None]]:
+    """The first ranking at equal steps as a picture: of each entry its score, and where on a scale in percent it and
+    its interval lie; none where no entry has every task."""
+
+    def percent(share: float) -> str:
+        return written(100 * share, ".2f")
+
+    scores = next(([(one.algorithm, one.estimates["mean"]) for one in r.steps] for r in ranked.rankings if r.steps), [])
+    return [
+        {
+            "entry": name,
+            "score": written(score.value, ".3f"),
+            "at": percent(score.value),
+            "low": percent(score.low) if score.has_interval else None,
+            "width": percent(score.high - score.low) if score.has_interval else None,
+        }
+        for name, score in scores
+    ]

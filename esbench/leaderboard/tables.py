@@ -74,15 +74,20 @@ def _ranking_table(
     ]
     at = "equal useful steps" if hardware is None else f"equal training seconds on {hardware}"
     notes = [
-        "Ranking score: the mean over tasks of the mean over seeds of normalized scores clipped to [0, 1], with its "
-        "95% bootstrap interval. Rank: a range where paired differences are not separated from 0, over all pairs "
-        "together. A failed run scores 0."
+        "Ranking score: normalized scores clipped to [0, 1], averaged over seeds, then over tasks. A failed run scores "
+        "0. Interval: 95%, bootstrap.",
+        "Rank: a range where paired differences may be chance, at 95% over all pairs together. Bold: may be rank 1.",
     ]
     if hardware is not None:
-        notes = ["After the training seconds of each task's quickest run in this table."]
+        notes = ["Scores after the training seconds of each task's quickest run in this table."]
     kind = "steps" if hardware is None else re.sub(r"[^a-z0-9]+", "-", f"seconds-{hardware}".lower()).strip("-")
     title = f"{ranked.board.name}, track {ranking.track}, at {at}"
-    return Table(title, pd.DataFrame(rows), layout, notes, f"{ranked.board.name}-{ranking.track}-{kind}")
+    asks = (
+        "Which entry is best over all tasks?" if hardware is None else "Which entry leads after the same training time?"
+    )
+    return Table(
+        title, pd.DataFrame(rows), layout, notes, name=f"{ranked.board.name}-{ranking.track}-{kind}", asks=asks
+    )
 
 
 def _unranked(ranked: RankedBoard) -> list[Table]:
@@ -101,7 +106,8 @@ def _unranked(ranked: RankedBoard) -> list[Table]:
     if not rows:
         return []
     title, name = f"{ranked.board.name}, listed without a rank", f"{ranked.board.name}-unranked"
-    return [Table(title, pd.DataFrame(rows), named("Entry", "Track", "State", "Why"), name=name)]
+    layout = named("Entry", "Track", "State", "Why")
+    return [Table(title, pd.DataFrame(rows), layout, name=name, asks="Which entries have no rank, and why?")]
 
 
 def _why(one: Standing, tasks: int) -> str:
@@ -139,14 +145,14 @@ def _places_table(ranked: RankedBoard, ranking: Ranking) -> Table:
         number("Failed runs", "failed"),
     ]
     notes = [
-        "Score: (return - random) / (reference - random), not clipped, the mean over seeds with its 95% Student-t "
-        "interval, cut at what the rules allow. Rank: by paired differences on the same seeds, over all pairs of the "
-        "task together. Train s: mean of the runs, without compilation and evaluation; of unlike hardware they are not "
-        "comparable."
+        "Score: (return - random) / (reference - random), not clipped; mean over seeds. Interval: 95%, Student's t, "
+        "cut at what the rules allow.",
+        "Rank: by paired differences on the same seeds, over all pairs of the task together.",
+        "Train s: mean of the runs, without compilation and evaluation. Compare it on one kind of hardware only.",
     ]
     name = f"{ranked.board.name}-{ranking.track}-tasks"
     title = f"{ranked.board.name}, track {ranking.track}, task by task"
-    return Table(title, pd.DataFrame(rows), layout, notes, name)
+    return Table(title, pd.DataFrame(rows), layout, notes, name, asks="Which entry is best on each task?")
 
 
 def _entries_table(ranked: RankedBoard) -> Table:
@@ -155,7 +161,8 @@ def _entries_table(ranked: RankedBoard) -> Table:
         *("Entry", "Track", "State", "Name", "Authors", "Licence", "Algorithm", "Code", "Hardware", "Search space"),
         "Prior knowledge",
     )
-    return Table(f"{ranked.board.name}, entries", pd.DataFrame(rows), layout, name=f"{ranked.board.name}-entries")
+    title, name = f"{ranked.board.name}, entries", f"{ranked.board.name}-entries"
+    return Table(title, pd.DataFrame(rows), layout, name=name, asks="Who entered what, and how was it tuned?")
 
 
 def _says(entry: Entry | None) -> dict[str, str]:

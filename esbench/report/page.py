@@ -7,10 +7,25 @@ import jinja2
 
 from esbench.report.cells import Tier
 from esbench.report.digits import agreed, written
-from esbench.report.table import Table
+from esbench.report.table import Table, in_track
 
 # Of which column of a table each filter reads.
 FILTERS = {"Tier": "tier", "Task": "task", "Algorithm": "algorithm", "First": "algorithm", "Second": "algorithm"}
+# What the page begins with, of every track; all else is folded.
+FIRST_FIGURES = ("scores", "curves")
+FIRST_TABLES = ("overview",)
+
+
+def templates(package: str = "esbench.report") -> jinja2.Environment:
+    """The templates of a package and, for what it lacks, the report's: the frame of every page and its style."""
+    return jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(one) for one in (package, "esbench.report")]),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
 
 
 def page(
@@ -21,30 +36,28 @@ def page(
     measures: Mapping[str, str],
 ) -> str:
     """The page. figures: by label (caption, SVG). measures: what the tables of a track are of, by `Table.track`."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("esbench.report", "templates"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-        keep_trailing_newline=True,
-    )
     choices = {
         "tier": list(dict.fromkeys(tier.name for tier in tiers)),
         "task": list(dict.fromkeys(task for tier in tiers for task in tier.tasks)),
         "algorithm": list(dict.fromkeys(name for tier in tiers for name in tier.algorithms)),
     }
-    return environment.get_template("page.html").render(
-        sentences=sentences,
-        choices=choices,
-        one_tier=len({tier.name for tier in tiers}) == 1,
-        filters=FILTERS,
-        tables=tables,
-        measures=measures,
-        figures={
-            name: (caption, base64.b64encode(svg).decode(), _width(svg)) for name, (caption, svg) in figures.items()
-        },
-        strips=_strips(tiers),
+    return (
+        templates()
+        .get_template("page.html")
+        .render(
+            sentences=sentences,
+            choices=choices,
+            one_tier=len({tier.name for tier in tiers}) == 1,
+            filters=FILTERS,
+            tables=tables,
+            first_tables=FIRST_TABLES,
+            first_figures={in_track(name, track) for name in FIRST_FIGURES for track in measures},
+            measures=measures,
+            figures={
+                name: (caption, base64.b64encode(svg).decode(), _width(svg)) for name, (caption, svg) in figures.items()
+            },
+            strips=_strips(tiers),
+        )
     )
 
 

@@ -26,9 +26,9 @@ def summary(runs: Sequence[Run], tiers: Sequence[Tier], without: Sequence[tuple[
     )
     budgets = [(run_name(run), run.manifest.budget, at) for run, at in without]
     if short := [f"{name} ({own:,} of {at:,})" for name, own, at in budgets if own < at]:
-        sentences.append(f"Left out because too short, the others were not evaluated so early: {', '.join(short)}.")
+        sentences.append(f"Left out as too short to compare: {', '.join(short)}.")
     if late := [f"{name} (none to {at:,})" for name, own, at in budgets if own > at]:
-        sentences.append(f"Left out because not evaluated before the budget of the others ends: {', '.join(late)}.")
+        sentences.append(f"Left out, as their first evaluation comes after the others' budget: {', '.join(late)}.")
     if unfinished := [run for run in runs if not run.finished]:
         names = ", ".join(f"{run_name(run)} ({len(run.rows)} rows)" for run in unfinished)
         sentences.append(f"Left out because unfinished: {names}.")
@@ -110,7 +110,9 @@ def _budgets(tier: Tier) -> list[str]:
         if (usual := getattr(tier.specs[task].budgets, tier.name, budget)) != budget
     ]
     if changed:
-        sentences.append(f"Not the budgets of {_within(tier)}, and not comparable with it: {', '.join(changed)}.")
+        sentences.append(
+            f"Budgets differ from {_within(tier)}'s, so its results are no comparison: {', '.join(changed)}."
+        )
     for task in tier.tasks:
         longer = [
             f"{algorithm} ({cell.manifest.budget:,})"

@@ -31,8 +31,8 @@ class Column:
 class Table:
     """data: typed columns, not rounded; those whose names begin with `_` are only shown. layout: what is read, from
     left to right, words first. notes: whole sentences. name: what it is a table of, as it is registered. track: where a
-    report has another one before it, whose tables have the plain names. numbers: what is published of a table that only
-    sums it up.
+    report has another one before it, whose tables have the plain names. asks: the question that it answers. numbers:
+    what is published of a table that only sums it up.
     """
 
     title: str
@@ -41,6 +41,7 @@ class Table:
     notes: Sequence[str] = ()
     name: str = ""
     track: str = ""
+    asks: str = ""
     numbers: pd.DataFrame | None = None
 
     @property

@@ -1,41 +1,35 @@
 """The page of a board in a real browser, at the widths of a screen and of a telephone."""
 
-import shutil
-
 import pytest
-from playwright.sync_api import sync_playwright
 
 from esbench.leaderboard.build import PAGE, build
 from tests.leaderboard.honest import enter, new_board
-from tests.report.test_whole_report import BROWSERS
+from tests.report.browser import chromium, lowest_contrast, opened, sideways, unfold
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("width", [1400, 400])
-def test_it_fits_sorts_and_asks_for_nothing(width, tmp_path):
+@pytest.mark.parametrize(("width", "scheme"), [(1400, "light"), (400, "dark")])
+def test_it_fits_sorts_is_read_and_asks_for_nothing(width, scheme, tmp_path):
     boards = tmp_path / "leaderboards"
     board = new_board(boards)
     for slug, skill in (("low", 0.2), ("high", 0.8), ("middle", 0.5)):
         enter(tmp_path, boards, board, slug, skill=skill)
     (boards / PAGE).write_text(build(boards)[PAGE])
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    assert path, f"the page is tested in a real browser: install one of {', '.join(BROWSERS)}"
-    noticed = []
-    with sync_playwright() as playwright:
-        # A browser run by the superuser, as in containers, has no sandbox.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": width, "height": 900})
-        page.on("request", lambda r: noticed.append(r.url) if not r.url.startswith("file:") else None)
-        page.on("console", lambda message: noticed.append(message.text))
-        page.on("pageerror", lambda error: noticed.append(str(error)))
-        page.goto((boards / PAGE).as_uri())
-        whole, seen = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-        assert whole == seen  # tables scroll in their own boxes
-        table = page.locator("table").first
-        entries = table.locator("tbody td:nth-child(2)")
+    with chromium() as browser, opened(browser, boards / PAGE, width, scheme) as page:
+        bars = page.locator(".ranking .scale b").evaluate_all("(all) => all.map((b) => b.getBoundingClientRect().left)")
+        assert len(bars) == 3 and bars == sorted(bars, reverse=True)  # the best is on top
+        tables = page.locator("table")
+        assert [table.is_visible() for table in tables.all()] == [True] + [False] * (tables.count() - 1)
+        entries = tables.first.locator("tbody td:nth-child(2)")
         assert entries.all_inner_texts() == ["high", "middle", "low"]
-        table.locator("thead button", has_text="Ranking score").click()
+        tables.first.locator("thead button", has_text="Ranking score").click()
         assert entries.all_inner_texts() == ["low", "middle", "high"]
-        browser.close()
-    assert noticed == []
+        unfold(page)
+        assert sideways(page) == 0  # tables scroll in their own boxes
+        ratio, where = lowest_contrast(page)
+        assert ratio >= 4.5, where
+        of_tasks = page.locator("details", has_text="task by task").locator("table")
+        of_tasks.locator("thead button", has_text="Score").click()
+        scores = [float(text.split()[0]) for text in of_tasks.locator("tbody td:nth-child(4)").all_inner_texts()]
+        assert scores == sorted(scores) and len(scores) > 3

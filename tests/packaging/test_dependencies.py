@@ -24,15 +24,18 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def requirements(texts: list[str]) -> set[str]:
+    """Names of what is required, without versions."""
+    return {canonical(re.split(r"[^\w.-]", text)[0]) for text in texts}
+
+
 def declared(file: Path) -> set[str]:
     """Names of the distributions that a file of the package may import."""
     inside = file.relative_to(ROOT / "esbench")
     extras = EXTRAS_OF.get(inside.as_posix(), [])
     if inside.match("tasks/suites/*/*.py") and inside.parts[2] in EXTRAS:
         extras = [inside.parts[2]]
-    requirements = [*PROJECT["dependencies"], *(one for extra in extras for one in EXTRAS[extra])]
-    names = (re.match(r"[\w.-]+", one) for one in requirements)
-    return {canonical(name[0]) for name in names if name is not None}
+    return requirements([*PROJECT["dependencies"], *(one for extra in extras for one in EXTRAS[extra])])
 
 
 def imported(text: str) -> set[str]:
@@ -59,6 +62,12 @@ def undeclared(file: Path) -> set[str]:
 def test_all_that_is_imported_is_declared():
     files = sorted((ROOT / "esbench").rglob("*.py"))
     assert {str(file): names for file in files if (names := undeclared(file))} == {}
+
+
+def test_all_that_is_always_installed_is_imported():
+    names = {name for file in (ROOT / "esbench").rglob("*.py") for name in imported(file.read_text())}
+    used = {canonical(one) for name in names for one in DISTRIBUTIONS.get(name, [])}
+    assert requirements(PROJECT["dependencies"]) <= used
 
 
 def test_the_files_with_extras_are_there():

@@ -65,7 +65,7 @@ def test_a_table_is_in_every_format(runs, tmp_path):
         files["novelty.csv"].splitlines()[2].startswith("lite,CartPole-v1,ppo,50.5,44.14")
         and "!" not in files["novelty.csv"]
     )
-    for shown in ('<h2 id="novelty">Novelty</h2>', "Return &amp; more", "<strong>0.250</strong>", "As it was."):
+    for shown in ('<h2 id="novelty-heading">Novelty</h2>', "Return &amp; more", "<strong>0.250</strong>", "As it was."):
         assert shown in files["report.html"]
     assert files["report.md"].index("## Novelty") > files["report.md"].index("## Runs")
 

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 
 import pandas as pd
 import pytest
@@ -343,7 +344,7 @@ def test_a_run_that_has_no_row_near_the_common_budget_is_named_and_left_out(race
     rows = [make_row(), make_row(useful_steps=5000, train_seconds=5.0, return_mean=499.0, final=True)]
     add_run(race, *rows, name="ppo", budget=5000)
     contents = Contents(load_runs(race))
-    said = "Left out because not evaluated before the budget of the others ends: lite/CartPole-v1/ppo/seed-0"
+    said = "Left out, as their first evaluation comes after the others' budget: lite/CartPole-v1/ppo/seed-0"
     assert f"{said} (none to 1,000)." in contents.summary
     assert tables(race)["scores"].to_csv() == before
 
@@ -354,7 +355,7 @@ def test_one_short_run_is_named_and_left_out(race, add_run, make_row, name):
     before = tables(race)["scores"].to_csv()
     add_run(race, make_row(), make_row(useful_steps=50, final=True), name=name, budget=50, seed=9)
     contents = Contents(load_runs(race))
-    said = f"Left out because too short, the others were not evaluated so early: lite/CartPole-v1/{name}/seed-9"
+    said = f"Left out as too short to compare: lite/CartPole-v1/{name}/seed-9"
     assert f"{said} (50 of 1,000)." in contents.summary
     assert tables(race)["scores"].to_csv() == before
     assert "mine" not in contents.tiers[0].algorithms
@@ -416,3 +417,10 @@ def test_latex_is_a_booktabs_table(runs):
     lines = [line for line in text.splitlines() if line.startswith("lite")]
     assert all(line.count(" & ") == 13 and line.endswith(r" \\") for line in lines)
     assert escape("a_b & 50% [x]") == r"a\_b \& 50\% {[}x{]}"
+
+
+def test_every_table_answers_a_question_and_its_notes_are_short(runs):
+    for name, table in tables(runs).items():
+        assert table.asks.endswith("?"), name
+        for note in table.notes:
+            assert max(len(sentence.split()) for sentence in re.split(r"(?<=[.;?])\s", note)) < 25, note

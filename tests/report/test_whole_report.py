@@ -1,21 +1,18 @@
 """A report of all 16 tasks, 3 algorithms, 10 seeds and 20 evaluations: its cost, and its page in a real browser."""
 
 import resource
-import shutil
 import subprocess
 import sys
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from esbench.report.contents import captions
 from esbench.report.wording import Wording
 from esbench.tasks.catalogue import CATALOGUE
+from tests.report.browser import chromium, lowest_contrast, opened, sideways, unfold
 from tests.report.generated import ALGORITHMS, generate
 
 pytestmark = pytest.mark.slow
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="module")
@@ -40,28 +37,15 @@ def test_it_takes_less_than_30_seconds_and_1_gb(written):
 
 @pytest.fixture(scope="module")
 def browser():
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.fail(f"the page is tested in a real browser: install one of {', '.join(BROWSERS)}")
-    with sync_playwright() as playwright:
-        # A browser run by the superuser, as in containers, has no sandbox.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[1400, 400])
 def page(browser, written, request):
-    """The page at a width, and everything that it asked for or complained of."""
-    page = browser.new_page(viewport={"width": request.param, "height": 900})
-    page.noticed = []
-    page.on("request", lambda r: page.noticed.append(r.url) if not r.url.startswith(("data:", "file:")) else None)
-    page.on("console", lambda message: page.noticed.append(message.text))
-    page.on("pageerror", lambda error: page.noticed.append(str(error)))
-    page.goto((written[0] / "report.html").as_uri())
-    yield page
-    assert page.noticed == []
-    page.close()
+    """The page at a width."""
+    with opened(browser, written[0] / "report.html", request.param) as page:
+        yield page
 
 
 def column(page, table, heading):
@@ -79,8 +63,8 @@ def column(page, table, heading):
 
 def test_everything_is_there_and_fits(page):
     assert len(column(page, "scores", "Task")) == len(CATALOGUE) * len(ALGORITHMS)
-    widths = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-    assert widths[0] == widths[1]  # tables and figures scroll in their own boxes
+    unfold(page)
+    assert sideways(page) == 0  # tables scroll in their own boxes
     images = page.evaluate(
         "[...document.images].map((image) => [image.alt, image.complete && image.naturalWidth > 300])"
     )
@@ -88,7 +72,46 @@ def test_everything_is_there_and_fits(page):
     assert page.locator("table.scores svg.strip").first.locator("circle").count() == 10
 
 
+def test_pictures_come_first_then_one_table_and_the_rest_is_folded(page):
+    tops = page.evaluate(
+        """[...document.querySelectorAll("figure, .controls, table")].filter((one) => one.checkVisibility())
+            .map((one) => [one.id || one.className, one.getBoundingClientRect().top])"""
+    )
+    assert [name for name, _ in tops] == ["figure-scores", "figure-curves", "controls", "overview"]
+    assert [top for _, top in tops] == sorted(top for _, top in tops)
+    summaries = page.locator("summary h2").all_inner_texts()
+    assert len(summaries) > 10 and all(text.endswith("?") for text in summaries)
+
+
+def test_figures_are_as_wide_as_the_page_or_as_they_were_drawn(page):
+    image = page.locator("#figure-curves img")
+    room, drawn = page.evaluate("document.body.clientWidth"), int(image.get_attribute("width"))
+    assert image.bounding_box()["width"] == pytest.approx(min(room, drawn), abs=50)
+    page.locator("#figure-curves button").click()
+    assert image.bounding_box()["width"] == drawn and sideways(page) == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_can_be_read_in_both_schemes(browser, written, scheme):
+    with opened(browser, written[0] / "report.html", 1400, scheme) as page:
+        unfold(page)
+        ratio, where = lowest_contrast(page)
+        assert ratio >= 4.5, where
+        back = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (back == "rgb(255, 255, 255)") == (scheme == "light")
+        # Figures are drawn on white in either.
+        assert page.locator("#figure-curves .card").evaluate("(card) => getComputedStyle(card).backgroundColor") == (
+            "rgb(255, 255, 255)"
+        )
+
+
+def test_a_link_to_a_folded_table_opens_it(browser, written):
+    with opened(browser, written[0] / "report.html", 400, label="speed") as page:
+        assert page.locator("table.speed").is_visible() and not page.locator("table.cost").is_visible()
+
+
 def test_columns_sort_by_number_and_back(page):
+    page.locator("details:has(table.scores) summary").click()
     heading = page.locator("table.scores thead button", has_text="Return")
     heading.click()
     values = [float(text.removesuffix("≈")) for text in column(page, "scores", "Return")]
@@ -107,6 +130,9 @@ def test_rows_are_filtered_in_every_table_with_names(page):
     assert set(column(page, "tasks", "First") + column(page, "tasks", "Second")) == {"eggroll", "open_es", "ppo"}
     assert set(column(page, "tasks", "Task")) == {"Ant-v0"}
     assert len(column(page, "coverage", "Interval of")) == 7
+    assert (
+        page.locator("details:has(table.scores) .count").inner_text() == f"1 of {len(CATALOGUE) * len(ALGORITHMS)} rows"
+    )
     page.locator("#contains").fill("no such text")
     assert column(page, "scores", "Task") == []
     page.get_by_role("button", name="Show all").click()

@@ -1,5 +1,6 @@
 """Many runs on a Ray cluster: one task a run; Ray finds the machines, tries again and survives the loss of a node."""
 
+import importlib
 import tempfile
 import time
 import uuid
@@ -28,7 +29,7 @@ def sweep_on_ray(jobs: Sequence[Job], table: SweepTable, out: Path, retries: int
     InputError where Ray is not installed.
     """
     try:
-        import ray  # ty: ignore[import-not-found] an extra
+        ray: Any = importlib.import_module("ray")  # an extra: types must agree where it is installed and where not
     except ModuleNotFoundError as error:
         raise InputError("--engine ray: ray is not installed: pip install 'esbench[ray]'") from error
     outcome = SweepOutcome(before=[job for job in jobs if status(job) == "finished"])

@@ -48,7 +48,9 @@ def aggregates_table(section: Section) -> Table:
         *unless(lambda row: None if "rank_first" in row else MISSING, first),
         *unless(lambda row: None if "rank_first" in row else "", *others),
     ]
-    return Table("Scores over all tasks", data, layout, _notes(section.tiers))
+    return Table(
+        "Scores over all tasks", data, layout, _notes(section.tiers), asks="Which algorithm is best over all tasks?"
+    )
 
 
 def _statistic(name: str) -> Column:
@@ -79,25 +81,25 @@ def _numbers(tier: Tier, aggregate: Aggregate) -> dict:
 
 def _notes(tiers: Sequence[Tier]) -> list[str]:
     notes = [
-        "Ranking score: the mean over tasks of the mean over seeds of scores clipped to [0, 1]. Bold: rank 1 cannot be "
-        "ruled out. Rank: a range where the paired difference to another algorithm is not separated from 0, at 95% "
-        "over all pairs together (Bonferroni).",
-        f"Intervals: 95% bootstrap over seeds, stratified by task, {REPETITIONS:,} resamples, widened for few seeds; "
-        "none where a task has a single seed, none for the median, whose bootstrap does not hold what it says, and "
-        "none for P(improvement), which is over several pairs.",
-        "IQM: mean of the middle half of all runs. Median: of the tasks' means. Optimality gap: mean distance to 1 of "
-        "scores not clipped below, lower is better. P(improvement): chance to beat the other algorithms, ties count "
-        "half. Area under curve: the ranking score's mean over the budget. At equal seconds: after the training "
-        f"seconds of the quickest run of every task. {OTHERWISE.strip()}: by this number the algorithm would rank "
-        "otherwise.",
+        "Ranking score: scores clipped to [0, 1], averaged over seeds, then over tasks.",
+        "Rank: a range where paired differences may be chance, at 95% over all pairs together (Bonferroni). Bold: may "
+        "be rank 1.",
+        f"Intervals: 95%, bootstrap over seeds within tasks, {REPETITIONS:,} resamples, widened for few seeds. None: "
+        "for the median, for P(improvement), and where a task has a single seed.",
+        "IQM: mean of the middle half of all runs. Median: of the tasks' means. P(improvement): chance to beat another "
+        "algorithm; a tie is a half.",
+        "Optimality gap: mean distance to a score of 1, lower is better. Scores below 0 count in full.",
+        "Area under curve: the ranking score's mean over the budget. At equal seconds: the ranking score when the "
+        "quickest run of each task ends.",
+        f"{OTHERWISE.strip()}: this number would give the algorithm another rank.",
     ]
     if any(len(tier.hardware) > 1 for tier in tiers):
         notes.append(
-            "No score at equal seconds where a tier was computed on several kinds of hardware: "
+            "A tier that ran on several kinds of hardware has no score at equal seconds: "
             + "; ".join(f"{tier.name} on {', '.join(tier.hardware)}" for tier in tiers if len(tier.hardware) > 1)
             + "."
         )
     for tier in tiers:
         if without := [task for task in tier.tasks if task not in tier.scored_tasks]:
-            notes.append(f"Left out of {tier.name} for want of anchors: {', '.join(without)}.")
+            notes.append(f"Left out of {tier.name}, as they have no anchors: {', '.join(without)}.")
     return notes

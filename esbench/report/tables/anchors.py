@@ -44,7 +44,13 @@ def anchors_table(section: Section) -> Table:
         number("Budget", "budget", ",d"),
         Column("Would take", _would_take),
     ]
-    return Table("Against random and heuristic policies", pd.DataFrame(rows), layout, _notes(say))
+    return Table(
+        "Against random and heuristic policies",
+        pd.DataFrame(rows),
+        layout,
+        _notes(say),
+        asks="Does it beat a random policy and a simple rule?",
+    )
 
 
 def _against(cell: Cell, budget: int) -> dict:
@@ -126,11 +132,14 @@ def _would_take(record: Record) -> Shown:
 
 def _notes(say: Wording) -> list[str]:
     return [
-        f"Yes: the 95% Student-t interval over seeds lies {say.above} the anchor, by more than two of the anchor's own "
-        f"standard errors and {_ROUNDING:.1%} of it; worse: {say.below} it by as much; level: no further from it than "
-        "that; not shown: anything else. Heuristic: a rule that learns nothing (`esbench tasks show` says which).",
-        f"Would take: useful {say.unit} until the mean {say.measure} would be at the first anchor that is not beaten, "
-        f"along the line through the last half of training; more seeds: the mean is {say.above} it already; no trend: "
-        f"the line does not {say.rises}, or on some seeds only (its slope's 95% interval holds 0); -: none is left to "
-        "beat, or the rule is as good as can be.",
+        f"Yes: the 95% interval over seeds (Student's t) lies {say.above} the anchor and its uncertainty. Worse: it "
+        f"lies {say.below} both.",
+        f"Level: it lies within that uncertainty: two standard errors of the anchor, at least {_ROUNDING:.1%} of it. "
+        "Not shown: anything else.",
+        "Heuristic: a rule that learns nothing; `esbench tasks show` names it.",
+        f"Would take: useful {say.unit} until the mean reaches the first unbeaten anchor, if the last half's trend "
+        "goes on.",
+        f"More seeds: the mean is {say.above} that anchor already. No trend: the last half does not clearly "
+        f"{say.rises} (95% interval of its slope over seeds).",
+        "A dash: every anchor is beaten, or the rule is the best possible.",
     ]

@@ -36,10 +36,18 @@ def coverage_table(_: Section) -> Table:
 
     layout = [words("Interval of", "quantity"), number("Tasks", "tasks"), *map(seeds, sorted(study["n"].unique()))]
     notes = [
-        f"Simulated: how often a nominal 95% interval holds the truth, in {study['simulations'].iloc[0]:,} "
-        f"simulations; lowest and highest over scores that are {', '.join(sorted(study['scores'].unique()))}.",
-        "cell: Student's t of one algorithm on one task; the others: the widened bootstrap over all tasks; probability "
-        "of improvement: of two algorithms of one law. A cell's interval is too narrow for few seeds whose scores are "
-        "far from normal; over few tasks, one that nearly every seed solves does the same to an aggregate's.",
+        f"How often a nominal 95% interval holds the truth, in {study['simulations'].iloc[0]:,} simulations each.",
+        f"Shown: the lowest and the highest over scores that are {', '.join(sorted(study['scores'].unique()))}.",
+        "cell: Student's t of one algorithm on one task. The others: the widened bootstrap over all tasks. Probability "
+        "of improvement: of two algorithms of one law.",
+        "A cell's interval is too narrow for few seeds whose scores are far from normal.",
+        "An aggregate's is too narrow for few tasks, one of which nearly every seed solves.",
     ]
-    return Table("Coverage of the intervals", data.reset_index(), layout, notes, numbers=study)
+    return Table(
+        "Coverage of the intervals",
+        data.reset_index(),
+        layout,
+        notes,
+        asks="How far can the intervals be trusted?",
+        numbers=study,
+    )

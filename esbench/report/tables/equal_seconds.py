@@ -34,13 +34,12 @@ def equal_seconds_table(section: Section) -> Table:
         number(f"Sequential {say.unit}", "sequential_steps", ",.0f"),
     ]
     notes = [
-        "Train s: the training seconds of the task's quickest run on that hardware, without compilation and "
-        "evaluation; of a slower run its last row until then counts. Seconds are compared within one kind of "
-        "hardware only.",
-        f"Intervals: 95% Student-t over seeds. Sequential {say.unit}: of the whole run.",
+        "Train s: training seconds of the task's quickest run on that hardware, without compilation and evaluation.",
+        "A slower run counts with its last evaluation until then. Seconds are compared within one kind of hardware.",
+        f"Intervals: 95%, Student's t over seeds. Sequential {say.unit}: of the whole run.",
     ]
     title = f"At equal {say.unit} and at equal seconds"
-    return Table(title, pd.DataFrame(rows), layout, notes)
+    return Table(title, pd.DataFrame(rows), layout, notes, asks="Which algorithm leads after the same training time?")
 
 
 def _rows(tier: Tier, task: str, measure: str) -> list[dict[str, Any]]:

@@ -49,7 +49,13 @@ def overview_table(section: Section) -> Table:
         number("Reference", "_reference", None),
         *(column for name in algorithms for column in of_algorithm(name)),
     ]
-    return Table(f"{capital(say.plural)} side by side", pd.DataFrame(rows), layout, _notes(tiers, say))
+    return Table(
+        f"{capital(say.plural)} side by side",
+        pd.DataFrame(rows),
+        layout,
+        _notes(tiers, say),
+        asks="Which algorithm is best on each task?",
+    )
 
 
 def _numbers(tier: Tier, task: str, pairs: dict[tuple[str, str], Comparison], measure: str) -> dict:
@@ -69,9 +75,9 @@ def _numbers(tier: Tier, task: str, pairs: dict[tuple[str, str], Comparison], me
 def _notes(tiers: Sequence[Tier], say: Wording) -> list[str]:
     seeds = sorted({len(cell.runs) for tier in tiers for cell in tier.cells.values()})
     return [
-        f"Mean {say.title} over {span(seeds)} seeds and its 95% interval (Student's t{say.cut}). Bold: the {say.best} "
-        "mean of the task; ≈: not told apart from it by the paired test, which is not corrected over pairs of "
-        "algorithms.",
-        f"Random: the {say.measure} of a policy that acts at random; †: not shown to be {say.above} it, which the "
-        "table of anchors tells more of. Reference: what a score of 1 is.",
+        f"Mean {say.title} over {span(seeds)} seeds, with its 95% interval (Student's t{say.cut}).",
+        f"Bold: the {say.best} mean of the task. ≈: the paired test cannot tell it from the best; it is not corrected "
+        "over pairs of algorithms.",
+        f"Random: the {say.measure} of a policy that acts at random. †: not shown to be {say.above} it. Reference: a "
+        "score of 1.",
     ]

@@ -26,16 +26,18 @@ def pairs_table(section: Section) -> Table:
         share("Second not worse", "second_not_worse", "scored_tasks"),
     ]
     notes = [
-        "Wins, ties and losses are the first's. A win or a loss is a paired t test on the seeds that both have, "
-        f"p < {SIGNIFICANCE:g} after Holm's correction over the pair's tasks (where it is the same difference on every "
-        f"seed, the spread is that of the {section.say.samples} it was evaluated with); anything else is a tie. "
-        "Untested: fewer than two shared seeds.",
-        "Score difference: first less second in scores clipped to [0, 1], mean over tasks, paired by seed, with the "
-        "interval of the scores over all tasks. P(first > second): mean over tasks, ties count half.",
-        f"Not worse: on how many of the tasks with anchors non-inferiority is shown, with a margin of {MARGIN:g} of "
-        "the way from random to reference: the table of non-inferiority.",
+        "Wins, ties and losses are the first's. Untested: fewer than two shared seeds.",
+        f"Win or loss: a paired t test on shared seeds, p < {SIGNIFICANCE:g} after Holm's correction over the pair's "
+        "tasks. Tie: anything else.",
+        f"Where all seeds differ by the same amount, the test takes the spread over the evaluation's "
+        f"{section.say.samples}.",
+        "Score difference: first less second, clipped to [0, 1], paired by seed, mean over tasks. Intervals: as for "
+        "the scores over all tasks.",
+        "P(first > second): the chance that a run of the first scores higher, mean over tasks; a tie is a half.",
+        f"Not worse: on how many tasks with anchors the table of non-inferiority shows it, with a margin of "
+        f"{MARGIN:g}.",
     ]
-    return Table("Pairs of algorithms", pd.DataFrame(rows), layout, notes)
+    return Table("Pairs of algorithms", pd.DataFrame(rows), layout, notes, asks="Which of two algorithms wins?")
 
 
 @registry.table("tasks")
@@ -58,7 +60,13 @@ def tasks_table(section: Section) -> Table:
         number("p (Holm)", "p_holm", ".3g"),
     ]
     notes = [
-        f"Paired differences of {say.plural}, first less second{say.remark}; the verdict is the first's, as in the "
-        "table of pairs."
+        f"Paired differences of {say.plural}, first less second{say.remark}. The verdict is the first's, by the test "
+        "of the table of pairs."
     ]
-    return Table("Pairs of algorithms, task by task", pd.DataFrame(rows), layout, notes)
+    return Table(
+        "Pairs of algorithms, task by task",
+        pd.DataFrame(rows),
+        layout,
+        notes,
+        asks="On which tasks does one algorithm win?",
+    )

@@ -26,8 +26,9 @@ def runs_table(section: Section) -> Table:
         number("Seed", "seed"),
         number("Rows", "rows"),
     ]
-    notes = ["Commit: of esbench; + where files had been changed since. SHA-256: of run.jsonl, whole in the CSV."]
-    return Table("Runs", pd.DataFrame(map(_numbers, section.runs)), layout, notes)
+    notes = ["Commit: of esbench; + marks files changed since. SHA-256: of run.jsonl, in full in the CSV."]
+    data = pd.DataFrame(map(_numbers, section.runs))
+    return Table("Runs", data, layout, notes, asks="Which runs is this made of?")
 
 
 def _options(run: Run) -> dict[str, str]:

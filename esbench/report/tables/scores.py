@@ -36,7 +36,8 @@ def scores_table(section: Section) -> Table:
     floats = [name for name in data if name not in _NAMES and not name.startswith("_")]
     data = data[[*_NAMES, *floats, "_best", "_mark"]].astype(_COUNTS | dict.fromkeys(floats, float))
     layout = [*named("Tier", "Task", "Algorithm"), *section.differing(MEASURE, UNIT), *_layout(say)]
-    return Table(f"Final {say.measure}", data, layout, _notes(section))
+    asks = "What did each algorithm reach, and at what cost?"
+    return Table(f"Final {say.measure}", data, layout, _notes(section), asks=asks)
 
 
 def standing(tier: Tier, task: str, pairs: dict[tuple[str, str], Comparison]) -> dict[str, tuple[bool, str]]:
@@ -105,14 +106,15 @@ def _notes(section: Section) -> list[str]:
     say = section.say
     samples = sorted({run.score_row.samples for _, cell, _ in every_cell(section.tiers) for run in cell.runs})
     return [
-        f"{say.heading}{say.remark}: mean over seeds of the deployed policy's mean {say.measure} over "
-        f"{' or '.join(map(str, samples))} fresh {say.samples}, in the mode it acts in; 95% Student-t interval over "
-        f"seeds{say.cut}.",
-        f"Bold: the {say.best} mean of the task. ≈: not told apart from it by the paired test of the table of tasks, "
-        "which is not corrected over pairs of algorithms, or too few shared seeds to test.",
+        f"{say.heading}{say.remark}: mean over seeds of the deployed policy's mean over "
+        f"{' or '.join(map(str, samples))} fresh {say.samples}. Interval: 95%, Student's t over seeds{say.cut}.",
+        f"Bold: the {say.best} mean of the task. ≈: the paired test of the table of tasks cannot tell it from the "
+        "best, or seeds are too few.",
         f"Score: ({say.measure} - random) / (reference - random) with the task's fixed anchors{say.in_log2}; not "
         "clipped here.",
-        f"Budget and useful {say.unit}: {say.cost} of training, the {say.unit} at the score row. Overshoot: how far a "
-        f"run went past its budget. Sequential {say.unit}: {say.critical_path}. "
-        "Train s, compile s: means over seeds, compilation once for all seeds that one process ran.",
+        f"Budget: {say.cost} of training. Useful {say.unit}: those at the score row. Overshoot: how far a run went "
+        "past its budget.",
+        f"Sequential {say.unit}: {say.critical_path}.",
+        "Train s, compile s: means over seeds; the seeds of one process share a compilation. Acts: the mode in which "
+        "the policy was evaluated.",
     ]

@@ -32,12 +32,13 @@ def speed_table(section: Section) -> Table:
     ]
     caches = {run.manifest.compilation_cache for _, cell, _ in every_cell(section.tiers) for run in cell.runs}
     notes = [
-        f"Means over seeds, up to the score row; {say.unit}/s is useful {say.unit} over training seconds alone. Useful "
-        f"share: of all {say.cost} that were {say.computed}.",
-        "Compile s: what the process waited for the programs, which seeds may share; the compilation cache was "
+        f"Means over seeds, up to the score row. Useful {say.unit}/s: per second of training alone.",
+        f"Useful share: of all {say.cost} that were {say.computed}.",
+        "Compile s: the wait for compiled programs, which seeds may share. Compilation cache: "
         f"{' or '.join(sorted(caches))}.",
     ]
-    return Table("Speed", pd.DataFrame(rows), layout, notes)
+    asks = "How fast is training, and where does the time go?"
+    return Table("Speed", pd.DataFrame(rows), layout, notes, asks=asks)
 
 
 def _numbers(cell: Cell) -> dict:
@@ -75,12 +76,14 @@ def cost_table(section: Section) -> Table:
         number(f"Tuning {say.unit}", "tuning_steps", ",d"),
     ]
     notes = [
-        "Parameters: of the deployed policy; a critic's are not counted. Tuning: what was spent before these runs, in "
-        f"useful {say.unit}, for a setting of several tasks over all of them; most seeds: of any trial; not recorded: "
-        "the manifests say nothing about it."
+        "Parameters: of the deployed policy, without a critic's.",
+        f"Tuning: spent before these runs, in useful {say.unit}. A setting for several tasks counts over all of them.",
+        "Most seeds: of any trial. Not recorded: absent from the manifests.",
     ]
     data = pd.DataFrame(rows).astype(dict.fromkeys(("trials", "tuning_seeds", "tuning_steps"), "Int64"))
-    return Table("Parameters and tuning", data, layout, notes)
+    return Table(
+        "Parameters and tuning", data, layout, notes, asks="How large is the policy, and what did tuning cost?"
+    )
 
 
 def _tuning(cell: Cell) -> dict[str, int | None]:

@@ -33,12 +33,13 @@ def targets_table(section: Section) -> Table:
         _median("Median seconds", "seconds", ".3g"),
     ]
     notes = [
-        "Target: a score, the way from random to reference. A run reaches it with its first evaluation at or above it; "
-        "runs that do not are censored at their end and stay in the median: > is the longest run.",
-        "The CSV has the expected running time too (ERT): the time of all runs until target or end, for each that "
-        "reached it.",
+        "Target: a score, the share of the way from random to reference. It is reached with the first evaluation at or "
+        "above it.",
+        "Runs that miss the target stay in the median. >: longer than the longest run.",
+        "The CSV adds the expected running time (ERT): the time of all runs, divided by how many reached the target.",
     ]
-    return Table(f"{capital(unit)} and seconds to targets", pd.DataFrame(rows), layout, notes)
+    title = f"{capital(unit)} and seconds to targets"
+    return Table(title, pd.DataFrame(rows), layout, notes, asks="How soon is a score reached?")
 
 
 def _numbers(cell: Cell, target: float) -> dict[str, float]:

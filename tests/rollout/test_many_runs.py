@@ -1,0 +1,95 @@
+"""Several runs in one loop: under vmap each has what it has alone."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from esbench.policies.gru import GRU
+from esbench.policies.mlp import MLP
+from esbench.policies.normalization import Moments
+from esbench.population.gaussian import Gaussian
+from esbench.rollout.episodes import run_episodes
+from esbench.rollout.problem import EpisodicProblem
+from esbench.sizes import Sizes
+from tests.environments import Walk
+
+SIZES = {"lanes": 64, "narrow": 8, "block": 2}
+LAYERS = {"n_layers": 2, "layer_size": 16}
+
+
+def problem(network=None, **sizes):
+    environment = Walk()
+    policy = (network or MLP(**LAYERS)).bind(environment.observation_space, environment.action_space)
+    return EpisodicProblem(environment, policy, Sizes(**{**SIZES, **sizes}))
+
+
+def one(task, run, rank, size, gather):
+    """The episodes of run `run`: a network, noise, a sigma, a key and statistics of its own."""
+    params = task.init_params(jax.random.key(run))
+    sigma = 0.1 * (1 + run)
+    members = Gaussian(params, jax.random.fold_in(jax.random.key(1), run), sigma, size=size, rank=rank)
+    seen = jax.random.normal(
+        jax.random.fold_in(jax.random.key(2), run), (9, task.environment.observation_space.shape[0])
+    )
+    statistics = Moments.of(seen, jnp.ones(9, bool)) if gather else None
+    key = jax.random.fold_in(jax.random.key(3), run)
+    return run_episodes(
+        task, members, key, episodes=2, greedy=jnp.bool_(False), statistics=statistics, gather=gather
+    )  # fmt: skip
+
+
+def assert_same(one, other):
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("count", "rank", "gather", "sizes"),
+    [(8, 1, False, {}), (3, 2, True, {}), (3, None, True, {"narrow": 0}), (3, 1, True, {"refill": 64, "block": 5})],
+    ids=str,
+)
+def test_each_run_has_its_returns_lengths_steps_and_moments_to_the_bit(count, rank, gather, sizes):
+    task = problem(**sizes)
+    runs = jnp.arange(count)
+    alone = jax.jit(lambda run: one(task, run, rank, 80, gather))
+    together = jax.jit(jax.vmap(lambda run: one(task, run, rank, 80, gather)))(runs)
+    assert len(np.unique(together.lengths)) > 10
+    for run in range(count):
+        assert_same(jax.tree.map(lambda leaf, run=run: leaf[run], together), alone(runs[run]))
+
+
+def test_a_network_with_a_memory():
+    task = problem(GRU(layer_size=16))
+    alone = jax.jit(lambda run: one(task, run, 1, 24, False))
+    together = jax.jit(jax.vmap(lambda run: one(task, run, 1, 24, False)))(jnp.arange(3))
+    for run in range(3):
+        assert_same(jax.tree.map(lambda leaf, run=run: leaf[run], together), alone(jnp.int32(run)))
+
+
+def test_two_levels_of_vmap_are_one_loop_too():
+    task = problem()
+    call = lambda run: one(task, run, 1, 24, False)  # noqa: E731
+    runs = jnp.arange(6).reshape(2, 3)
+    nested = jax.jit(jax.vmap(jax.vmap(call)))(runs)
+    flat = jax.jit(jax.vmap(call))(runs.reshape(-1))
+    assert_same(jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), nested), flat)
+
+
+def loops(jaxpr):
+    """The while loops of a program, at any depth."""
+    for equation in jaxpr.eqns:
+        if equation.primitive.name == "while":
+            yield equation
+        for value in equation.params.values():
+            for inner in value if isinstance(value, tuple | list) else (value,):
+                if hasattr(inner, "jaxpr"):
+                    yield from loops(inner.jaxpr)
+
+
+def test_all_runs_share_loops_with_one_condition():
+    """A plain vmap has a condition for each run, and selects the state of every lane by it at every step."""
+    task = problem()
+    jaxpr = jax.make_jaxpr(jax.vmap(lambda run: one(task, run, 1, 24, True)))(jnp.arange(3)).jaxpr
+    found = [loop for loop in loops(jaxpr) if loop.params["cond_jaxpr"].out_avals[0].shape == ()]
+    assert len(found) >= 3 and len(found) == len(list(loops(jaxpr)))
