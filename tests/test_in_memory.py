@@ -91,8 +91,9 @@ class TestLearner:
             ("CartPole-v1", EGGROLL(pop_size=32), {}),
             ("CartPole-v1", OpenES(pop_size=16, optimizer="sgd"), {}),
             ("Knapsack-v1", EGGROLL(pop_size=16, rank=2), {"normalize_observations": True}),
+            ("Pendulum-v1", EGGROLL(pop_size=16), {}),
         ],
-        ids=["eggroll", "open_es", "normalized"],
+        ids=["eggroll", "open_es", "normalized", "one_action"],
     )
     def test_vmap_over_seeds_and_over_sigma_equals_runs_alone_to_the_bit(self, task, algorithm, settings):
         learner = esbench.learner(task, algorithm, settings={**SMALL, **settings})

@@ -4,25 +4,27 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from esbench.cli.help import Reflowed, page
 from esbench.cli.refusal import refusal
 from esbench.cli.values import convert, shown
 from esbench.errors import InputError, StorageError, StrategyError, TaskError
 
-_COMMANDS = {
+_EVERY_DAY = {
     "tasks": "list the tasks, or show one",
-    "algorithms": "list the algorithms and their settings, or explain those of one",
     "run": "train one algorithm on one task and record its scores",
     "sweep": "run tasks x algorithms x seeds",
-    "tune": "find settings: the same number of trials for every algorithm",
-    "speed": "measure inference, EGGROLL and OpenES on this machine",
     "report": "write tables, figures and a page of all runs below directories",
     "play": "film episodes of a run's deployed policy",
+}
+_MORE = {
+    "algorithms": "list the algorithms and their settings, or explain those of one",
+    "new": "write a file to start from, with its own test",
+    "tune": "find settings: the same number of trials for every algorithm",
+    "speed": "measure inference, EGGROLL and OpenES on this machine",
     "leaderboard": "check, submit, verify and rank entries",
     "doctor": "versions, devices, suites and a smoke run: what a bug report needs",
-    "new": "write a file to start from, with its own test",
 }
 app = App(
     name="esbench",
@@ -34,9 +36,12 @@ app = App(
     print_error=False,
     default_parameter=Parameter(converter=convert, show_default=shown, negative=(), allow_repeating=True),
 )
-for _place, (_name, _help) in enumerate(_COMMANDS.items()):
-    # By its name: `--help` and `tasks` answer at once, since nothing else is imported.
-    app.command(f"esbench.cli.{_name}:{_name}", name=_name, help=_help, sort_key=_place)
+_more = Group("More", sort_key=1)
+app["--help"].group = _more
+for _group, _commands in (Group("Every day", sort_key=0), _EVERY_DAY), (_more, _MORE):
+    for _place, (_name, _help) in enumerate(_commands.items()):
+        # By its name: `--help` and `tasks` answer at once, since nothing else is imported.
+        app.command(f"esbench.cli.{_name}:{_name}", name=_name, help=_help, group=_group, sort_key=_place)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

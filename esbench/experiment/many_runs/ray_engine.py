@@ -1,10 +1,12 @@
 """Many runs on a Ray cluster: one task a run; Ray finds the machines, tries again and survives the loss of a node."""
 
 import importlib
+import os
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,6 @@ from esbench.errors import InputError
 from esbench.experiment.many_runs.jobs import Job, SweepOutcome, forget_errors, record_error, status
 from esbench.experiment.one_run import interrupt
 from esbench.experiment.terminal.sweep_table import SweepTable
-from esbench.plugins import names_a_file
 from esbench.results.files import replacing
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE
 
@@ -42,7 +43,9 @@ def sweep_on_ray(jobs: Sequence[Job], table: SweepTable, out: Path, retries: int
     gpus = devices if ray.cluster_resources().get("GPU") else 0
     remote = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=retries, retry_exceptions=[_Crash])(_run)
     pending = {
-        remote.remote(_anywhere(job.options), job.seed, str(marker)): job for job in jobs if job not in outcome.before
+        remote.remote({**job.options, "out": str(out.absolute())}, job.seed, str(marker), str(Path.cwd())): job
+        for job in jobs
+        if job not in outcome.before
     }
     try:
         with interrupt.rescuing(ray.shutdown):
@@ -70,11 +73,14 @@ class _Crash(RuntimeError):
     """An error that another try may not meet."""
 
 
-def _run(config: dict[str, Any], seed: int, marker: str) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """On a node: what came of the run, and its files where the node does not see the results root."""
+def _run(config: dict[str, Any], seed: int, marker: str, cwd: str) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """On a node: what came of the run, and its files where the node does not see the results root. cwd: in which the
+    sweep was begun; names of files mean the same there, and stand in the manifest as they were given."""
     from esbench.experiment.many_runs.worker import Runner
     from esbench.experiment.terminal.progress import Lines
 
+    with suppress(OSError):  # where the node does not have it, files are named by their whole paths
+        os.chdir(cwd)
     with tempfile.TemporaryDirectory() as scratch, open("/dev/null", "w") as silence:
         shared = Path(marker).exists()
         runner = Runner(Lines(silence))
@@ -111,15 +117,3 @@ def _finish(
             outcome.failed[job] = answer["error"].splitlines()[0]
         case _:
             outcome.elsewhere.append(job)
-
-
-def _anywhere(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options with absolute paths: a task of Ray has a working directory of its own."""
-    absolute = {**options, "out": str(Path(options["out"]).absolute())}
-    for name in ("task", "algorithm"):
-        if names_a_file(value := options[name]):
-            path, _, attribute = value.rpartition(":")
-            absolute[name] = f"{Path(path).expanduser().absolute()}:{attribute}"
-    if (preset := options["preset"]) is not None and preset.endswith(".toml"):
-        absolute["preset"] = str(Path(preset).absolute())
-    return absolute
