@@ -36,9 +36,9 @@ from esbench.jax_switches import pinned
 from esbench.keys import evaluation_key
 from esbench.policies.check import check_policy
 from esbench.problem import DeployedPolicy, Problem
-from esbench.results.budget import share_of
 from esbench.results.load import columns, results_of
 from esbench.results.records import Manifest, Row
+from esbench.results.score_rule import share_of
 from esbench.results.trained_policy import TrainedPolicy, load_policy
 from esbench.results.untrained import untrained
 from esbench.rollout.problem import EpisodicProblem
@@ -46,7 +46,8 @@ from esbench.settings import field_names, whole
 from esbench.sizes import resolve as resolve_sizes
 from esbench.tasks import registry
 from esbench.tasks.registry import Task
-from esbench.tasks.spec import EPISODES, RL
+from esbench.tasks.spec import RL
+from esbench.tasks.tiers import EPISODES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,9 +19,10 @@ from pydantic import Field, ValidationError, field_validator
 from esbench.errors import InputError, unknown
 from esbench.leaderboard.safe_files import read_file, read_json
 from esbench.results.records import Record
-from esbench.statistics.scores import has_scores
+from esbench.statistics.normalization import has_scores
 from esbench.tasks.catalogue import CATALOGUE
-from esbench.tasks.spec import EPISODES, RL, TIERS, TaskSpec, Tier, determining
+from esbench.tasks.spec import RL, TaskSpec, determining
+from esbench.tasks.tiers import EPISODES, TIERS, Tier
 
 SPEC_FILE = "spec.json"
 SEEDS = tuple(range(7))

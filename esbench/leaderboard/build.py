@@ -13,7 +13,7 @@ from esbench.leaderboard.tables import detail_tables, headline_tables, overview
 from esbench.report.digits import written
 from esbench.report.markdown import markdown
 from esbench.report.page import templates
-from esbench.tasks.spec import TIERS
+from esbench.tasks.tiers import TIERS
 
 README = "README.md"
 PAGE = "index.html"

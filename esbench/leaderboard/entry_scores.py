@@ -9,8 +9,8 @@ import pandas as pd
 
 from esbench.leaderboard.board import Board
 from esbench.leaderboard.entry import Scores, TaskScore
-from esbench.report.cells import Cell, ScoredRun, read_run
 from esbench.report.digits import agreed
+from esbench.report.scored_runs import Cell, ScoredRun, read_run
 from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import RunDirectory
 from esbench.statistics.aggregates import stratified_mean

@@ -18,8 +18,8 @@ from esbench.leaderboard.entry_scores import entry_cells
 from esbench.leaderboard.safe_files import is_inside
 from esbench.leaderboard.states import RANKED, state_of
 from esbench.report.analysis import Aggregate, aggregates, compare_all, sample_spread
-from esbench.report.cells import Cell, ScoredRun, Tier
 from esbench.report.digits import agreed
+from esbench.report.scored_runs import Cell, ScoredRun, Tier
 from esbench.statistics.comparison import paired, rank_ranges
 from esbench.statistics.intervals import LEVEL, Estimate
 from esbench.tasks.spec import RL

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 
 from esbench.algorithms.built_in import EVOSAX
 from esbench.leaderboard.board import EVERYWHERE, Board
-from esbench.results.budget import is_within, share_of
 from esbench.results.fingerprints import config_hash_of
 from esbench.results.load import CLOCKS, COUNTS
 from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import RunDirectory
+from esbench.results.score_rule import is_within, share_of
 
 MODES = ("return_greedy", "return_sample")
 """Of a row's scores: the returns in either action mode."""

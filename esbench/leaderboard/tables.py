@@ -9,8 +9,8 @@ from esbench.leaderboard.entry import Entry
 from esbench.leaderboard.ranking import RankedBoard, Ranking, Standing
 from esbench.leaderboard.states import MEANING, RANKED
 from esbench.report.analysis import Aggregate
-from esbench.report.shown import between, span
 from esbench.report.table import Column, Record, Table, as_numbers, estimate, named, number
+from esbench.report.table_cell import between, span
 
 _RANK = Column("Rank", lambda row: between(row["rank_first"], row["rank_last"]), words=True)
 

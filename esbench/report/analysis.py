@@ -9,8 +9,8 @@ from statistics import fmean
 
 import numpy as np
 
-from esbench.report.cells import Cell, Tier
 from esbench.report.digits import agreed
+from esbench.report.scored_runs import Cell, Tier
 from esbench.statistics.aggregates import aggregate, probability_of_improvement
 from esbench.statistics.comparison import (
     SIGNIFICANCE,
@@ -24,7 +24,7 @@ from esbench.statistics.comparison import (
     verdict,
 )
 from esbench.statistics.intervals import LEVEL, Estimate
-from esbench.statistics.scores import normalized, score_bounds
+from esbench.statistics.normalization import normalized, score_bounds
 
 
 @dataclass(frozen=True)

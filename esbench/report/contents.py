@@ -8,7 +8,6 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from esbench.errors import InputError
-from esbench.report.cells import Tier, gather, left_out
 from esbench.report.figures import all_figures
 from esbench.report.grouping import check_comparable, track_of, track_order
 from esbench.report.ioh import ioh_files
@@ -16,6 +15,7 @@ from esbench.report.latex import latex
 from esbench.report.markdown import markdown
 from esbench.report.page import page
 from esbench.report.registry import TABLES, RegisteredFigure, figure_path, table_path
+from esbench.report.scored_runs import Tier, gather, left_out
 from esbench.report.section import Section
 from esbench.report.style import render
 from esbench.report.summary import summary

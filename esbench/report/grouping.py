@@ -9,7 +9,8 @@ from esbench.errors import InputError
 from esbench.results.fingerprints import determining_options
 from esbench.results.load import Run, run_identity
 from esbench.results.records import Manifest
-from esbench.tasks.spec import RL, TIERS, determining
+from esbench.tasks.spec import RL, determining
+from esbench.tasks.tiers import TIERS
 
 BASELINES = ("eggroll", "open_es", "ppo")
 

@@ -9,8 +9,8 @@ of the index file, with the attributes `evaluations` and `raw_y`.
 import json
 from collections.abc import Sequence
 
-from esbench.report.cells import Cell, Tier
 from esbench.report.digits import agreed, written
+from esbench.report.scored_runs import Cell, Tier
 from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.spec import RL
 

@@ -1,7 +1,7 @@
 """Tables in LaTeX, for the packages booktabs and longtable."""
 
-from esbench.report.shown import Shown
 from esbench.report.table import Table
+from esbench.report.table_cell import Shown
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",

@@ -1,7 +1,7 @@
 """Tables in Markdown, their columns padded so that they also read well in a terminal."""
 
-from esbench.report.shown import Shown
 from esbench.report.table import Table
+from esbench.report.table_cell import Shown
 
 
 def markdown(table: Table) -> str:

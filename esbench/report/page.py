@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import jinja2
 
-from esbench.report.cells import Tier
 from esbench.report.digits import agreed, written
+from esbench.report.scored_runs import Tier
 from esbench.report.table import Table, in_track
 
 # Of which column of a table each filter reads.

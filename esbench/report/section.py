@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
-from esbench.report import shown
+from esbench.report import table_cell as shown
 from esbench.report.analysis import Aggregate, Comparison, aggregates, compare_all
-from esbench.report.cells import Tier
+from esbench.report.scored_runs import Tier
 from esbench.report.table import Column, Record
 from esbench.report.wording import wording
 from esbench.results.load import Run

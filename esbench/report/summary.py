@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from esbench.report.cells import Tier
 from esbench.report.grouping import run_name
-from esbench.report.shown import span
+from esbench.report.scored_runs import Tier
+from esbench.report.table_cell import span
 from esbench.results.load import Run
 from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.spec import RL

@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_scalar
 
-from esbench.report import shown
+from esbench.report import table_cell as shown
 from esbench.report.digits import csv
-from esbench.report.shown import Shown
+from esbench.report.table_cell import Shown
 from esbench.statistics.intervals import Estimate
 
 Record = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from esbench.report.cells import Tier
+from esbench.report.scored_runs import Tier
 from esbench.tasks.spec import RETURN, RL, Measure, TaskSpec
 
 MEASURE, UNIT = "Measure", "Unit of cost"

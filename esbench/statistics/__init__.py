@@ -20,9 +20,9 @@ from esbench.statistics.comparison import (
     verdict,
 )
 from esbench.statistics.intervals import Estimate, bootstrap_interval, expansion, mean_estimate, student_t_interval
+from esbench.statistics.normalization import normalized, normalized_scores
 from esbench.statistics.profile import performance_profile
 from esbench.statistics.runtime import area_under, carry_forward, first_hits, runtime_distribution, to_target
-from esbench.statistics.scores import normalized, normalized_scores
 
 __all__ = [
     "Estimate",

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from esbench.tasks.spec import EPISODES, RL, SMOKE_EPISODES, TaskSpec
+from esbench.tasks.spec import RL, TaskSpec
+from esbench.tasks.tiers import EPISODES, SMOKE_EPISODES
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from esbench.errors import InputError, unknown
 from esbench.jax_switches import pinned
 from esbench.plugins import load_object, names_a_file, unnamed
 from esbench.tasks.catalogue import CATALOGUE
-from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, RL, Budgets, Measure, TaskSpec
+from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, RL, Measure, TaskSpec
+from esbench.tasks.tiers import Budgets
 
 if TYPE_CHECKING:
     from esbench.problem import Problem

@@ -5,27 +5,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-Tier = Literal["smoke", "lite", "standard", "paper"]
-ScoreScale = Literal["linear", "log2"]
-TIERS: tuple[str, ...] = get_args(Tier)
+from esbench.tasks.tiers import EPISODES, SMOKE_EPISODES, Budgets
 
-EPISODES = 128
-# The smoke tier proves that a run works; its scores are not read, and 128 episodes of Craftax take minutes.
-SMOKE_EPISODES = 16
+ScoreScale = Literal["linear", "log2"]
 DEFAULT_CAP = 1000
 """Steps of an episode, where neither the environment nor the user states a limit."""
 HOSTED_SUITE = "gymnasium"
 """The suite of Gymnasium's own environments as tasks."""
-
-
-@dataclass(frozen=True)
-class Budgets:
-    """Useful environment steps of training, per tier. Evaluation is not counted."""
-
-    smoke: int = 5_000
-    lite: int = 1_000_000
-    standard: int = 50_000_000
-    paper: int = 500_000_000
 
 
 @dataclass(frozen=True)

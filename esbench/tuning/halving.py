@@ -19,7 +19,7 @@ from esbench.experiment.options.presets import OWN_DEFAULTS
 from esbench.report.digits import agreed
 from esbench.results.error_file import last_error
 from esbench.results.run_directory import RunDirectory
-from esbench.statistics.scores import has_scores, normalized
+from esbench.statistics.normalization import has_scores, normalized
 from esbench.tasks.registry import Task
 from esbench.tasks.spec import RETURN, Measure
 from esbench.tuning.space import Settings

@@ -10,7 +10,7 @@ from esbench.experiment.options.config import default_name
 from esbench.experiment.terminal.progress import duration
 from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.tasks import registry
-from esbench.tasks.spec import TIERS
+from esbench.tasks.tiers import TIERS
 from esbench.tuning.halving import Search
 from esbench.tuning.record import RUNS
 from esbench.tuning.space import Space

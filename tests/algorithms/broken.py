@@ -9,7 +9,8 @@ from esbench.population.stacked import Stacked
 from esbench.settings import settings
 from esbench.tasks.environment import Transition
 from esbench.tasks.registry import Task
-from esbench.tasks.spec import Budgets, TaskSpec
+from esbench.tasks.spec import TaskSpec
+from esbench.tasks.tiers import Budgets
 from esbench.templates.my_strategy import MyStrategy
 
 

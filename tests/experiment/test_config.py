@@ -5,7 +5,7 @@ import pytest
 from esbench.errors import InputError
 from esbench.experiment.options.config import default_name, resolve
 from esbench.sizes import resolve as resolve_sizes
-from esbench.tasks.spec import TIERS
+from esbench.tasks.tiers import TIERS
 
 CARTPOLE = {"task": "CartPole-v1", "algorithm": "eggroll"}
 

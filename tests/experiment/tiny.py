@@ -20,7 +20,8 @@ from esbench.rollout.episodes import run_episodes
 from esbench.settings import settings
 from esbench.tasks.environment import Transition
 from esbench.tasks.registry import Task
-from esbench.tasks.spec import Budgets, TaskSpec
+from esbench.tasks.spec import TaskSpec
+from esbench.tasks.tiers import Budgets
 
 LENGTH = 10
 

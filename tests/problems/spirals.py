@@ -13,7 +13,8 @@ from esbench.population.members import scores
 from esbench.population.objective import Evaluation
 from esbench.problem import DeployedPolicy, require_defaults
 from esbench.settings import settings
-from esbench.tasks.spec import Budgets, Measure
+from esbench.tasks.spec import Measure
+from esbench.tasks.tiers import Budgets
 
 
 class Network(nn.Module):

@@ -4,8 +4,8 @@ import re
 import numpy as np
 import pytest
 
-from esbench.report.cells import gather
 from esbench.report.figures.curves import MOST_POINTS, draw_curves, mean_and_range
+from esbench.report.scored_runs import gather
 from esbench.report.style import appearance, render
 from esbench.results.load import load_runs
 from esbench.tasks.spec import Anchor

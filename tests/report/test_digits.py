@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from esbench.report.digits import agreed, csv, written
-from esbench.report.shown import Shown, decimals, interval, number, with_interval
+from esbench.report.table_cell import Shown, decimals, interval, number, with_interval
 from esbench.statistics.intervals import Estimate
 
 

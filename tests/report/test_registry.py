@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 import esbench
 from esbench.report import registry
-from esbench.report.cells import every_cell
+from esbench.report.scored_runs import every_cell
 from esbench.report.table import Table, as_numbers, estimate, named, number
 from esbench.report.write import load_report, read_contents
 from tests.documents import block

@@ -14,7 +14,7 @@ from esbench.report.write import load_report, read_contents, write_report
 from esbench.results.fingerprints import config_hash
 from esbench.results.run_directory import RunDirectory
 from esbench.statistics.intervals import Estimate
-from esbench.statistics.scores import score_bounds
+from esbench.statistics.normalization import score_bounds
 from esbench.tasks.spec import Anchor, Measure
 from tests.report.tracks import DIGITS, TEXT, add_runs, rows_of, without_anchors
 

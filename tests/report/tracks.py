@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 
 from esbench.results.records import Row
-from esbench.tasks.spec import Anchor, Budgets, Measure, TaskSpec
+from esbench.tasks.spec import Anchor, Measure, TaskSpec
+from esbench.tasks.tiers import Budgets
 
 DIGITS = TaskSpec(
     id="Digits-v0",

@@ -15,7 +15,8 @@ import pytest
 from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
 
 from esbench.leaderboard.build import build
-from esbench.report import analysis, cells
+from esbench.report import analysis
+from esbench.report import scored_runs as cells
 from esbench.report.contents import Contents
 from esbench.report.digits import DIGITS, agreed
 from esbench.report.ioh import ioh_files

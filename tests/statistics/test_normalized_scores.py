@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from esbench.statistics.scores import has_scores, normalized
+from esbench.statistics.normalization import has_scores, normalized
 from esbench.tasks.registry import task, task_specs
 from esbench.tasks.spec import Anchor
 

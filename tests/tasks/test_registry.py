@@ -14,7 +14,8 @@ import pytest
 from esbench.errors import InputError
 from esbench.tasks import registry
 from esbench.tasks.registry import Task, make, register, task, task_specs
-from esbench.tasks.spec import TIERS, Measure, TaskSpec
+from esbench.tasks.spec import Measure, TaskSpec
+from esbench.tasks.tiers import TIERS
 
 PAPER_TASKS = 16
 SUITES = ["brax", "craftax", "gymnax", "jumanji", "kinetix", "navix"]

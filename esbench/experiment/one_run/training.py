@@ -27,8 +27,8 @@ from esbench.experiment.terminal.progress import Progress
 from esbench.keys import evaluation_key
 from esbench.policies.spaces import describe_spaces
 from esbench.problem import DeployedPolicy
-from esbench.results.budget import is_within, share_of
 from esbench.results.records import Manifest, Row
+from esbench.results.score_rule import is_within, share_of
 from esbench.rollout.problem import EpisodicProblem
 from esbench.tasks.suites.gymnasium.adapter import faults
 

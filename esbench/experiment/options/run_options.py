@@ -15,7 +15,7 @@ from typing import Any
 
 from esbench.errors import InputError, unknown
 from esbench.results.fingerprints import determining_options
-from esbench.tasks.spec import TIERS
+from esbench.tasks.tiers import TIERS
 
 # Those of jax.default_matmul_precision that name an accuracy on every device.
 PRECISIONS = ("float32", "tensorfloat32", "bfloat16", "default")

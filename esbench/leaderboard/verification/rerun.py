@@ -40,7 +40,7 @@ from esbench.leaderboard.verification.training import Trained, train
 from esbench.leaderboard.verification.twin import twin
 from esbench.results.load import CLOCKS
 from esbench.results.records import Manifest, Row
-from esbench.statistics.scores import has_scores, normalized
+from esbench.statistics.normalization import has_scores, normalized
 from esbench.tasks.registry import Task
 
 TASKS = 4

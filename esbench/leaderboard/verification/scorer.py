@@ -17,8 +17,8 @@ from esbench.leaderboard.board import Board
 from esbench.leaderboard.verification.record import Machine
 from esbench.policies.registry import network_from
 from esbench.problem import DeployedPolicy
-from esbench.results.budget import share_of
 from esbench.results.records import Manifest, Row
+from esbench.results.score_rule import share_of
 from esbench.rollout.evaluation import evaluate
 from esbench.rollout.problem import EpisodicProblem
 from esbench.settings import build

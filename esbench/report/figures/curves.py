@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator, StrMethodFormatter
 
 from esbench.report import registry
-from esbench.report.cells import Tier
+from esbench.report.scored_runs import Tier
 from esbench.report.style import GREY, Look, appearance, legend_above, legend_line
 from esbench.report.wording import wording
 from esbench.statistics.runtime import carry_forward

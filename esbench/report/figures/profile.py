@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from esbench.report import registry
-from esbench.report.cells import Tier
+from esbench.report.scored_runs import Tier
 from esbench.report.style import appearance, legend_above, legend_line
 from esbench.statistics.profile import performance_profile
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from esbench.report import registry
-from esbench.report.cells import Tier
+from esbench.report.scored_runs import Tier
 from esbench.report.style import appearance, legend_above, legend_line
 from esbench.report.wording import wording
 from esbench.statistics.runtime import TARGETS, first_hits, runtime_distribution

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from esbench.report import registry
-from esbench.report.cells import Tier
+from esbench.report.scored_runs import Tier
 from esbench.report.style import GREY, Look, appearance, legend_above
 
 SHOWN = (-0.25, 1.1)

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from esbench.report import registry
 from esbench.report.analysis import Comparison
-from esbench.report.cells import Tier
 from esbench.report.digits import agreed
+from esbench.report.scored_runs import Tier
 from esbench.report.section import Section
 from esbench.report.style import GREY
 from esbench.statistics.comparison import Verdict

@@ -6,10 +6,10 @@ import pandas as pd
 
 from esbench.report import registry
 from esbench.report.analysis import Aggregate
-from esbench.report.cells import Tier
+from esbench.report.scored_runs import Tier
 from esbench.report.section import Section
-from esbench.report.shown import MISSING, between
 from esbench.report.table import Column, Table, as_numbers, estimate, named, share, unless
+from esbench.report.table_cell import MISSING, between
 from esbench.statistics.aggregates import REPETITIONS
 
 STATISTICS = {

@@ -6,12 +6,13 @@ from statistics import fmean
 import numpy as np
 import pandas as pd
 
-from esbench.report import registry, shown
-from esbench.report.cells import Cell, ScoredRun, every_cell
+from esbench.report import registry
+from esbench.report import table_cell as shown
 from esbench.report.digits import written
+from esbench.report.scored_runs import Cell, ScoredRun, every_cell
 from esbench.report.section import Section
-from esbench.report.shown import Shown
 from esbench.report.table import Column, Record, Table, as_numbers, estimate, named, number
+from esbench.report.table_cell import Shown
 from esbench.report.wording import MEASURE, UNIT, Wording
 from esbench.statistics.intervals import Estimate, student_t_interval
 from esbench.tasks.spec import Anchor

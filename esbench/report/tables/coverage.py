@@ -8,8 +8,8 @@ import pandas as pd
 from esbench.report import registry
 from esbench.report.digits import written
 from esbench.report.section import Section
-from esbench.report.shown import Shown
 from esbench.report.table import Column, Table, number, words
+from esbench.report.table_cell import Shown
 
 FILE = Path(__file__).with_name("coverage.csv")
 

@@ -5,8 +5,8 @@ from typing import Any
 import pandas as pd
 
 from esbench.report import registry
-from esbench.report.cells import Tier
 from esbench.report.digits import agreed
+from esbench.report.scored_runs import Tier
 from esbench.report.section import Section
 from esbench.report.table import Column, Table, as_numbers, estimate, named, number
 from esbench.report.wording import MEASURE, UNIT

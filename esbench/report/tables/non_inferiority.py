@@ -8,8 +8,8 @@ import pandas as pd
 from esbench.report import registry
 from esbench.report.analysis import NotWorse, not_worse
 from esbench.report.section import Section
-from esbench.report.shown import Shown
 from esbench.report.table import Column, Table, as_row, named, number
+from esbench.report.table_cell import Shown
 from esbench.statistics.comparison import MARGIN, SIGNIFICANCE
 
 

@@ -7,10 +7,10 @@ import pandas as pd
 
 from esbench.report import registry
 from esbench.report.analysis import Comparison
-from esbench.report.cells import Tier
+from esbench.report.scored_runs import Tier
 from esbench.report.section import Section
-from esbench.report.shown import MISSING, span
 from esbench.report.table import Column, Table, as_numbers, estimate, named, number, unless
+from esbench.report.table_cell import MISSING, span
 from esbench.report.tables.anchors import UNTESTED, YES, beats
 from esbench.report.tables.scores import standing
 from esbench.report.wording import MEASURE, UNIT, Wording, capital

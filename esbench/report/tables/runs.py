@@ -6,8 +6,8 @@ import pandas as pd
 
 from esbench.report import registry
 from esbench.report.section import Section
-from esbench.report.shown import word
 from esbench.report.table import Column, Table, named, number, words
+from esbench.report.table_cell import word
 from esbench.results.load import Run
 from esbench.results.run_directory import ROWS_FILE
 

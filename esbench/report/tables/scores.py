@@ -6,11 +6,11 @@ import pandas as pd
 
 from esbench.report import registry
 from esbench.report.analysis import Comparison
-from esbench.report.cells import Cell, Tier, every_cell
 from esbench.report.digits import agreed
+from esbench.report.scored_runs import Cell, Tier, every_cell
 from esbench.report.section import Section
-from esbench.report.shown import MISSING
 from esbench.report.table import Column, Table, as_numbers, interval, named, number, unless, words
+from esbench.report.table_cell import MISSING
 from esbench.report.wording import MEASURE, UNIT, Wording
 
 TIE = " ≈"

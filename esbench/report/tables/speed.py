@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from esbench.report import registry
-from esbench.report.cells import Cell, every_cell
+from esbench.report.scored_runs import Cell, every_cell
 from esbench.report.section import Section
 from esbench.report.table import Table, named, number, unless
 from esbench.report.wording import UNIT

@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from esbench.report import registry, shown
-from esbench.report.cells import Cell, every_cell
+from esbench.report import registry
+from esbench.report import table_cell as shown
 from esbench.report.digits import written
+from esbench.report.scored_runs import Cell, every_cell
 from esbench.report.section import Section
-from esbench.report.shown import Shown
 from esbench.report.table import Column, Record, Table, named, number, share
+from esbench.report.table_cell import Shown
 from esbench.report.wording import UNIT, capital
 from esbench.statistics.runtime import first_hits, to_target
 

@@ -4,7 +4,8 @@ import functools
 
 from esbench.tasks.anchors import measured
 from esbench.tasks.card import Card, Library
-from esbench.tasks.spec import Anchor, Budgets, TaskSpec, returns
+from esbench.tasks.spec import Anchor, TaskSpec, returns
+from esbench.tasks.tiers import Budgets
 
 LIBRARY = Library(
     name="craftax",

@@ -12,12 +12,12 @@ import pandas as pd
 
 from esbench.errors import InputError
 from esbench.report.grouping import algorithm_order, run_name, tier_order, track_of, track_order
-from esbench.results.budget import is_within
 from esbench.results.load import Run, results_of, run_identity
 from esbench.results.records import Manifest, Row
+from esbench.results.score_rule import is_within
 from esbench.statistics.intervals import Estimate, mean_estimate
+from esbench.statistics.normalization import has_scores, normalized, score_bounds
 from esbench.statistics.runtime import area_under, carry_forward
-from esbench.statistics.scores import has_scores, normalized, score_bounds
 from esbench.tasks.registry import task_specs
 from esbench.tasks.spec import TaskSpec
 

@@ -1,4 +1,5 @@
-"""The shares of a budget that rows stand for, and which row can be the score."""
+"""Which row is a run's score: the last one with at most 1.02 x its budget in useful steps. And the shares of the budget
+that rows stand for."""
 
 ROWS = 20
 """Rows of a run after the first: one per this share of the budget."""
