@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from esbench.report import registry
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(
@@ -43,3 +45,11 @@ def blocks(page: Path, *languages: str) -> list[Block]:
 def block(word: str, language: str = "python") -> str:
     """The text of the first block of all pages that has `word` in it."""
     return next(found.text for page in PAGES for found in blocks(page, language) if word in found.text)
+
+
+def forget_what_tests_registered() -> None:
+    """Takes tables and figures that are not esbench's own out of the reports of this process."""
+    for registered, made_by in ((registry.TABLES, "make"), (registry.FIGURES, "draw")):
+        for name, one in list(registered.items()):
+            if not str(getattr(one, made_by).__module__).startswith("esbench."):
+                del registered[name]

@@ -12,7 +12,7 @@ import esbench
 from esbench.cli import main
 from esbench.cli.app import app
 from esbench.errors import InputError
-from tests.documents import PAGES, ROOT, block, blocks
+from tests.documents import PAGES, ROOT, block, blocks, forget_what_tests_registered
 
 SHELL = "bash"
 TEXTS = ("text", "toml", "json", "yaml", "bibtex", "markdown")
@@ -46,10 +46,13 @@ def quick(code: str) -> str:
 def test_the_python_of_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_files(page, tmp_path)
-    names = {}
-    for one in blocks(page, "python"):
-        if one.why_not is None:
-            exec(compile(quick(one.text), page.name, "exec"), names)
+    names = {"__name__": page.stem}
+    try:
+        for one in blocks(page, "python"):
+            if one.why_not is None:
+                exec(compile(quick(one.text), page.name, "exec"), names)
+    finally:
+        forget_what_tests_registered()
 
 
 @every_page

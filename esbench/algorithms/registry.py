@@ -168,12 +168,14 @@ def describe(name: str) -> tuple[str, dict[str, Any]]:
 
 def meanings(name: str) -> dict[str, str]:
     """What the settings of an algorithm mean, as far as its class says it: docstrings, after their first line, may have
-    sentences such as `sigma: standard deviation of the noise.` or `lr_decay, sigma_decay: factors per generation.`"""
+    sentences such as `sigma: standard deviation of the noise.` or `lr_decay, sigma_decay: factors per generation.`, also
+    below a line `Attributes:`."""
     cls = algorithm_class(name)
     classes = [*cls.__mro__] if _is_algorithm(cls) else [*cls.__mro__, Evolution]
     found: dict[str, str] = {}
     for each in classes:
-        text = " ".join((inspect.cleandoc(each.__doc__ or "")).split("\n")[1:])
+        lines = inspect.cleandoc(each.__doc__ or "").split("\n")[1:]
+        text = " ".join(line for line in lines if line != "Attributes:")
         for names, meaning in _MEANING.findall(text):
             for setting in names.split(", "):
                 found.setdefault(setting, " ".join(meaning.split()))

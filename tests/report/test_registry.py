@@ -9,7 +9,7 @@ from esbench.report import registry
 from esbench.report.scored_runs import every_cell
 from esbench.report.table import Table, as_numbers, estimate, named, number
 from esbench.report.write import load_report, read_contents
-from tests.documents import block
+from tests.documents import block, forget_what_tests_registered
 
 
 @pytest.fixture
@@ -29,9 +29,7 @@ def runs(tmp_path, add_run, make_row):
 def forgotten():
     """What a test registers is gone after it."""
     yield
-    registry.TABLES.pop("novelty", None)
-    registry.FIGURES.pop("novelty", None)
-    registry.TABLES.pop("widths", None)
+    forget_what_tests_registered()
 
 
 def test_a_table_is_in_every_format(runs, tmp_path):
