@@ -168,8 +168,8 @@ def describe(name: str) -> tuple[str, dict[str, Any]]:
 
 def meanings(name: str) -> dict[str, str]:
     """What the settings of an algorithm mean, as far as its class says it: docstrings, after their first line, may have
-    sentences such as `sigma: standard deviation of the noise.` or `lr_decay, sigma_decay: factors per generation.`, also
-    below a line `Attributes:`."""
+    sentences such as `sigma: standard deviation of the noise.` or `lr_decay, sigma_decay: factors per generation.`.
+    They may stand below a line `Attributes:`."""
     cls = algorithm_class(name)
     classes = [*cls.__mro__] if _is_algorithm(cls) else [*cls.__mro__, Evolution]
     found: dict[str, str] = {}

@@ -8,7 +8,7 @@ from esbench.cli import main
 from esbench.errors import InputError
 from esbench.report.ioh import ioh_files
 from esbench.report.registry import FIGURES, figure_path
-from esbench.report.write import read_contents, write_report
+from esbench.report.write import load_report, read_contents, write_report
 
 TABLES = [
     *("overview", "scores", "aggregates", "anchors", "pairs", "tasks", "non_inferiority", "equal_seconds", "targets"),
@@ -37,6 +37,12 @@ def refused(runs, tmp_path, match):
         write_report([runs], tmp_path / "report")
     assert "\n" not in str(error.value)
     assert not (tmp_path / "report").exists()
+
+
+def test_a_notebook_shows_every_figure(runs):
+    # Without pyplot, which a notebook watches: by the figures' own method.
+    for name, draw in load_report(runs).figures.items():
+        assert draw()._repr_png_().startswith(b"\x89PNG"), name
 
 
 def test_a_report_has_its_files(runs, tmp_path):

@@ -3,8 +3,8 @@
 import gymnasium
 import numpy as np
 
+import esbench
 from esbench.tasks.environment import Transition
-from esbench.tasks.registry import make
 
 SHOWN = np.array([0, 2])
 
@@ -15,7 +15,7 @@ class PartialCartPole:
     max_episode_steps = 500
 
     def __init__(self):
-        self._whole = make("CartPole-v1")
+        self._whole = esbench.make("CartPole-v1")
         bounds = self._whole.observation_space
         self.observation_space = gymnasium.spaces.Box(bounds.low[SHOWN], bounds.high[SHOWN], dtype=np.float32)
         self.action_space = self._whole.action_space

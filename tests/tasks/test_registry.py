@@ -108,6 +108,20 @@ class TestCatalogue:
         for spec in task_specs():
             assert f'"{spec.requires}"' in pyproject
 
+    def test_a_notebook_keeps_its_way_of_drawing(self):
+        # jumanji, imported in a notebook, asks it for the backend ipympl.
+        printed = run_python("""
+            import ipykernel
+            from IPython.core.interactiveshell import InteractiveShell
+
+            InteractiveShell.instance()
+            import esbench
+
+            print(esbench.make("Knapsack-v1").action_space)
+            print(__IPYTHON__)
+        """)
+        assert printed.splitlines()[-2:] == ["Discrete(50)", "True"]
+
     def test_the_same_id_twice(self):
         with pytest.raises(ValueError, match="'CartPole-v1' is registered already"):
             register(task("CartPole-v1"))

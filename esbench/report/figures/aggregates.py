@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from esbench.report import registry
 from esbench.report.analysis import Aggregate
+from esbench.report.notebook_figure import NotebookFigure
 from esbench.report.style import appearance, draw_estimate
 from esbench.report.tables.aggregates import STATISTICS
 
@@ -21,7 +22,7 @@ def draw_aggregates(tiers: Sequence[tuple[str, Sequence[Aggregate]]]) -> Figure:
     """One row of panels per tier, (name, its aggregates); one panel per number, one line per algorithm, best on top."""
     looks = appearance(aggregate.algorithm for _, of_tier in tiers for aggregate in of_tier)
     most = max(len(of_tier) for _, of_tier in tiers)
-    figure = Figure(figsize=(10, (0.7 + 0.34 * most) * len(tiers) + 0.5), layout="constrained")
+    figure = NotebookFigure(figsize=(10, (0.7 + 0.34 * most) * len(tiers) + 0.5), layout="constrained")
     grid = figure.subplots(len(tiers), len(_DRAWN), squeeze=False, sharey="row")
     for row, (tier, of_tier) in zip(grid, tiers, strict=True):
         names = [aggregate.algorithm for aggregate in of_tier]

@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator, StrMethodFormatter
 
 from esbench.report import registry
+from esbench.report.notebook_figure import NotebookFigure
 from esbench.report.scored_runs import Tier
 from esbench.report.style import GREY, Look, appearance, legend_above, legend_line
 from esbench.report.wording import wording
@@ -53,7 +54,7 @@ def draw_curves(tiers: Sequence[Tier]) -> Figure:
     several = wording(tiers).several
     columns = min(len(panels), TASKS_PER_BAND)
     bands = -(-len(panels) // TASKS_PER_BAND)
-    figure = Figure(figsize=(max(3.0 * columns, 4.5), 4.4 * bands + 0.5), layout="constrained")
+    figure = NotebookFigure(figsize=(max(3.0 * columns, 4.5), 4.4 * bands + 0.5), layout="constrained")
     grid = figure.subplots(2 * bands, columns, squeeze=False)
     for i, (tier, task) in enumerate(panels):
         band, column = divmod(i, columns)

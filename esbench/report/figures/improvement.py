@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from esbench.report import registry
 from esbench.report.analysis import Comparison
+from esbench.report.notebook_figure import NotebookFigure
 from esbench.report.section import Section
 from esbench.report.style import appearance, draw_estimate
 
@@ -26,7 +27,7 @@ def draw_improvement(tiers: Sequence[tuple[str, Sequence[Comparison]]]) -> Figur
     """One panel per tier, (name, its pairs that have tasks with anchors); one line per pair, 1/2 is no difference."""
     looks = appearance(name for _, pairs in tiers for pair in pairs for name in (pair.first, pair.second))
     most = max(len(pairs) for _, pairs in tiers)
-    figure = Figure(figsize=(6.0 * len(tiers), 1.2 + 0.34 * most), layout="constrained")
+    figure = NotebookFigure(figsize=(6.0 * len(tiers), 1.2 + 0.34 * most), layout="constrained")
     row = figure.subplots(1, len(tiers), squeeze=False)[0]
     for axes, (tier, pairs) in zip(row, tiers, strict=True):
         for height, pair in enumerate(pairs):

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from esbench.report import registry
+from esbench.report.notebook_figure import NotebookFigure
 from esbench.report.scored_runs import Tier
 from esbench.report.style import appearance, legend_above, legend_line
 from esbench.statistics.profile import performance_profile
@@ -21,7 +22,7 @@ _THRESHOLDS = np.linspace(0.0, 1.0, 101)
 def draw_profile(tiers: Sequence[Tier]) -> Figure:
     """One panel per tier, of the algorithms that have every task; bands are 95%, at each score by itself."""
     looks = appearance(name for tier in tiers for name in tier.complete)
-    figure = Figure(figsize=(5.2 * len(tiers), 3.6), layout="constrained")
+    figure = NotebookFigure(figsize=(5.2 * len(tiers), 3.6), layout="constrained")
     row = figure.subplots(1, len(tiers), squeeze=False, sharey=True)[0]
     for axes, tier in zip(row, tiers, strict=True):
         for number, name in enumerate(tier.complete):

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
 from esbench.report import registry
+from esbench.report.notebook_figure import NotebookFigure
 from esbench.report.scored_runs import Tier
 from esbench.report.style import appearance, legend_above, legend_line
 from esbench.report.wording import wording
@@ -28,7 +29,7 @@ def draw_runtimes(tiers: Sequence[Tier]) -> Figure:
     """
     unit = wording(tiers).unit
     looks = appearance(name for tier in tiers for name in tier.complete)
-    figure = Figure(figsize=(9, 3.2 * len(tiers) + 0.3), layout="constrained")
+    figure = NotebookFigure(figsize=(9, 3.2 * len(tiers) + 0.3), layout="constrained")
     grid = figure.subplots(len(tiers), 2, squeeze=False, sharey=True)
     for row, tier in zip(grid, tiers, strict=True):
         steps, seconds = ({name: _hits(tier, name, clock) for name in tier.complete} for clock in _CLOCKS)

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from esbench.report import registry
+from esbench.report.notebook_figure import NotebookFigure
 from esbench.report.scored_runs import Tier
 from esbench.report.style import GREY, Look, appearance, legend_above
 
@@ -27,7 +28,7 @@ def draw_scores(tiers: Sequence[Tier]) -> Figure:
     looks = appearance(name for tier in tiers for name in tier.algorithms)
     halves = [(tier, list(part)) for tier in tiers for part in np.array_split(tier.scored_tasks, _columns(tier))]
     lines = max(len(tasks) * len(tier.algorithms) for tier, tasks in halves)
-    figure = Figure(figsize=(5.2 * len(halves), 0.9 + 0.15 * lines), layout="constrained")
+    figure = NotebookFigure(figsize=(5.2 * len(halves), 0.9 + 0.15 * lines), layout="constrained")
     for axes, (tier, tasks) in zip(figure.subplots(1, len(halves), squeeze=False)[0], halves, strict=True):
         for place, task in enumerate(tasks):
             for number, name in enumerate(tier.algorithms):

@@ -1,20 +1,10 @@
 """Learning curves of one algorithm on one task: a line a seed, the mean over seeds on top."""
 
-import io
-
 import pandas as pd
 from matplotlib.figure import Figure
 
+from esbench.report.notebook_figure import NotebookFigure
 from esbench.tasks.spec import TaskSpec
-
-
-class NotebookFigure(Figure):
-    """A figure that a notebook shows without pyplot, once."""
-
-    def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        self.savefig(buffer, format="png")
-        return buffer.getvalue()
 
 
 def draw_seeds(frame: pd.DataFrame, spec: TaskSpec) -> Figure:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from esbench.report import registry
 from esbench.report.analysis import Comparison
 from esbench.report.digits import agreed
+from esbench.report.notebook_figure import NotebookFigure
 from esbench.report.scored_runs import Tier
 from esbench.report.section import Section
 from esbench.report.style import GREY
@@ -36,7 +37,7 @@ def _headlines(section: Section) -> list[tuple[Tier, Comparison]]:
 def draw_wins(comparisons: Sequence[tuple[Tier, Comparison]]) -> Figure:
     """Per tier a bar of counts, and below it every task's paired difference in score with its 95% interval."""
     tasks = max(pair.tasks for _, pair in comparisons)
-    figure = Figure(figsize=(6.2 * len(comparisons), 1.9 + 0.24 * tasks), layout="constrained")
+    figure = NotebookFigure(figsize=(6.2 * len(comparisons), 1.9 + 0.24 * tasks), layout="constrained")
     grid = figure.subplots(2, len(comparisons), squeeze=False, height_ratios=[1, 0.5 + 0.3 * tasks])
     for (top, below), (tier, pair) in zip(grid.T, comparisons, strict=True):
         _draw_counts(top, tier, pair)

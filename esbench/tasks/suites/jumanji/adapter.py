@@ -1,18 +1,35 @@
 """Tasks of jumanji: 2048, Knapsack and Snake. Action masks are part of the observation and are not applied."""
 
+import builtins
+import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any
 
 import gymnasium
 import jax
 import jax.numpy as jnp
-import jumanji
 import numpy as np
-from jumanji.environments import Game2048, Knapsack, Snake
 
 from esbench.tasks.environment import Environment, State, Transition
 from esbench.tasks.spec import TaskSpec
+
+
+@contextlib.contextmanager
+def _outside_ipython() -> Generator[None]:
+    """Inside, IPython's mark is hidden: a notebook that imports jumanji would get another matplotlib backend, ipympl,
+    which is not installed."""
+    mark = vars(builtins).pop("__IPYTHON__", None)
+    try:
+        yield
+    finally:
+        if mark is not None:
+            vars(builtins)["__IPYTHON__"] = mark
+
+
+with _outside_ipython():
+    import jumanji
+    from jumanji.environments import Game2048, Knapsack, Snake
 
 
 def make(spec: TaskSpec) -> Environment:
