@@ -44,8 +44,8 @@ def sweep(
     ones go on.
 
     retries: how often a run that crashed is started again without having come further. environments: variables of the
-    processes, in turn. more: given what has ended so far, the jobs that are due
-    because of it; they go before those that wait.
+    processes, in turn. more: given what has ended so far, the jobs that are due because of it; they go before those
+    that wait.
     """
     jobs = list(jobs)
     outcome = SweepOutcome(before=[job for job in jobs if status(job) == "finished"])

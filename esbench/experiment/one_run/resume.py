@@ -1,6 +1,7 @@
 """Whether a run can go on: what differs from what it began with, and would change its rows."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from esbench.errors import InputError
@@ -12,6 +13,7 @@ from esbench.plugins import names_a_file
 from esbench.results.fingerprints import determining_options
 from esbench.results.records import Manifest
 from esbench.results.run_directory import RunDirectory
+from esbench.sizes import Sizes
 
 _SHOWN = 4
 
@@ -43,25 +45,18 @@ def differences(manifest: Manifest, config: RunConfig) -> list[str]:
 
 def other_settings(manifest: Manifest, config: RunConfig) -> list[str]:
     """What was set otherwise for the run that `manifest` describes, a phrase each."""
-    of_task, spec = ("id", "source_id", "max_episode_steps"), config.task.spec.to_json()
-    then = {
-        "task": {name: manifest.task[name] for name in of_task},
-        "algorithm": manifest.algorithm,
-        "settings": manifest.settings,
-        "policy": manifest.policy,
-        "problem": manifest.problem,
-        **determining_options(RunOptions().to_json() | manifest.options.model_dump()),
-    }
-    now = {
-        "task": {name: spec[name] for name in of_task},
-        "algorithm": config.algorithm_name,
-        "settings": config.settings,
-        "policy": config.policy,
-        "problem": config.problem,
-        **determining_options(config.options.to_json()),
-    }
+    then, now = _settings(manifest.model_dump()), _settings(config.determining(Sizes()))
     same_files = manifest.plugins == row_code.plugins(config.algorithm, config.task, config.network)
     return _differing(then, now) + ([] if same_files else ["the file of the algorithm or of the task has changed"])
+
+
+def _settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What was set, of a manifest's values by name. Options that it was written without had their defaults."""
+    return {
+        "task": {name: values["task"][name] for name in ("id", "source_id", "max_episode_steps")},
+        **{name: values[name] for name in ("algorithm", "settings", "policy", "problem")},
+        **determining_options(RunOptions().to_json() | values["options"]),
+    }
 
 
 def _differing(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
