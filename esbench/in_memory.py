@@ -27,6 +27,7 @@ from esbench.errors import InputError, unknown
 from esbench.experiment.one_run.prepare import Prepared, bind, make_problem, prepare
 from esbench.experiment.one_run.resume import other_settings
 from esbench.experiment.one_run.run import announce
+from esbench.experiment.one_run.side_by_side import raise_first, step, write_rows
 from esbench.experiment.one_run.training import Clocks, Counts, Training, manifest
 from esbench.experiment.options.config import MAX_SEED, RunConfig, resolve
 from esbench.experiment.options.run_options import RunOptions, takes
@@ -238,15 +239,17 @@ def _train(
         run.state, run.counts, run.clocks = training.state, training.counts, training.clocks
 
     def row() -> None:
-        if (written := training.due_row()) is not None and callback is not None:
-            callback(columns(run, written))
+        if training.is_due:
+            raise_first(write_rows([training]))
+            if callback is not None:
+                callback(columns(run, run.rows[-1]))
 
     reporter.start(f"{config.label} seed {seed}", config.budget, config.task.spec.cost_word)
     mark()
     try:
         row()
         while not training.done:
-            training.step()
+            raise_first(step([training]))
             mark()
             row()
     except KeyboardInterrupt:
@@ -258,7 +261,7 @@ def _train(
 
 def _deployed(prepared: Prepared, state: State) -> DeployedPolicy:
     """What the state deploys; the program that evaluates gives it."""
-    return prepared.evaluate(state, jax.random.key(0))[0]
+    return prepared.evaluate((state,), jax.random.key(0)[None], np.ones(1, bool))[0][0]
 
 
 def _acting(problem: EpisodicProblem, deployed: DeployedPolicy) -> TrainedPolicy:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from esbench.cli.output import print_columns
-from esbench.cli.values import DEFAULTS, Algorithms, Given, Jobs, Seeds, Shard, Tasks, option
+from esbench.cli.values import DEFAULTS, Algorithms, Given, Jobs, Seeds, Shard, Tasks, Together, option
 from esbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def sweep(
     options: Given = DEFAULTS,
     engine: Annotated[Literal["local", "ray"], option("where runs are run", metavar="local|ray")] = "local",
     jobs: Jobs | None = None,
+    together: Together | None = None,
     shard: Shard | None = None,
     retries: Annotated[int, option("further tries of a run that crashed without coming further")] = 3,
     status: Annotated[bool, option("show how the runs stand, and run nothing")] = False,
@@ -45,8 +46,9 @@ def sweep(
     from esbench.experiment.terminal.sweep_table import table
     from esbench.tasks.registry import environments
 
-    if engine == "ray" and jobs is not None:
-        raise InputError(f"--jobs {jobs}: Ray decides how many runs there are at a time; expected no --jobs")
+    for name, given in (("--jobs", jobs), ("--together", together)):
+        if engine == "ray" and given is not None:
+            raise InputError(f"{name} {given}: Ray decides how many runs there are at a time; expected no {name}")
     sinks.check(options.log)
     # The runs are other processes'; this one must not take a GPU from them.
     jax.config.update("jax_platforms", "cpu")
@@ -64,7 +66,7 @@ def sweep(
         from esbench.experiment.many_runs import sweep as local
 
         processes, variables = local.device_environments(jobs, options.devices or 1)
-        outcome = local.sweep(runs, table(sys.stderr), processes, retries, variables)
+        outcome = local.sweep(runs, table(sys.stderr), processes, retries, variables, together=together or 1)
     return _print_outcome(runs, outcome, options.out)
 
 

@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from esbench.cli.output import given, print_columns
-from esbench.cli.values import Algorithms, Jobs, Positive, Tasks, option
+from esbench.cli.values import Algorithms, Jobs, Positive, Tasks, Together, option
 from esbench.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def tune(
     tier: Annotated[str, option("smoke, lite, standard or paper")] = "lite",
     ranges: Annotated[str | None, option(_RANGES, metavar="FILE")] = None,
     jobs: Jobs | None = None,
+    together: Together | None = None,
     out: Annotated[Path, option("where to write", metavar="DIR")] = Path("tuning"),
     status: Annotated[bool, option("show how far it is, and run nothing")] = False,
     dry_run: Annotated[bool, option("show what it would take, and run nothing")] = False,
@@ -83,7 +84,7 @@ def tune(
     if not status:
         processes, variables = device_environments(jobs, 1)
         write = functools.partial(record.write, searches, spaces, out)
-        complete = tune.tune(searches, table(sys.stderr), write, processes, variables)
+        complete = tune.tune(searches, table(sys.stderr), write, processes, variables, together or 1)
     print_columns(tune.progress(searches))
     for line in [*tune.untold(searches), *tune.errors(searches)]:
         print(line)

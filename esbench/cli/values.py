@@ -100,7 +100,11 @@ Tasks = Annotated[list[str], value(_names, "T,T|all", help="ids, or all")]
 Algorithms = Annotated[list[str], value(_names, "A,A", help="names")]
 Seeds = Annotated[list[int], value(_seeds, "0:5", help="0:5 (0 to 4) or 0,3")]
 Shard = Annotated[tuple[int, int], value(_shard, "I/N", help="the share I of N, 1/N to N/N, of the runs")]
-Jobs = Annotated[Positive, option("runs at a time, each in a process of its own (default: one for each GPU, or one)")]
+Jobs = Annotated[Positive, option("processes at a time (default: one for each GPU, or one)")]
+Together = Annotated[
+    Positive,
+    option("runs that share their programs side by side in a process (default: as the device has room, 1 on a CPU)"),
+]
 Format = Annotated[Literal["table", "json"], Parameter(name="--format", metavar="table|json")]
 
 _SET = Parameter(name="--set", metavar="NAME=VALUE ...", converter=_settings, n_tokens=-1, consume_multiple=1)

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-SCHEMA = 4
+SCHEMA = 5
 _THEN = ", then "
 
 
@@ -19,20 +19,31 @@ class Record(BaseModel):
 
 
 class Device(Record):
-    """Where a run was computed. `kind` is the accelerator's or processor's own name, `count` how many shared a run."""
+    """Where a run was computed.
+
+    kind: the accelerator's or processor's own name. count: how many of them shared a run. together: how many runs one
+    program had room for; a run's seconds are then its part of the program's.
+    """
 
     platform: str
     kind: str
     count: int
+    together: int = 1
 
     def then(self, other: "Device") -> "Device":
-        """Where a run was computed that went on on `other`: of another kind, its seconds compare with neither's."""
-        if self.kind.split(_THEN)[-1] == other.kind:
+        """Where a run was computed that went on on `other`: its seconds compare with neither's, unless both are of one
+        kind and had as many runs together."""
+        last = self._named.split(_THEN)[-1]
+        if last == other._named:
             return self
-        return self.model_copy(update={"kind": f"{self.kind}{_THEN}{other.kind}"})
+        return self.model_copy(update={"kind": f"{self._named}{_THEN}{other._named}", "together": 1})
+
+    @property
+    def _named(self) -> str:
+        return self.kind if self.together == 1 else f"{self.kind}, {self.together} runs together"
 
     def __str__(self) -> str:
-        return f"{self.count} x {self.kind} ({self.platform})"
+        return f"{self.count} x {self._named} ({self.platform})"
 
 
 class TuningCost(Record):

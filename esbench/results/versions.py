@@ -77,7 +77,13 @@ def _row_from_2(row: Values) -> Values:
     }
 
 
-_STEPS: dict[int, tuple[Lift, Lift]] = {1: (_from_1, dict), 2: (_from_2, _row_from_2), 3: (_from_3, dict)}
+# Version 4 had no runs together: the default says so.
+_STEPS: dict[int, tuple[Lift, Lift]] = {
+    1: (_from_1, dict),
+    2: (_from_2, _row_from_2),
+    3: (_from_3, dict),
+    4: (dict, dict),
+}
 
 
 def version_of(manifest: Values) -> int:

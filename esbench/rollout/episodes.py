@@ -6,6 +6,9 @@ into a second, narrower set. Returns and lengths are those of each job run alone
 work each has a queue and lanes of its own. Under `jax.vmap` several runs share one loop (`lanes.py`).
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import jax
@@ -17,6 +20,19 @@ from esbench.population.devices import device_count, gathered
 from esbench.population.interface import Population
 from esbench.rollout.lanes import Done, Queue, Runs, Work
 from esbench.rollout.setup import Setup
+
+_active: ContextVar[jax.Array | bool] = ContextVar("active", default=True)
+
+
+@contextmanager
+def only_where(active: jax.Array) -> Generator[None]:
+    """What is traced inside runs episodes where `active`, bool (), is true; elsewhere returns and lengths are 0. An
+    empty slot of a batch costs nothing so."""
+    token = _active.set(active)
+    try:
+        yield
+    finally:
+        _active.reset(token)
 
 
 class Episodes(struct.PyTreeNode):
@@ -71,7 +87,7 @@ def run_episodes(
         apart = jax.tree.map(lambda leaf: leaf.reshape(axis_size, -1, *leaf.shape[1:]), result)
         return apart, jax.tree.map(lambda _: True, apart)
 
-    run = Runs(population, key, jnp.broadcast_to(greedy, (population.size,)), statistics)
+    run = Runs(population, key, jnp.broadcast_to(greedy, (population.size,)), statistics, jnp.bool_(_active.get()))
     result = together(jax.tree.map(lambda leaf: leaf[None], run))
     return jax.tree.map(lambda leaf: leaf[0], result)
 

@@ -27,12 +27,14 @@ class Runs(NamedTuple):
     """What each run brings: every leaf has an axis of runs in front.
 
     population: alike but for its numbers. greedy: bool (runs, members). statistics: None for observations as they are.
+    active: bool (runs,); a run that is not has no jobs.
     """
 
     population: Population
     key: jax.Array
     greedy: jax.Array
     statistics: Moments | None
+    active: jax.Array
 
 
 class Queue(NamedTuple):
@@ -181,18 +183,19 @@ class Work:
         """Fresh episodes of jobs, int32 (runs, rows), of those runs."""
         index = self.queue.first + job
         member = jnp.minimum(index // self.episodes, runs.greedy.shape[1] - 1)
+        running = job < self._jobs(runs)[:, None]
 
         def episode_key(run: Runs, member: jax.Array, episode: jax.Array) -> jax.Array:
             return jax.random.fold_in(jax.random.fold_in(run.key, run.population.pair(member)), episode)
 
         keys = jax.vmap(jax.vmap(episode_key, (None, 0, 0)))(runs, member, index % self.episodes)
         reset_keys = _streams(keys, "reset").reshape(-1)
-        fresh = reset_rows(self.problem.environment, reset_keys, (job < self.queue.jobs).reshape(-1))
+        fresh = reset_rows(self.problem.environment, reset_keys, running.reshape(-1))
         state, obs = jax.tree.map(lambda x: x.reshape(*job.shape, *x.shape[1:]), fresh)
         carry = self.problem.policy.initial_carry()
         return _Lanes(
             job=job,
-            running=job < self.queue.jobs,
+            running=running,
             actor=_Actor(
                 jax.vmap(self.store.derive)(runs.population, member),
                 jax.tree.map(lambda x: jnp.broadcast_to(x, (*job.shape, *jnp.shape(x))), carry),
@@ -206,9 +209,13 @@ class Work:
             length=jnp.zeros(job.shape, jnp.int32),
         )
 
+    def _jobs(self, runs: Runs) -> jax.Array:
+        """How many jobs each of `runs` has, int32 (runs,)."""
+        return jnp.where(runs.active, self.queue.jobs, 0)
+
     def _is_wide(self, progress: _Progress) -> jax.Array:
         """Runs, bool (runs,), that have more to do than their narrow lanes hold."""
-        return (progress.queued < self.queue.jobs) | (progress.lanes.running.sum(1) > self.narrow)
+        return (progress.queued < self._jobs(self.runs)) | (progress.lanes.running.sum(1) > self.narrow)
 
     def _wide_block(self, progress: _Progress) -> _Progress:
         # A run that has few episodes left waits for the others, with its lanes where its narrow ones would be.
@@ -274,7 +281,7 @@ class Work:
 
     def _wanting(self, running: jax.Array, queued: jax.Array) -> jax.Array:
         """Runs, bool (runs,), with jobs left and enough idle lanes for them: no reset is computed for nothing."""
-        left = self.queue.jobs - queued
+        left = self._jobs(self.runs) - queued
         return (left > 0) & ((~running).sum(1) >= jnp.minimum(self.refill_width, left))
 
     def _refill(self, progress: _Progress) -> _Progress:
@@ -290,13 +297,14 @@ class Work:
                 lanes.running[chosen]
             )
             idle = jnp.where(wants[chosen, None], idle, width)
-            job = jnp.minimum(queued[chosen, None] + jnp.arange(rows), self.queue.jobs)
+            jobs = self._jobs(self.runs)[chosen]
+            job = jnp.minimum(queued[chosen, None] + jnp.arange(rows), jobs[:, None])
             fresh = self._start(jax.tree.map(lambda leaf: leaf[chosen], self.runs), job)
             # The k-th idle lane takes the k-th next job; past the last job it gets an episode that is not running.
             # What finds no idle lane is dropped, or lands in an actor's padding.
             place = (chosen[:, None], idle)
             lanes = jax.tree.map(lambda old, new: old.at[place].set(new, mode="drop"), lanes, fresh)
-            return lanes, jnp.minimum(queued.at[chosen].add((idle < width).sum(1)), self.queue.jobs)
+            return lanes, queued.at[chosen].set(jnp.minimum(queued[chosen] + (idle < width).sum(1), jobs))
 
         lanes, queued = jax.lax.while_loop(
             lambda carry: self._wanting(carry[0].running, carry[1]).any(), some, (progress.lanes, progress.queued)

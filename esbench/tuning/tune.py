@@ -51,6 +51,7 @@ def tune(
     record: Callable[[], object],
     processes: int = 1,
     environments: Sequence[dict[str, str]] = ({},),
+    together: int = 1,
 ) -> bool:
     """Runs what is not settled; a search's next rung begins when the one before is settled. `record` is called when a
     search is finished, and at the end. Whether all is done: not where it was stopped, another process runs a part, or
@@ -73,7 +74,7 @@ def tune(
     jobs = due(SweepOutcome())
     check_settings(jobs)
     table.expected = sum(search.runs - len(search.results()) for search in searches)
-    sweep(jobs, table, processes, _RETRIES, environments, more=due)
+    sweep(jobs, table, processes, _RETRIES, environments, due, together)
     record()
     return all(search.finished for search in searches)
 

@@ -155,3 +155,35 @@ class Hungry(RandomSearch):
 
     def bind(self, problem: Problem):
         return np.zeros(10**15)
+
+
+@settings
+class Faulty(RandomSearch):
+    """Fails after its third step: raises with the seed `raising`, has numbers that are not finite with `spoilt`."""
+
+    raising: int = -1
+    spoilt: int = -1
+
+    def bind(self, problem: Problem) -> "FaultyLearner":
+        return FaultyLearner(self, problem)
+
+
+@dataclass(frozen=True)
+class FaultyLearner(SearchLearner):
+    def step(self, state):
+        def is_seed(seed: int) -> jax.Array:
+            own = stream(jax.random.key(max(seed, 0)), "train")
+            same = jax.random.key_data(state.key) == jax.random.key_data(own)
+            return same.all() & (state.steps == 3) & (seed >= 0)
+
+        def check(fails: np.ndarray) -> np.ndarray:
+            if fails:
+                raise RuntimeError("the third step is too much")
+            return np.float32(0)
+
+        none = jax.pure_callback(
+            check, jax.ShapeDtypeStruct((), jnp.float32), is_seed(self.settings.raising), vmap_method="sequential"
+        )
+        after, metrics = super().step(state)
+        faults = {"its numbers are not finite": is_seed(self.settings.spoilt)}
+        return after.replace(best=after.best + none), metrics.replace(faults=faults)

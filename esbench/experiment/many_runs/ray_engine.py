@@ -83,7 +83,7 @@ def _run(config: dict[str, Any], seed: int, marker: str, cwd: str) -> tuple[dict
         os.chdir(cwd)
     with tempfile.TemporaryDirectory() as scratch, open("/dev/null", "w") as silence:
         shared = Path(marker).exists()
-        runner = Runner(Lines(silence))
+        runner = Runner(lambda _: Lines(silence))
         if not shared:
             config = {**config, "out": scratch}
         answer = runner.run(config, seed)

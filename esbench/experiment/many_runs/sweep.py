@@ -39,10 +39,12 @@ def sweep(
     retries: int = RETRIES,
     environments: Sequence[dict[str, str]] = ({},),
     more: Callable[[SweepOutcome], Sequence[Job]] = lambda _: (),
+    together: int = 1,
 ) -> SweepOutcome:
-    """Runs `jobs`, `processes` at a time, each process one after another: finished ones stay as they are, unfinished
-    ones go on.
+    """Runs `jobs` in `processes` processes: finished ones stay as they are, unfinished ones go on.
 
+    together: how many runs of the same programs a process runs side by side, at most; the next one takes the place of
+    one that has ended. A run that crashed is tried again by itself.
     retries: how often a run that crashed is started again without having come further. environments: variables of the
     processes, in turn. more: given what has ended so far, the jobs that are due because of it; they go before those
     that wait.
@@ -56,7 +58,7 @@ def sweep(
         jobs.extend(found)  # the table counts them
         return found
 
-    pool = _Pool(pending, outcome, table, retries, environments, due)
+    pool = _Pool(pending, outcome, table, retries, environments, due, together)
     table.begin(jobs, outcome)
     try:
         with interrupt.rescuing(pool.stop):
@@ -73,12 +75,16 @@ def sweep(
 
 
 class _Worker:
-    """A worker and the job it is at."""
+    """A worker and the jobs that it is at, by the number that it knows them by.
+
+    programs: those that it has, or compiles. together: how many jobs they have room for. compiling: whether none of
+    them was begun yet. closing: whether it gets no more jobs.
+    """
 
     def __init__(self, environment: dict[str, str], events: "queue.SimpleQueue[tuple[_Worker, dict[str, Any]]]"):
-        self.job: Job | None = None
-        self.programs = ""
-        self.compiling = True
+        self.jobs: dict[int, Job] = {}
+        self.programs, self.together = "", 1
+        self.compiling, self.closing = True, False
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 open as long as the process is
         # The worker imports this esbench, wherever it is started.
         paths = [str(Path(esbench.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
@@ -104,9 +110,18 @@ class _Worker:
         self._process.wait()
         events.put((self, {"event": "exit"}))
 
-    def start(self, job: Job) -> None:
-        self.job, self.programs, self.compiling = job, job.programs, True
-        order = {"config": dict(job.options), "seed": job.seed}
+    @property
+    def places(self) -> int:
+        """How many more jobs it can be given; as many as may be where it has none."""
+        if self.closing:
+            return 0
+        return max(self.together - len(self.jobs), 0) if self.jobs else 1
+
+    def start(self, number: int, job: Job, together: int) -> None:
+        if (job.programs, together) != (self.programs, self.together):
+            self.programs, self.together, self.compiling = job.programs, together, True
+        self.jobs[number] = job
+        order = {"number": number, "config": dict(job.options), "seed": job.seed, "together": together}
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # it has died; its exit says so
             self._process.stdin.write(json.dumps(order) + "\n")
@@ -151,95 +166,122 @@ class _Pool:
         retries: int,
         environments: Sequence[dict[str, str]],
         more: Callable[[], Sequence[Job]],
+        together: int,
     ):
         self._pending, self._outcome, self._table, self._more = pending, outcome, table, more
-        self._retries, self._environments = retries, environments
+        self._retries, self._environments, self._together = retries, environments, together
         self._events: queue.SimpleQueue[tuple[_Worker, dict[str, Any]]] = queue.SimpleQueue()
-        self._slots: dict[int, _Worker] = {}
+        self._workers: dict[int, _Worker] = {}
         self._crashes: Counter[Job] = Counter()
         self._reached: dict[Job, int] = {}
+        self._numbers = itertools.count()
         self._stopping = threading.Lock()
 
     def run(self, processes: int) -> None:
-        for slot in range(min(processes, len(self._pending))):
-            self._give_work(slot)
-        while self._slots:
+        for place in range(processes):
+            self._give_work(place)
+        while self._workers:
             if interrupt.requested():
                 self._outcome.stopped = True
                 return
             try:
-                process, event = self._events.get(timeout=0.2)
+                worker, event = self._events.get(timeout=0.2)
             except queue.Empty:
                 self._table.tick()
                 continue
-            for slot, known in list(self._slots.items()):
-                if known is process:  # not one that was given up
-                    self._handle(slot, process, event)
-            for slot in range(processes):
-                if self._pending and slot not in self._slots:  # it had no work for a while
-                    self._give_work(slot)
+            if worker in self._workers.values():  # not one that was given up
+                self._handle(worker, event)
+            for place in range(processes):
+                self._give_work(place)
 
     def stop(self) -> None:
         """Ends all processes: each saves what it reached. Waits for them, for no longer than they may take."""
         with self._stopping:
-            processes = list(self._slots.values())
-            for process in processes:
-                process.terminate()
+            workers = list(self._workers.values())
+            for worker in workers:
+                worker.terminate()
             deadline = time.monotonic() + _STOP_SECONDS
-            for process in processes:
-                process.wait(max(0.1, deadline - time.monotonic()))
+            for worker in workers:
+                worker.wait(max(0.1, deadline - time.monotonic()))
 
-    def _give_work(self, slot: int) -> None:
-        """The next job for a slot: one that its process has the programs of, else one whose programs nobody has."""
-        process = self._slots.get(slot)
-        if not self._pending:
-            if process is not None:
-                process.close()
-                del self._slots[slot]
-                process.wait(_STOP_SECONDS)
-            return
-        taken = {other.programs for other in self._slots.values()}
-        own = process.programs if process is not None else ""
+    def _give_work(self, place: int) -> None:
+        """Jobs for a worker, as many as it has room for; where there is none for it, it ends."""
+        worker = self._workers.get(place)
+        if worker is not None and worker.closing and not worker.jobs:
+            worker = self._end(place)
+        while (worker is None or worker.places) and (job := self._next(worker)) is not None:
+            if worker is None:
+                worker = self._workers[place] = _Worker(
+                    self._environments[place % len(self._environments)], self._events
+                )
+            number = next(self._numbers)
+            self._pending.remove(job)
+            self._table.started(number, job)
+            worker.start(number, job, worker.together if worker.jobs else self._room(job, worker))
+        if worker is not None and not worker.jobs:
+            self._end(place)
+
+    def _end(self, place: int) -> None:
+        worker = self._workers.pop(place)
+        worker.close()
+        worker.wait(_STOP_SECONDS)
+
+    def _next(self, worker: _Worker | None) -> Job | None:
+        """The next job for a worker: one of the programs that it has, else one whose programs nobody has; none where
+        it is at jobs of other programs."""
+        taken = {other.programs for other in self._workers.values()}
+        if worker is not None and worker.jobs:
+            joining = (job for job in self._pending if job.programs == worker.programs and not self._crashes[job])
+            return next(joining, None)
+        own = worker.programs if worker is not None else ""
 
         def preference(job: Job) -> int:
             return 0 if job.programs == own else 1 if job.programs not in taken else 2
 
-        job = min(self._pending, key=preference)
-        self._pending.remove(job)
-        if process is None:
-            process = _Worker(self._environments[slot % len(self._environments)], self._events)
-            self._slots[slot] = process
-        self._table.started(slot, job)
-        process.start(job)
+        return min(self._pending, key=preference, default=None)
 
-    def _handle(self, slot: int, process: _Worker, event: dict[str, Any]) -> None:
-        job = process.job
-        assert job is not None
+    def _room(self, job: Job, worker: _Worker) -> int:
+        """How many runs the programs of a job that a worker begins with shall have room for."""
+        if self._crashes[job]:
+            return 1
+        alike = sum(other.programs == job.programs and not self._crashes[other] for other in self._pending)
+        wanted = min(self._together, alike + 1)
+        # Programs that are there are not compiled anew for fewer runs.
+        return worker.together if worker.programs == job.programs and worker.together >= wanted else wanted
+
+    def _handle(self, worker: _Worker, event: dict[str, Any]) -> None:
+        if event["event"] == "exit":
+            self._died(worker)
+            return
+        number = event["job"]
+        job = worker.jobs[number]
         match event["event"]:
             case "message":
                 self._table.message(event["text"])
             case "start":
-                process.compiling = False
+                worker.compiling = False
             case "step":
-                self._table.step(slot, event["useful_steps"])
+                self._table.step(number, event["useful_steps"])
             case "row":
-                self._table.row(slot, Row(**event["row"]))
+                self._table.row(number, Row(**event["row"]))
             case "outcome":
-                self._table.ended(slot)
-                self._finish(slot, process, job, event)
+                del worker.jobs[number]
+                self._table.ended(number)
+                self._finish(worker, job, event)
                 self._pending[:0] = self._more()
                 self._table.settled()
-                self._give_work(slot)
-            case "exit":
-                said, details = process.death()
-                del self._slots[slot]
-                self._table.ended(slot)
-                self._crashed(job, said, details, process.compiling)
-                self._pending[:0] = self._more()
-                self._table.settled()
-                self._give_work(slot)
 
-    def _finish(self, slot: int, process: _Worker, job: Job, event: dict[str, Any]) -> None:
+    def _died(self, worker: _Worker) -> None:
+        said, details = worker.death()
+        self._workers = {place: other for place, other in self._workers.items() if other is not worker}
+        for number, job in worker.jobs.items():
+            self._table.ended(number)
+            self._crashed(job, said, details, worker.compiling)
+        if worker.jobs:
+            self._pending[:0] = self._more()
+            self._table.settled()
+
+    def _finish(self, worker: _Worker, job: Job, event: dict[str, Any]) -> None:
         match event["outcome"]:
             case "finished":
                 forget_errors(job)
@@ -250,14 +292,13 @@ class _Pool:
                 self._table.message(f"{job.label}: is being run by another process")
                 self._outcome.elsewhere.append(job)
             case "stopped":  # somebody ended the process in good order
-                del self._slots[slot]
+                worker.closing = True
                 self._pending.insert(0, job)
             case "failed" if event["final"]:
                 self._fail(job, event["error"], event["details"], event["compiling"])
             case "failed":
                 # What is left of an unexpected error, memory above all, must not end the next run.
-                process.close()
-                del self._slots[slot]
+                worker.closing = True
                 self._crashed(job, event["error"], event["details"], event["compiling"])
 
     def _crashed(self, job: Job, error: str, details: str, compiling: bool) -> None:

@@ -1,7 +1,8 @@
 """A process that runs what it is told: one JSON line in for each run, JSON lines out for what happens.
 
-Runs that share their programs, whose settings differ in numbers only, are compiled once. The process ends with its
-standard input: one whose parent died saves what it reached and is gone.
+Runs that share their programs, whose settings differ in numbers only, are compiled once, and run side by side where
+there is room for several. The process ends with its standard input: one whose parent died saves what it reached and is
+gone.
 """
 
 import json
@@ -12,15 +13,19 @@ import sys
 import threading
 import time
 import traceback
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext, suppress
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 from esbench.errors import InputError, StorageError, StrategyError, TaskError
 from esbench.experiment.one_run import interrupt
 from esbench.experiment.one_run.prepare import Prepared, reuse
-from esbench.experiment.one_run.run import announce_and_prepare, resumable, run_seed
-from esbench.experiment.options.config import RunConfig, resolve
+from esbench.experiment.one_run.run import announce_and_prepare, resumable
+from esbench.experiment.one_run.session import Session, advance, session
+from esbench.experiment.options.config import resolve
 from esbench.experiment.terminal.progress import Progress
+from esbench.jax_switches import pinned
 from esbench.results.lock import RunInUseError
 from esbench.results.records import Row
 from esbench.results.run_directory import FinishedRunError
@@ -29,80 +34,152 @@ from esbench.sizes import resolve as resolve_sizes
 _STEP_SECONDS = 0.5
 
 
-class Runner:
-    """Runs one job after another, and keeps the programs of the last."""
+@dataclass
+class _Slot:
+    """A run under way, with what it holds open."""
 
-    def __init__(self, reporter: Progress):
-        self._reporter = reporter
+    run: Session
+    held: ExitStack
+
+
+class Runner:
+    """Runs jobs that share their programs side by side, and keeps the programs of the last.
+
+    Each is known by a number of the caller's. What came of a job is a dictionary, by `outcome`: finished, stopped,
+    finished before, in use, failed (then `error`, one line, `details`, `final`: trying again is no use, and
+    `compiling`: so is another seed).
+    """
+
+    def __init__(self, reporter_of: Callable[[int], Progress]):
+        self._reporter_of = reporter_of
         self._task = ""
         self._prepared: Prepared | None = None
+        self._slots: dict[int, _Slot] = {}
+
+    @property
+    def busy(self) -> bool:
+        """Whether any run is under way."""
+        return bool(self._slots)
+
+    @pinned()
+    def begin(self, number: int, config: dict[str, Any], seed: int, together: int = 1) -> dict[str, Any] | None:
+        """Begins a run, or goes on with the one that is there: None, or what came of it at once.
+
+        config: options of `resolve`. together: how many runs the programs shall have room for; while others are under
+        way it must be theirs, and so must the programs.
+        """
+        self._compiling = False
+        held = ExitStack()
+        # A signal must not lose what others reached.
+        others = interrupt.rescuing(self._save) if self.busy else nullcontext()
+        try:
+            with others:
+                reporter = self._reporter_of(number)
+                prepared = self._programs(config, seed, together, reporter)
+                self._slots[number] = _Slot(held.enter_context(session(prepared, seed, reporter, resume=True)), held)
+        except Exception as error:
+            return _failure(error, self._compiling)
+        return None
+
+    @pinned()
+    def turn(self) -> dict[int, dict[str, Any]]:
+        """A step of every run that is under way; what came of those that ended, by number."""
+        runs = {slot.run: number for number, slot in self._slots.items()}
+        ended: dict[int, dict[str, Any]] = {}
+        with interrupt.rescuing(self._save):
+            for run, error in advance(list(runs)).items():
+                ended[runs[run]] = _failure(error)
+            if interrupt.requested():
+                self._save()
+        for run, number in runs.items():
+            if run.finished:
+                ended[number] = {"outcome": "finished"}
+            elif interrupt.requested():
+                ended.setdefault(number, {"outcome": "stopped"})
+        for number in ended:
+            self._slots.pop(number).held.close()
+        return ended
 
     def run(self, config: dict[str, Any], seed: int) -> dict[str, Any]:
-        """One run, begun or gone on with. config: options of `resolve`.
+        """One run by itself, to its end."""
+        outcome = self.begin(0, config, seed)
+        while outcome is None:
+            outcome = self.turn().get(0)
+        return outcome
 
-        What came of it, by `outcome`: finished, stopped, finished before, in use, failed (then `error`, one line,
-        `details`, `final`: trying again is no use, and `compiling`: so is another seed).
-        """
-        compiling = False
-        try:
-            resolved = resolve(**config)
-            if resolved.path(seed).is_dir():
-                resolved = resumable(resolved, seed)
-            prepared = self._reuse(config["task"], resolved)
-            if prepared is None:
-                self._prepared = None  # its memory is wanted
-                compiling = True
-                prepared = announce_and_prepare(resolved, self._reporter)
-                compiling = False
-                self._task, self._prepared = config["task"], prepared
-            result = run_seed(prepared, seed, self._reporter, resume=True)
-        except RunInUseError:
+    def _save(self) -> None:
+        for slot in list(self._slots.values()):
+            if not slot.run.finished:
+                slot.run.save()
+
+    def _programs(self, config: dict[str, Any], seed: int, together: int, reporter: Progress) -> Prepared:
+        """The programs that are there, where they are this run's, else new ones."""
+        resolved = resolve(**config)
+        if resolved.path(seed).is_dir():
+            resolved = resumable(resolved, seed)
+        there = self._prepared
+        if there is not None and config["task"] == self._task and there.together == together:
+            same_sizes = resolve_sizes(resolved.sizes) == there.sizes
+            if same_sizes and (found := reuse(there, resolved)) is not None:
+                return found
+        if self.busy:
+            raise InputError("a run of other programs than those that are running")
+        self._prepared = None  # its memory is wanted
+        self._compiling = True
+        self._prepared = announce_and_prepare(resolved, reporter, together=together)
+        self._compiling = False
+        self._task = config["task"]
+        return self._prepared
+
+
+def _failure(error: Exception, compiling: bool = False) -> dict[str, Any]:
+    match error:
+        case RunInUseError():
             return {"outcome": "in use"}
-        except FinishedRunError:
+        case FinishedRunError():
             return {"outcome": "finished before"}
-        except Exception as error:
-            expected = isinstance(error, InputError | StrategyError | StorageError | TaskError)
-            text = " ".join(str(error).split())
-            return {
-                "outcome": "failed",
-                "error": text if expected else f"{type(error).__name__}: {text}",
-                "details": "" if expected else traceback.format_exc(),
-                "final": expected,
-                "compiling": compiling,
-            }
-        return {"outcome": "finished" if result.finished else "stopped"}
-
-    def _reuse(self, task: str, config: RunConfig) -> Prepared | None:
-        """The programs that are there, for `config` of the task of this name; None where they are others."""
-        if self._prepared is None or task != self._task or resolve_sizes(config.sizes) != self._prepared.sizes:
-            return None
-        return reuse(self._prepared, config)
+    expected = isinstance(error, InputError | StrategyError | StorageError | TaskError)
+    text = " ".join(str(error).split())
+    return {
+        "outcome": "failed",
+        "error": text if expected else f"{type(error).__name__}: {text}",
+        "details": "" if expected else "".join(traceback.format_exception(error)),
+        "final": expected,
+        "compiling": compiling,
+    }
 
 
 class _Events:
-    """Progress as JSON lines."""
+    """JSON lines of what happens; all of a job's have its number."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
+
+    def send(self, event: str, job: int, **values: Any) -> None:
+        with suppress(BrokenPipeError):  # nobody listens any more: `read` asks the runs to stop, and they save first
+            print(json.dumps({"event": event, "job": job, **values}), file=self._stream, flush=True)
+
+
+class _JobEvents:
+    """A job's progress as events."""
+
+    def __init__(self, events: _Events, job: int):
+        self._events, self._job = events, job
         self._said = 0.0
 
-    def send(self, event: str, **values: Any) -> None:
-        with suppress(BrokenPipeError):  # nobody listens any more: `read` asks the run to stop, and it saves first
-            print(json.dumps({"event": event, **values}), file=self._stream, flush=True)
-
     def message(self, text: str) -> None:
-        self.send("message", text=text)
+        self._events.send("message", self._job, text=text)
 
     def start(self, label: str, budget: int, cost: str = "steps") -> None:
-        self.send("start")
+        self._events.send("start", self._job)
 
     def step(self, useful_steps: int) -> None:
         if time.monotonic() - self._said > _STEP_SECONDS:
             self._said = time.monotonic()
-            self.send("step", useful_steps=useful_steps)
+            self._events.send("step", self._job, useful_steps=useful_steps)
 
     def row(self, row: Row) -> None:
-        self.send("row", row=row.model_dump())
+        self._events.send("row", self._job, row=row.model_dump())
 
     def stop(self) -> None:
         pass
@@ -124,13 +201,24 @@ def main() -> None:
 
     busy = threading.Event()
     threading.Thread(target=read, daemon=True).start()
-    runner = Runner(events)
-    while (order := orders.get()) is not None:
-        busy.set()
-        events.send("outcome", **runner.run(**order))
+    runner = Runner(lambda job: _JobEvents(events, job))
+    while True:
+        while not runner.busy or not orders.empty():
+            if (order := orders.get()) is None:
+                return
+            busy.set()
+            if (outcome := runner.begin(**order)) is not None:
+                events.send("outcome", order["number"], **outcome)
+                if interrupt.requested():
+                    interrupt.leave()
+            if not runner.busy:
+                busy.clear()
+        for job, outcome in runner.turn().items():
+            events.send("outcome", job, **outcome)
         if interrupt.requested():
             interrupt.leave()
-        busy.clear()
+        if not runner.busy:
+            busy.clear()
 
 
 if __name__ == "__main__":

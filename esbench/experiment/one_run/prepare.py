@@ -20,20 +20,24 @@ from esbench.experiment.options.config import RunConfig
 from esbench.jax_switches import pinned
 from esbench.policies.check import check_policy
 from esbench.problem import ActionMode, DeployedPolicy, Problem, is_problem
+from esbench.rollout.episodes import only_where
 from esbench.rollout.problem import EpisodicProblem
 from esbench.tasks import registry
 from esbench.tasks.registry import Task
 from esbench.tasks.spec import RL
 
 State = Any
+Slots = tuple[State, ...]
+"""The state of every slot's run; of an empty slot any state."""
 
 
 @dataclass(frozen=True)
 class Prepared:
     """A configuration and its programs, compiled ahead of time.
 
-    init: run key -> state. step: state -> state, metrics. evaluate: state, key -> the deployed policy, and scores of
-    independent samples by name, each (samples,).
+    together: how many runs the programs have a slot for. init: run key -> state. step: states, bool (together,) that
+    says which slots have a run -> for each slot state and metrics. evaluate: states, keys (together,), the same ->
+    for each slot the deployed policy, and scores of independent samples by name, each (samples,).
     parameters: of the policy. training: names of the step's own metrics. compile_seconds: tracing and compilation of
     the three programs. cache: whether they were found in the persistent cache.
     problem, state, start: what `reuse` needs; the shapes of a state, and `init` with the algorithm's numbers as its
@@ -43,11 +47,12 @@ class Prepared:
     config: RunConfig
     problem: Problem
     sizes: sizes.Sizes
+    together: int
     start: Callable[[Any, jax.Array], State] | None
     state: State
     init: Callable[[jax.Array], State]
-    step: Callable[[State], tuple[State, StepMetrics]]
-    evaluate: Callable[[State, jax.Array], tuple[DeployedPolicy, dict[str, jax.Array]]]
+    step: Callable[[Slots, np.ndarray], tuple[tuple[State, StepMetrics], ...]]
+    evaluate: Callable[[Slots, jax.Array, np.ndarray], tuple[tuple[DeployedPolicy, dict[str, jax.Array]], ...]]
     action_mode: ActionMode
     parameters: int
     training: tuple[str, ...]
@@ -128,8 +133,32 @@ def _check_scores(task: Task, samples: int, scores: dict[str, jax.ShapeDtypeStru
             )
 
 
-def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
-    """Compiles what the runs of `config` need; nothing is written, the compilation cache apart.
+def _in_slots(one: Callable[..., Any], together: int) -> Callable[..., tuple[Any, ...]]:
+    """`one`, of a run's state and more, for the runs of `together` slots; a slot that is not active runs no episodes.
+
+    A run alone has no axis of runs.
+    """
+
+    def alone(states: Slots, *more: jax.Array) -> tuple[Any, ...]:
+        *arguments, _ = more
+        return (one(states[0], *(argument[0] for argument in arguments)),)
+
+    def masked(state: State, *more: jax.Array) -> Any:
+        *arguments, active = more
+        with only_where(active):
+            return one(state, *arguments)
+
+    def side_by_side(states: Slots, *more: jax.Array) -> tuple[Any, ...]:
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+        results = jax.vmap(masked)(stacked, *more)
+        return tuple(jax.tree.map(lambda leaf, slot=slot: leaf[slot], results) for slot in range(together))
+
+    return alone if together == 1 else side_by_side
+
+
+def prepare(config: RunConfig, problem: Problem, learner: Learner, together: int = 1) -> Prepared:
+    """Compiles what the runs of `config` need, `together` of them side by side; nothing is written, the compilation
+    cache apart.
 
     InputError, before anything is compiled, where the problem's evaluation is not what the task says.
     """
@@ -155,10 +184,11 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
             else:
                 init = jit(lambda algorithm, key: algorithm.bind(problem).init(key)).trace(numbers, key)
             state = init.out_info
+            slots, keys, active = (state,) * together, jax.random.split(key, together), jnp.ones(together, bool)
             # The state is not donated: while a step runs, the one before is there to be saved.
-            step = jit(learner.step).trace(state)
-            scoring = jit(score).trace(state, key)
-        deployed, scores = scoring.out_info
+            step = jit(_in_slots(learner.step, together)).trace(slots, active)
+            scoring = jit(_in_slots(score, together)).trace(slots, keys, active)
+        deployed, scores = scoring.out_info[0]
         _check_scores(config.task, config.samples, scores)
         programs = [traced.lower() for traced in (init, step, scoring)]
         # XLA compiles outside Python's lock, each program mostly on one core: side by side they take less time.
@@ -167,11 +197,12 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner) -> Prepared:
             compiled_init, compiled_step, compiled_score = pool.map(compiled, programs)
         compile_seconds = time.perf_counter() - start
 
-    _, metrics = step.out_info
+    _, metrics = step.out_info[0]
     return Prepared(
         config=config,
         problem=problem,
         sizes=resolved,
+        together=together,
         start=None if numbers is None else compiled_init,
         state=state,
         init=compiled_init if numbers is None else functools.partial(compiled_init, numbers),

@@ -26,11 +26,11 @@ def versions(requires: str) -> dict[str, str]:
     return found
 
 
-def device(count: int = 1) -> Device:
-    """The device that programs run on, and how many of them share a run."""
+def device(count: int = 1, together: int = 1) -> Device:
+    """The device that programs run on, how many of them share a run, and how many runs share them."""
     first = jax.devices()[0]
     kind = processor(_cpuinfo()) if first.platform == "cpu" else first.device_kind
-    return Device(platform=first.platform, kind=kind, count=count)
+    return Device(platform=first.platform, kind=kind, count=count, together=together)
 
 
 def processor(cpuinfo: str) -> str:

@@ -31,6 +31,7 @@ MAKES_ROWS = (
     "experiment/one_run/mesh.py",
     "experiment/one_run/prepare.py",
     "experiment/one_run/saving.py",
+    "experiment/one_run/side_by_side.py",
     "experiment/one_run/training.py",
     "results/score_rule.py",
     "counts.py",

@@ -1,13 +1,9 @@
-"""One run on disk: its directory has its rows as they are made, its policy, and checkpoints to go on from.
-
-What a run reached is saved every so often and when it is stopped, and it goes on from there to the rows that it would
-have had: a row, and a step's place in the run, depend on nothing else.
-"""
+"""One run on disk: its directory has its rows as they are made, its policy, and checkpoints to go on from."""
 
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -16,19 +12,18 @@ import jax
 
 from esbench.algorithms.interface import Learner
 from esbench.errors import InputError
-from esbench.experiment.one_run import checkout, compilation_cache, interrupt, mesh, provenance, row_code, saving, sinks
+from esbench.experiment.one_run import checkout, compilation_cache, interrupt, mesh, sinks
 from esbench.experiment.one_run.prepare import Prepared, bind, make_problem, prepare
-from esbench.experiment.one_run.resume import differences, refusal
-from esbench.experiment.one_run.training import Clocks, Counts, Training, manifest
+from esbench.experiment.one_run.session import advance, session, unfinished
+from esbench.experiment.one_run.side_by_side import raise_first
 from esbench.experiment.options.config import RunConfig, resolve
 from esbench.experiment.options.run_options import RunOptions, Storage, takes
 from esbench.experiment.terminal.progress import Progress, progress
 from esbench.jax_switches import pinned
 from esbench.problem import Problem
-from esbench.results.checkpoints import Position
-from esbench.results.lock import RunInUseError, is_locked, locked
+from esbench.results.lock import RunInUseError, is_locked
 from esbench.results.records import Row
-from esbench.results.run_directory import ROWS_FILE, FinishedRunError, RunDirectory
+from esbench.results.run_directory import ROWS_FILE, RunDirectory
 from esbench.results.untrained import untrained
 
 if TYPE_CHECKING:
@@ -148,24 +143,18 @@ def resumable(config: RunConfig, seed: int) -> RunConfig:
         raise RunInUseError.of(path)
     if not (path / ROWS_FILE).exists():  # it ended before anything was written
         return config
-    return replace(config, sizes=_unfinished(config, seed).manifest.sizes)
-
-
-def _unfinished(config: RunConfig, seed: int) -> RunDirectory:
-    directory = RunDirectory.open(config.path(seed))
-    if directory.finished:
-        raise FinishedRunError.of(directory.path)
-    if found := differences(directory.manifest, config):
-        raise refusal(directory, found)
-    return directory
+    return replace(config, sizes=unfinished(config, seed).manifest.sizes)
 
 
 @pinned()
-def announce_and_prepare(config: RunConfig, reporter: Progress, verbose: bool = False) -> Prepared:
-    """The programs of a configuration, with a word to the reader before the wait; InputError comes before the word."""
+def announce_and_prepare(
+    config: RunConfig, reporter: Progress, verbose: bool = False, together: int = 1
+) -> Prepared:  # fmt: skip
+    """The programs of a configuration, for `together` runs side by side, with a word to the reader before the wait;
+    InputError comes before the word."""
     compilation_cache.enable()
     problem, learner = announce(config, reporter, verbose)
-    return prepare(config, problem, learner)
+    return prepare(config, problem, learner, together)
 
 
 def announce(config: RunConfig, reporter: Progress, verbose: bool = False) -> tuple[Problem, Learner]:
@@ -197,100 +186,18 @@ def run_seed(
     max_seconds: stop after the first step past it, all clocks of this process together; the run is left to be resumed.
     resume: go on with the run that is there, if there is one; its sizes must be those of `prepared`.
     """
-    config = prepared.config
-    path = config.path(seed)
-    if not resume:
-        RunDirectory.check_new(path)
-    with locked(path):
-        there = resume and (path / ROWS_FILE).exists()
-        directory = _unfinished(config, seed) if there else RunDirectory.create(path, manifest(prepared, seed))
-        session = _Session(prepared, seed, directory, reporter)
-        if there:
-            session.go_on()
-        sink = sinks.Guarded(config.storage.log, directory, reporter.message)
-        reporter.start(f"{config.label} seed {seed}", config.budget, config.task.spec.cost_word)
+    start = time.monotonic() - prepared.compile_seconds
+    with session(prepared, seed, reporter, resume) as run:
         try:
-            session.run(sink, max_seconds)
-        finally:
-            reporter.stop()
-            sink.close()
-    return RunResult(directory.path, directory.rows, directory.finished)
-
-
-class _Session:
-    """This process's part in a run: training, with what it reached kept to be saved."""
-
-    def __init__(self, prepared: Prepared, seed: int, directory: RunDirectory, reporter: Progress):
-        config = prepared.config
-        self._prepared, self._seed, self._directory, self._reporter = prepared, seed, directory, reporter
-        self._code = row_code.code(config.algorithm, config.task, config.network)
-        self._training = Training(prepared, seed, directory, reporter)
-        saves = saving.can_be_saved(self._training.state)
-        if not saves:
-            reporter.message(f"warning: {config.label}: its state cannot be saved: resumed, it begins again")
-        self._saver = saving.Saver(directory, config.storage.checkpoint_seconds, saves)
-
-    def go_on(self) -> None:
-        """From the newest checkpoint; from the beginning, which gives the same rows, where there is none."""
-        directory = self._directory
-        found = saving.find(directory, self._code, self._training.state, self._reporter)
-        if found is None:
-            self._reporter.message(f"{directory.path}: no checkpoint, starting over")
-            directory.replace([], manifest(self._prepared, self._seed))
-            return
-        at = found.position
-        self._training.go_on(
-            found.state,
-            Counts(at.generation, at.useful_steps, at.computed_steps, at.sequential_steps),
-            at.reached,
-            at.training,
-            {name: getattr(at, f"{name}_seconds") for name in asdict(Clocks())},
-        )
-        device = directory.manifest.device.then(provenance.device(self._prepared.sizes.devices))
-        directory.replace(directory.rows[: at.rows], directory.manifest.model_copy(update={"device": device}))
-        word = self._prepared.config.task.spec.cost_word
-        self._reporter.message(f"{directory.path}: resumed at {at.useful_steps:,} {word}")
-
-    def run(self, sink: sinks.Sink, max_seconds: float | None) -> None:
-        """Trains to the end of the budget, or until it is told to stop: then what was reached is saved."""
-        training, saver = self._training, self._saver
-        start = time.monotonic() - self._prepared.compile_seconds
-        self._mark()
-        try:
-            with interrupt.rescuing(saver.save):
-                self._write_due_row(sink)
-                while not training.done:
-                    training.step()
-                    self._mark()
-                    self._write_due_row(sink)
+            with interrupt.rescuing(run.save):
+                while not run.finished:
+                    raise_first(advance([run]))
                     late = max_seconds is not None and time.monotonic() - start > max_seconds
-                    stop = (interrupt.requested() or late) and not training.done
-                    if stop or saver.due:
-                        with training.clocks.measure("log"):
-                            saver.save()
-                    if stop:
-                        return
+                    if (interrupt.requested() or late) and not run.finished:
+                        run.save()
+                        break
         except KeyboardInterrupt:
-            saver.save()
+            run.save()
             raise
-        saver.finish()
-
-    def _write_due_row(self, sink: sinks.Sink) -> None:
-        if (row := self._training.due_row()) is not None:
-            with self._training.clocks.measure("log"):
-                sink.row(row)
-            self._mark()
-
-    def _mark(self) -> None:
-        """What is reached now is what is saved next."""
-        training = self._training
-        clocks = {f"{name}_seconds": seconds for name, seconds in asdict(training.clocks).items()}
-        position = Position(
-            **asdict(training.counts),
-            reached=training.reached,
-            rows=len(self._directory.rows),
-            training=training.metrics,
-            code=self._code,
-            **clocks,
-        )
-        self._saver.latest = saving.Reached(training.state, position)
+    directory = run.directory
+    return RunResult(directory.path, directory.rows, directory.finished)

@@ -14,15 +14,16 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 import jax
 import numpy as np
 
+from esbench.algorithms.interface import StepMetrics
 from esbench.counts import total
 from esbench.errors import StrategyError
 from esbench.experiment.one_run import checkout, provenance, row_code
-from esbench.experiment.one_run.prepare import Prepared
+from esbench.experiment.one_run.prepare import Prepared, State
 from esbench.experiment.terminal.progress import Progress
 from esbench.keys import evaluation_key
 from esbench.policies.spaces import describe_spaces
@@ -32,7 +33,7 @@ from esbench.results.score_rule import is_within, share_of
 from esbench.rollout.problem import EpisodicProblem
 from esbench.tasks.suites.gymnasium.adapter import faults
 
-State = Any
+Counted = np.ndarray | jax.Array
 
 
 @dataclass
@@ -60,7 +61,7 @@ class Counts:
     computed_steps: int = 0
     sequential_steps: int = 0
 
-    def after(self, useful: np.ndarray, computed: np.ndarray, sequential: np.ndarray) -> "Counts":
+    def after(self, useful: Counted, computed: Counted, sequential: Counted) -> "Counts":
         """After one more step of the learner, from its partial counts."""
         return Counts(
             self.generation + 1,
@@ -83,12 +84,14 @@ class Destination(Protocol):
 class Training:
     """A run under way: what it reached and what it spent.
 
-    state: the learner's. counts, clocks: totals since the start. reached: shares of the budget whose row is written,
-    -1 before the first row. metrics: the last step's own.
+    It is passive: `side_by_side` computes its steps and evaluations.
+
+    prepared: its programs. state: the learner's. counts, clocks: totals since the start. reached: shares of the budget
+    whose row is written, -1 before the first row. metrics: the last step's own.
     """
 
     def __init__(self, prepared: Prepared, seed: int, destination: Destination, reporter: Progress):
-        self._prepared, self._seed, self._destination, self._reporter = prepared, seed, destination, reporter
+        self.prepared, self._seed, self._destination, self._reporter = prepared, seed, destination, reporter
         self._budget = prepared.config.budget
         self.clocks = Clocks(compile=prepared.compile_seconds)
         self.counts, self.reached = Counts(), -1
@@ -109,46 +112,44 @@ class Training:
         """Whether the budget is used up."""
         return self.counts.useful_steps >= self._budget
 
-    def step(self) -> None:
-        """One step of the learner. StrategyError where its numbers are not finite, or it counts no useful step."""
-        with self.clocks.measure("train"), faults():
-            state, metrics = jax.block_until_ready(self._prepared.step(self.state))
-        metrics = jax.device_get(metrics)
+    @property
+    def is_due(self) -> bool:
+        """Whether a row is due: a share of the budget is reached, the first one before any step."""
+        return self._shares > self.reached
+
+    @property
+    def due_key(self) -> jax.Array:
+        """The evaluation's key is numbered by the shares of the budget: every algorithm meets the same samples
+        there."""
+        return evaluation_key(self.prepared.config.task.spec.id, self._seed, self._shares)
+
+    @property
+    def _shares(self) -> int:
+        return share_of(self.counts.useful_steps, self._budget)
+
+    def stepped(self, state: State, metrics: StepMetrics) -> None:
+        """Goes on to the state that a step gave. StrategyError where its metrics, which are on the host, tell of
+        numbers that are not finite, or count no useful step."""
         for message, fault in metrics.faults.items():
             if fault:
                 raise StrategyError(message)
-        before = self.counts.useful_steps
         counts = self.counts.after(metrics.useful_steps, metrics.computed_steps, metrics.sequential_steps)
-        if counts.useful_steps <= before:
-            counted = f"step {counts.generation} counted {counts.useful_steps - before} useful steps"
-            raise StrategyError(f"{self._prepared.config.label}: {counted}: expected at least 1")
+        if (useful := counts.useful_steps - self.counts.useful_steps) <= 0:
+            counted = f"step {counts.generation} counted {useful} useful steps"
+            raise StrategyError(f"{self.prepared.config.label}: {counted}: expected at least 1")
         self.state, self.counts = state, counts
         self.metrics = {name: _finite(value) for name, value in metrics.training.items()}
         self._reporter.step(counts.useful_steps)
 
-    def due_row(self) -> Row | None:
-        """Writes a row where the budget's next share is reached, the first one before any step; None where none is."""
-        shares = share_of(self.counts.useful_steps, self._budget)
-        if shares <= self.reached:
-            return None
-        self.reached = shares
-        row = self._evaluate()
-        self._reporter.row(row)
-        return row
-
-    def _evaluate(self) -> Row:
-        """Scores the deployed policy and writes the row; the policy too, while the row can be the score.
-
-        The evaluation's key is numbered by the shares of the budget: every algorithm meets the same samples there.
-        """
-        prepared, destination, counts, clocks = self._prepared, self._destination, self.counts, self.clocks
-        config = prepared.config
-        with clocks.measure("evaluate"), faults():
-            key = evaluation_key(config.task.spec.id, self._seed, self.reached)
-            deployed, scores = jax.block_until_ready(prepared.evaluate(self.state, key))
-        scores = {name: np.asarray(values, np.float64) for name, values in scores.items()}
+    def evaluated(self, deployed: DeployedPolicy, scores: dict[str, jax.Array]) -> None:
+        """Writes the row of an evaluation; the policy too, while the row can be the score. StrategyError where a score
+        is not finite."""
+        self.reached = self._shares
+        destination, counts, clocks = self._destination, self.counts, self.clocks
+        config = self.prepared.config
+        values = {name: np.asarray(of, np.float64) for name, of in scores.items()}
         measure = config.task.spec.measure.name
-        if not all(np.isfinite(values).all() for values in scores.values()):
+        if not all(np.isfinite(of).all() for of in values.values()):
             raise StrategyError(
                 f"{config.label} seed {self._seed}: a {measure} is not finite after {counts.useful_steps:,} useful "
                 f"{config.task.spec.cost_word}: the policy's parameters have overflowed (a smaller learning rate or "
@@ -158,10 +159,10 @@ class Training:
         row = Row(
             **asdict(counts),
             measure=measure,
-            scores={name: values.mean() for name, values in scores.items()},
-            std=scores[measure].std(),
+            scores={name: of.mean() for name, of in values.items()},
+            std=values[measure].std(),
             samples=config.samples,
-            distinct_samples=_distinct(scores, measure),
+            distinct_samples=_distinct(values, measure),
             compile_seconds=clocks.compile,
             train_seconds=clocks.train,
             evaluate_seconds=clocks.evaluate,
@@ -176,7 +177,7 @@ class Training:
             else:
                 *earlier, score = destination.rows
                 destination.replace([*earlier, score.model_copy(update={"final": True}), row])
-        return row
+        self._reporter.row(row)
 
 
 def _distinct(scores: dict[str, np.ndarray], measure: str) -> int:
@@ -186,7 +187,7 @@ def _distinct(scores: dict[str, np.ndarray], measure: str) -> int:
     return len(set(zip(*own, strict=True)))
 
 
-def _finite(value: np.ndarray) -> float | None:
+def _finite(value: Counted) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
@@ -203,7 +204,7 @@ def manifest(prepared: Prepared, seed: int) -> Manifest:
         seed=seed,
         spaces=spaces,
         action_mode=prepared.action_mode,
-        device=provenance.device(prepared.sizes.devices),
+        device=provenance.device(prepared.sizes.devices, prepared.together),
         versions=provenance.versions(config.task.spec.requires),
         commit=commit,
         dirty=dirty,
