@@ -14,7 +14,9 @@ def manifest_from(values: dict[str, Any]) -> Manifest:
 
 
 def as_version_3(manifest: dict[str, Any]) -> dict[str, Any]:
-    """The values of a manifest as version 3 wrote them: each option a field. Its hash is left as it is."""
+    """The values of a manifest as version 3 wrote them: each option a field, no runs together. Its hash is left as it
+    is."""
     options = manifest["options"]
     flat = {name: value for name, value in manifest.items() if name != "options"}
+    flat["device"] = {name: value for name, value in manifest["device"].items() if name != "together"}
     return {**flat, "schema_version": 3, **{name: options[option] for name, option in _OPTIONS.items()}}

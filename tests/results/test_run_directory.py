@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from esbench.errors import InputError
 from esbench.results.fingerprints import config_hash_of
-from esbench.results.records import Row
+from esbench.results.records import Device, Row
 from esbench.results.run_directory import DamagedRunError, RunDirectory, run_path
 from esbench.tasks.spec import determining
 from tests.manifests import as_version_3
@@ -254,10 +254,10 @@ def test_a_file_without_its_manifest_is_an_error(run, rest):
 def test_another_version_of_the_format_is_named(run):
     file = run.path / "run.jsonl"
     text = file.read_text()
-    for version in ("5", "0", '"2"', "true"):
-        file.write_text(text.replace('"schema_version": 4', f'"schema_version": {version}'))
+    for version in ("6", "0", '"2"', "true"):
+        file.write_text(text.replace('"schema_version": 5', f'"schema_version": {version}'))
         with pytest.raises(
-            DamagedRunError, match=r"line 1: written in version .* of the format; this esbench reads 1 to 4"
+            DamagedRunError, match=r"line 1: written in version .* of the format; this esbench reads 1 to 5"
         ):
             RunDirectory.open(run.path)
 
@@ -268,6 +268,23 @@ def test_version_1_is_read(run, make_manifest):
     del values["tuning"]
     file.write_text(json.dumps(values) + "\n")
     assert RunDirectory.open(run.path).manifest == make_manifest()
+
+
+def test_version_4_knew_no_runs_together(run, make_manifest):
+    file = run.path / "run.jsonl"
+    values = json.loads(file.read_text()) | {"schema_version": 4}
+    del values["device"]["together"]
+    file.write_text(json.dumps(values) + "\n")
+    assert RunDirectory.open(run.path).manifest == make_manifest()
+
+
+def test_a_device_says_how_many_runs_shared_a_program():
+    alone = Device(platform="cpu", kind="A", count=1)
+    four = alone.model_copy(update={"together": 4})
+    assert (str(alone), str(four)) == ("1 x A (cpu)", "1 x A, 4 runs together (cpu)")
+    assert four.then(four) == four
+    assert str(four.then(alone)) == "1 x A, 4 runs together, then A (cpu)"
+    assert four.then(alone).then(alone) == four.then(alone)
 
 
 def hashed_as_version_3(values):
@@ -295,7 +312,7 @@ def test_a_directory_without_a_run_is_an_error(tmp_path):
 def test_rows_are_plain_json_lines(run, make_row):
     run.append(make_row(return_mean=0.1, training={"loss": None}))
     manifest, row = (run.path / "run.jsonl").read_text().splitlines()
-    assert manifest.startswith('{"kind": "manifest", "schema_version": 4, "task": {"id": "CartPole-v1"')
+    assert manifest.startswith('{"kind": "manifest", "schema_version": 5, "task": {"id": "CartPole-v1"')
     assert '"scores": {"return": 0.1' in row
     assert row.endswith('"training": {"loss": null}}')
     assert set(Row.model_fields) == set(json.loads(row))

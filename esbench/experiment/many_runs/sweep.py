@@ -107,6 +107,7 @@ class _Worker:
             except ValueError:
                 continue  # cut off by the process's end
             events.put((self, event))
+        self._process.stdout.close()
         self._process.wait()
         events.put((self, {"event": "exit"}))
 
