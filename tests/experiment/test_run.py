@@ -9,7 +9,7 @@ import pytest
 import esbench
 from esbench.errors import InputError
 from esbench.experiment.one_run.prepare import make_problem
-from esbench.experiment.one_run.run import Counts
+from esbench.experiment.one_run.training import Counts
 from esbench.experiment.options.config import resolve
 from esbench.keys import evaluation_key
 from esbench.results.run_directory import RunDirectory
