@@ -43,7 +43,7 @@ from esbench.results.score_rule import share_of
 from esbench.results.trained_policy import TrainedPolicy, load_policy
 from esbench.results.untrained import untrained
 from esbench.rollout.problem import EpisodicProblem
-from esbench.settings import field_names, whole
+from esbench.settings import field_names, number_names, whole
 from esbench.sizes import resolve as resolve_sizes
 from esbench.tasks import registry
 from esbench.tasks.registry import Task
@@ -318,8 +318,8 @@ class BoundLearner:
 
         Args:
             key: a typed PRNG key (), or a seed, int32 (); a run of `esbench` has its seed.
-            **numbers: settings that only change numbers (sigma, a learning rate), float32 () and maybe traced, in the
-                place of the algorithm's own.
+            **numbers: settings that only change numbers (sigma, a learning rate, a switch such as rank_transform),
+                float32 () or bool () and maybe traced, in the place of the algorithm's own.
         """
         with self._computing():
             if not jax.dtypes.issubdtype(jax.numpy.asarray(key).dtype, jax.dtypes.prng_key):
@@ -350,18 +350,22 @@ class BoundLearner:
             yield
 
     def _changed(self, numbers: Mapping[str, Any]) -> RunConfig:
-        algorithm = self.config.algorithm
-        evolves = isinstance(algorithm, EvolutionAlgorithm)
-        settings = copy.copy(algorithm.strategy if evolves else algorithm)
-        names = [field for field in field_names(type(settings)) if isinstance(getattr(settings, field), float)]
+        algorithm = copy.copy(self.config.algorithm)
+        owners: list[Any] = [algorithm]
+        if isinstance(algorithm, EvolutionAlgorithm):
+            owners = [copy.copy(algorithm.strategy), copy.copy(algorithm.evolution)]
+            algorithm = EvolutionAlgorithm(*owners)
+        known = {}
+        for owner in owners:
+            floats = {name for name in field_names(type(owner)) if isinstance(getattr(owner, name), float)}
+            known |= dict.fromkeys(floats | number_names(owner), owner)
         for name, value in numbers.items():
-            if name not in names:
-                raise unknown(f"number of {self.config.algorithm_name}", name, names)
-            if np.shape(value) != () or not isinstance(value, float | int | np.number | np.ndarray | jax.Array):
+            if name not in known:
+                raise unknown(f"number of {self.config.algorithm_name}", name, sorted(known))
+            if np.shape(value) != () or not isinstance(value, float | int | np.generic | np.ndarray | jax.Array):
                 raise InputError(f"{name} = {value!r}: expected a number")
-            object.__setattr__(settings, name, value)  # not checked: it may be traced
-        changed = replace(algorithm, strategy=settings) if evolves else settings
-        return replace(self.config, algorithm=changed)
+            object.__setattr__(known[name], name, value)  # not checked: it may be traced
+        return replace(self.config, algorithm=algorithm)
 
 
 @pinned()

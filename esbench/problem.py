@@ -4,27 +4,68 @@ Episodes of an environment are one kind of problem (`rollout/`), the loss of a c
 another. Algorithms, the runner, rows and reports know only what stands here.
 """
 
-from typing import Annotated, Any, Literal, Protocol
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Protocol, get_args
 
 import jax
-from flax import struct
+import numpy as np
+from jax.core import Tracer
 from pydantic import Field
 
+from esbench.errors import InputError, unknown
 from esbench.policies.networks import Params
 from esbench.policies.normalization import Moments
 from esbench.population.objective import Objective
-from esbench.settings import settings
+from esbench.settings import Switch, settings
 
 ActionMode = Literal["sample", "greedy"]
 
 
-class DeployedPolicy(struct.PyTreeNode):
-    """What is scored: parameters, frozen statistics of what they are applied to (None: inputs as they are), and
-    whether it answers with the most likely action or with a sample."""
+@jax.tree_util.register_pytree_node_class
+@dataclass(frozen=True, init=False, eq=False)
+class DeployedPolicy:
+    """What is scored: an action mode is data, so that policies of both modes share one program.
+
+    Attributes:
+        params: of the policy.
+        statistics: frozen, of what the policy is applied to; None, or of nothing (count 0): inputs as they are.
+        greedy: bool (), whether it answers with the most likely action instead of a sample.
+    """
 
     params: Params
-    statistics: Moments | None = None
-    action_mode: ActionMode = struct.field(pytree_node=False, default="greedy")
+    statistics: Moments | None
+    greedy: jax.Array | np.ndarray
+
+    def __init__(
+        self,
+        params: Params,
+        statistics: Moments | None = None,
+        action_mode: ActionMode | jax.Array | np.ndarray = "greedy",
+    ):
+        """action_mode: by its name, or whether it is greedy, bool () and maybe traced."""
+        if isinstance(action_mode, str):
+            if action_mode not in get_args(ActionMode):
+                raise unknown("action mode", action_mode, get_args(ActionMode))
+            action_mode = np.array(action_mode == "greedy")
+        for name, value in {"params": params, "statistics": statistics, "greedy": action_mode}.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def action_mode(self) -> ActionMode:
+        """By its name, which a policy of traced values does not have."""
+        return "greedy" if self.greedy else "sample"
+
+    def replace(self, **changes: Any) -> "DeployedPolicy":
+        """A copy with other values, named as they are given to the class."""
+        values: dict[str, Any] = {"params": self.params, "statistics": self.statistics, "action_mode": self.greedy}
+        return DeployedPolicy(**{**values, **changes})
+
+    def tree_flatten(self):
+        return (self.params, self.statistics, self.greedy), None
+
+    @classmethod
+    def tree_unflatten(cls, _, children):
+        return cls(*children)
 
 
 @settings
@@ -39,8 +80,8 @@ class Evolution:
     """
 
     n_parallel_evaluations: Annotated[int, Field(ge=1)] = 1
-    deterministic_policy: bool = False
-    normalize_observations: bool = False
+    deterministic_policy: Switch = False
+    normalize_observations: Switch = False
 
 
 class Problem(Protocol):
@@ -64,12 +105,13 @@ class Problem(Protocol):
 
 
 def require_defaults(evolution: Evolution, *names: str) -> None:
-    """For a problem to which the settings `names` mean nothing: InputError where one of them is not its default."""
-    from esbench.errors import InputError
+    """For a problem to which the settings `names` mean nothing: InputError where one of them is not its default.
 
+    A traced value is unknown; an algorithm is bound with its own values before any program is traced.
+    """
     for name in names:
         value, default = getattr(evolution, name), getattr(Evolution(), name)
-        if value != default:
+        if not isinstance(value, Tracer) and value != default:
             raise InputError(f"{name} = {value}: this problem has no use for it; expected {default}")
 
 

@@ -16,22 +16,24 @@ from esbench.errors import InputError, unknown
 
 Settings = TypeVar("Settings")
 
+_NUMBER = object()
+Switch = Annotated[bool, _NUMBER]
+"""A bool that is a number: traced code selects by it, with `jnp.where`, and Python asks for it nowhere after `init`."""
+
 
 @dataclass_transform(frozen_default=True)
 def settings(cls: type) -> type:
     """Makes `cls` a frozen dataclass, validated when it is built, and a pytree.
 
-    Fields annotated `float` only change numbers: they are the leaves. All others change shapes or branches and are
-    static. A state that holds the settings (`jax.tree.map(jnp.float32, self)`) therefore makes every learning rate
-    an input of the compiled program instead of a constant in it.
+    Fields annotated `float` or `Switch` only change numbers: they are the leaves. All others, a plain `bool` too,
+    change shapes or branches and are static. A state that holds the settings (`jax.tree.map(jnp.float32, self)`)
+    therefore makes every learning rate an input of the compiled program instead of a constant in it.
     """
     cls = pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra="forbid"))(cls)
-    annotations = {
-        name: _plain(annotation) for name, annotation in typing.get_type_hints(cls, include_extras=True).items()
-    }
+    annotations = typing.get_type_hints(cls, include_extras=True)
     names = [f.name for f in dataclasses.fields(cls)]
-    leaves = tuple(name for name in names if annotations[name] is float)
-    static = tuple(name for name in names if annotations[name] is not float)
+    leaves = tuple(name for name in names if _is_number(annotations[name]))
+    static = tuple(name for name in names if name not in leaves)
 
     def flatten_with_keys(value):
         children = [(jax.tree_util.GetAttrKey(name), getattr(value, name)) for name in leaves]
@@ -47,8 +49,15 @@ def settings(cls: type) -> type:
     return cls
 
 
-def _plain(annotation: Any) -> Any:
-    return typing.get_args(annotation)[0] if typing.get_origin(annotation) is Annotated else annotation
+def _is_number(annotation: Any) -> bool:
+    plain, *extras = typing.get_args(annotation) if typing.get_origin(annotation) is Annotated else [annotation]
+    return plain is float or (plain is bool and _NUMBER in extras)
+
+
+def number_names(settings: Any) -> set[str]:
+    """The settings of `settings`, and of settings in it, that are numbers: inputs of a compiled program."""
+    leaves = jax.tree.leaves_with_path(settings)
+    return {path[-1].name for path, leaf in leaves if isinstance(leaf, int | float)}
 
 
 def field_names(cls: Any) -> list[str]:

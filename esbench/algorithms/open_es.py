@@ -14,7 +14,7 @@ from esbench.algorithms.shaping import centred_ranks, z_score
 from esbench.errors import unknown
 from esbench.policies.networks import Params
 from esbench.population.gaussian import Gaussian
-from esbench.settings import settings
+from esbench.settings import Switch, settings
 
 
 def optax_name(name: str) -> str:
@@ -55,7 +55,7 @@ class OpenES:
     lr_decay: Annotated[float, Field(gt=0, le=1)] = 1.0
     optimizer: Annotated[str, AfterValidator(optax_name)] = "adam"
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
-    rank_transform: bool = False
+    rank_transform: Switch = False
 
     def init(self, key: jax.Array, params: Params) -> GradientState:
         numbers = jax.tree.map(jnp.float32, self)
@@ -65,7 +65,7 @@ class OpenES:
         return Gaussian(state.mean, key, state.sigma, size=self.pop_size), state
 
     def tell(self, key: jax.Array, state: GradientState, population: Gaussian, fitness: jax.Array) -> GradientState:
-        weights = centred_ranks(fitness) if self.rank_transform else z_score(fitness)
+        weights = jnp.where(state.settings.rank_transform, centred_ranks(fitness), z_score(fitness))
         # The scaling of the paper's release: the mean over members of score * sigma * noise, times sqrt(members).
         scale = -state.sigma / math.sqrt(self.pop_size)
         gradient = jax.tree.map(lambda total: scale * total, population.weighted_sum(weights))

@@ -18,7 +18,7 @@ from esbench.policies.networks import Params
 from esbench.policies.normalization import Moments
 from esbench.problem import DeployedPolicy, Problem
 from esbench.rollout.problem import EpisodicProblem
-from esbench.settings import settings
+from esbench.settings import Switch, settings
 from esbench.tasks.environment import Environment, State, reset_rows
 from esbench.tasks.spec import TaskSpec
 
@@ -59,7 +59,7 @@ class PPO:
     num_epochs: Count = 4
     # After num_envs and num_steps, which its validator reads.
     num_minibatches: Annotated[Count, Field(validate_default=True)] = 16
-    normalize_observations: bool = True
+    normalize_observations: Switch = True
 
     @field_validator("num_minibatches")
     @classmethod
@@ -105,7 +105,7 @@ class PPOState(struct.PyTreeNode):
     """Everything an update needs and changes.
 
     key: the run's training stream. updates: int32 (), how many were made. params: of `actor` and `critic`.
-    statistics: of all observations of earlier updates, None where observations are not normalized.
+    statistics: of all observations of earlier updates; where observations are not normalized, of nothing.
     environments, observations (num_envs, n): the episodes under way. returns (num_envs,): their rewards so far.
     """
 
@@ -114,7 +114,7 @@ class PPOState(struct.PyTreeNode):
     updates: jax.Array
     params: dict[str, Params]
     optimizer: optax.OptState
-    statistics: Moments | None
+    statistics: Moments
     environments: State
     observations: jax.Array
     returns: jax.Array
@@ -195,7 +195,7 @@ class PPOLearner:
             updates=jnp.int32(0),
             params=params,
             optimizer=self._optimizer.init(params),
-            statistics=Moments.empty(observation.size) if self.algorithm.normalize_observations else None,
+            statistics=Moments.empty(observation.size),
             environments=environments,
             observations=observations,
             returns=jnp.zeros(self.algorithm.num_envs),
@@ -207,10 +207,8 @@ class PPOLearner:
         played, steps = self._rollout(stream(key, "rollout"), state)
         batch = self._batch(state, steps, played.observations)
         (params, optimizer), losses = self._optimize(stream(key, "minibatches"), state, batch)
-        statistics = state.statistics
-        if statistics is not None:
-            everything = jnp.ones(len(batch.observation), bool)
-            statistics = statistics.merge(Moments.of(batch.observation, everything))
+        seen = jnp.full(len(batch.observation), state.settings.normalize_observations, bool)
+        statistics = state.statistics.merge(Moments.of(batch.observation, seen))
         ended = steps.terminated | steps.truncated
         count = jnp.int32(steps.reward.size)
         metrics = StepMetrics(
@@ -239,12 +237,12 @@ class PPOLearner:
         # One vector instead of a dozen leaves: small networks would spend their time on starting kernels.
         return optax.flatten(optax.scale_by_adam(eps=1e-5))
 
-    def _distribution(self, params: Params, statistics: Moments | None, observation: jax.Array):
+    def _distribution(self, params: Params, statistics: Moments, observation: jax.Array):
         policy = self.problem.policy
-        return policy.apply(params, policy.initial_carry(), _normalized(statistics, observation))[1]
+        return policy.apply(params, policy.initial_carry(), statistics.normalize(observation))[1]
 
-    def _values(self, params: Params, statistics: Moments | None, observations: jax.Array) -> jax.Array:
-        rows = _normalized(statistics, observations).reshape(-1, observations.shape[-1])
+    def _values(self, params: Params, statistics: Moments, observations: jax.Array) -> jax.Array:
+        rows = statistics.normalize(observations).reshape(-1, observations.shape[-1])
         values = jax.vmap(lambda observation: self.critic.apply(params, observation)[0])(rows)
         return values.reshape(observations.shape[:-1])
 
@@ -358,10 +356,6 @@ class PPOLearner:
             "approx_kl": (ratio - 1 - log_ratio).mean(),
             "clip_fraction": (ratio != clipped_ratio).mean(),
         }
-
-
-def _normalized(statistics: Moments | None, observation: jax.Array) -> jax.Array:
-    return observation if statistics is None else statistics.normalize(observation)
 
 
 def clip_by_network(gradients: dict[str, Params], max_norm: jax.Array | float) -> tuple[dict[str, Params], jax.Array]:

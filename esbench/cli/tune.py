@@ -15,8 +15,8 @@ Ranges: baselines/search/ALGORITHM.toml, beside path/to/mine.py its path/to/mine
   normalize_observations = { choices = [false, true] }
 
 Every algorithm gets the same number of trials, quasi-random points of its ranges, the same on every task. What is in
-neither table has the algorithm's own default. Numbers (settings with a point) share one compilation; each combination
-of the others is compiled anew.
+neither table has the algorithm's own default. Trials that differ in numbers (settings with a point) and in the
+baselines' switches share one compilation, through all rungs; each combination of the other settings is compiled anew.
 Rungs: 1. all trials at an eighth of the budget, tuning seed 1000; 2. the best quarter of them, at least two, at all of
 it; 3. the best two of those again on seeds 1001 and 1002. The better mean over the three seeds is chosen. A trial that
 fails is the worst; to try it again, delete its directory. untrained: runs whose budget holds no generation, so that
@@ -75,10 +75,8 @@ def tune(
     searches = tune.plan(environments() if tasks == ["all"] else tasks, spaces, trials, tier, out)
     if dry_run:
         print_columns(tune.dry_run(searches))
-        print(
-            "training: one run after the other, at the speed of the runs that are there, else a minute a lite budget;"
-        )
-        print("compilation and evaluation come on top")
+        print("one process, one run after the other: training and compiling as the runs that are there took, else a")
+        print("minute a lite budget and half a minute a compilation; evaluation comes on top")
         return 0
     complete = True
     if not status:

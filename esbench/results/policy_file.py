@@ -19,14 +19,15 @@ ACTION_MODE = "action_mode"
 
 
 def save_policy(path: Path, deployed: "DeployedPolicy") -> None:
-    """Writes `deployed` to `path`, atomically: a reader sees the old file or the new one, never a part.
+    """Writes `deployed` to `path`, atomically: a reader sees the old file or the new one, never a part. Statistics are
+    left out where they are of nothing.
 
     ValueError for parameters that an archive cannot hold: no nested dictionary, '/' in a name, or a dtype NumPy does
     not have.
     """
     arrays = _flatten(deployed.params, PARAMETERS)
-    if deployed.statistics is not None:
-        statistics = deployed.statistics
+    statistics = deployed.statistics
+    if statistics is not None and statistics.count > 0:  # of nothing they say nothing
         named = {"count": statistics.count, "mean": statistics.mean, "deviations": statistics.deviations}
         arrays |= _flatten(named, STATISTICS)
     arrays[ACTION_MODE] = np.array(deployed.action_mode)

@@ -41,7 +41,7 @@ class Episodes(struct.PyTreeNode):
     returns: float32 (members, episodes), undiscounted. lengths: int32 (members, episodes), useful steps.
     computed_steps: int32 (parts,), partial counts of all steps simulated. nonfinite_observations: int32 (), how many
     of the observations that the policy acted on have a number that is not finite. observations: their moments, None
-    unless asked for.
+    where they are not asked for.
     """
 
     returns: jax.Array
@@ -59,12 +59,13 @@ def run_episodes(
     episodes: int,
     greedy: jax.Array,
     statistics: Moments | None = None,
-    gather: bool = False,
+    gather: jax.Array | bool = False,
 ) -> Episodes:
     """Runs `episodes` episodes of every member, with the lanes of `problem.sizes`.
 
     greedy: bool (), or (members,) for members that differ: whether actions are the distribution's mode or samples.
-    statistics: normalizes what the policy sees; None for observations as they are. gather: return their moments.
+    statistics: normalizes what the policy sees; None for observations as they are. gather: return their moments; a
+    bool () that is an array may be traced, and where it is false they are moments of nothing.
 
     Episode e of pair p has the key fold_in(fold_in(key, p), e); its step t draws from fold_in(s, t), where s is that
     key's stream `action` or `environment`.
@@ -75,7 +76,7 @@ def run_episodes(
 
     @jax.custom_batching.custom_vmap
     def together(runs: Runs) -> Episodes:
-        return _together(problem, runs, episodes, gather)
+        return _together(problem, runs, episodes)
 
     @together.def_vmap
     def _(axis_size: int, batched: list[Runs], runs: Runs) -> tuple[Episodes, Any]:
@@ -87,12 +88,14 @@ def run_episodes(
         apart = jax.tree.map(lambda leaf: leaf.reshape(axis_size, -1, *leaf.shape[1:]), result)
         return apart, jax.tree.map(lambda _: True, apart)
 
-    run = Runs(population, key, jnp.broadcast_to(greedy, (population.size,)), statistics, jnp.bool_(_active.get()))
+    asked = None if gather is False else jnp.asarray(gather)
+    everywhere = jnp.broadcast_to(greedy, (population.size,))
+    run = Runs(population, key, everywhere, statistics, asked, jnp.bool_(_active.get()))
     result = together(jax.tree.map(lambda leaf: leaf[None], run))
     return jax.tree.map(lambda leaf: leaf[0], result)
 
 
-def _together(problem: Setup, runs: Runs, episodes: int, gather: bool) -> Episodes:
+def _together(problem: Setup, runs: Runs, episodes: int) -> Episodes:
     """`run_episodes` of several runs, whose populations differ in their numbers only; leaves have the runs in front."""
     count, members = runs.greedy.shape
     jobs = members * episodes
@@ -100,7 +103,7 @@ def _together(problem: Setup, runs: Runs, episodes: int, gather: bool) -> Episod
 
     def part(device: jax.Array, runs: Runs) -> Done:
         queue = Queue(first=device * share, jobs=jnp.clip(jobs - device * share, 0, share), share=share)
-        return Work.of(problem, runs, queue, episodes, gather).done()
+        return Work.of(problem, runs, queue, episodes).done()
 
     # (devices, runs, ...) to (runs, devices, ...)
     done: Done = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), gathered(part, runs))

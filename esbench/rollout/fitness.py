@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
+from flax import struct
 
 from esbench.keys import stream
 from esbench.policies.networks import Params
@@ -15,36 +17,50 @@ from esbench.rollout.episodes import run_episodes
 from esbench.rollout.setup import Setup
 
 
+class Acting(struct.PyTreeNode):
+    """How members act in every generation, and what was seen in those before.
+
+    greedy: bool (), by the distribution's mode instead of samples. normalize: bool (), whether observations are
+    normalized. moments: of all observations so far where they are; else of nothing, which leaves them as they are.
+    """
+
+    greedy: jax.Array
+    normalize: jax.Array
+    moments: Moments
+
+
 @dataclass(frozen=True)
 class EpisodicReturn:
-    """Mean undiscounted return over `episodes` episodes. The state is the moments of all observations so far, where
-    observations are normalized: those of earlier generations, so that all members of one see the same."""
+    """Mean undiscounted return over `episodes` episodes. Observations are normalized by the moments of those of earlier
+    generations, so that all members of one see the same.
+
+    greedy, normalize_observations: bool (), maybe traced; only `init` reads them.
+    """
 
     problem: Setup
     episodes: int
-    greedy: bool
-    normalize_observations: bool
+    greedy: jax.Array | bool
+    normalize_observations: jax.Array | bool
 
-    def init(self, key: jax.Array, population_size: int) -> tuple[Params, Moments | None]:
-        size = self.problem.environment.observation_space.shape[0]
-        return self.problem.init_params(key), Moments.empty(size) if self.normalize_observations else None
+    def init(self, key: jax.Array, population_size: int) -> tuple[Params, Acting]:
+        moments = Moments.empty(self.problem.environment.observation_space.shape[0])
+        acting = Acting(jnp.bool_(self.greedy), jnp.bool_(self.normalize_observations), moments)
+        return self.problem.init_params(key), acting
 
     def layout(self, params: Params) -> Layout:
         return layout(
             self.problem.policy.apply, params, self.problem.policy.initial_carry(), self.problem.blank_observation
         )
 
-    def evaluate(
-        self, key: jax.Array, state: Moments | None, population: Population
-    ) -> tuple[Evaluation, Moments | None]:
+    def evaluate(self, key: jax.Array, state: Acting, population: Population) -> tuple[Evaluation, Acting]:
         result = run_episodes(
             self.problem,
             population,
             stream(key, "episodes"),
             episodes=self.episodes,
-            greedy=jax.numpy.bool_(self.greedy),
-            statistics=state,
-            gather=self.normalize_observations,
+            greedy=state.greedy,
+            statistics=state.moments,
+            gather=state.normalize,
         )
         evaluation = Evaluation(
             fitness=result.returns.mean(1),
@@ -54,9 +70,8 @@ class EpisodicReturn:
             sequential_steps=result.lengths.max(),
             training={"nonfinite_observations": result.nonfinite_observations},
         )
-        if state is not None and result.observations is not None:
-            state = state.merge(result.observations)
-        return evaluation, state
+        assert result.observations is not None  # they are asked for, if only at run time
+        return evaluation, state.replace(moments=state.moments.merge(result.observations))
 
-    def deploy(self, params: Params, state: Moments | None) -> DeployedPolicy:
-        return DeployedPolicy(params, state, "greedy" if self.greedy else "sample")
+    def deploy(self, params: Params, state: Acting) -> DeployedPolicy:
+        return DeployedPolicy(params, state.moments, state.greedy)

@@ -27,6 +27,7 @@ class Runs(NamedTuple):
     """What each run brings: every leaf has an axis of runs in front.
 
     population: alike but for its numbers. greedy: bool (runs, members). statistics: None for observations as they are.
+    gather: bool (runs,), whether moments of observations are gathered; None where no run may ask for them.
     active: bool (runs,); a run that is not has no jobs.
     """
 
@@ -34,6 +35,7 @@ class Runs(NamedTuple):
     key: jax.Array
     greedy: jax.Array
     statistics: Moments | None
+    gather: jax.Array | None
     active: jax.Array
 
 
@@ -46,8 +48,8 @@ class Queue(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Of the observations that the policy acted on: how many are not finite, int32 (runs,), and their moments where
-    they are asked for."""
+    """Of the observations that the policy acted on: how many are not finite, int32 (runs,), and their moments, where
+    runs may ask for them."""
 
     nonfinite: jax.Array
     moments: Moments | None
@@ -107,16 +109,15 @@ class Work:
     runs: Runs
     queue: Queue
     episodes: int
-    gather: bool
     store: MemberStore
     shared: list[jax.Array | None]
 
     @classmethod
-    def of(cls, problem: Setup, runs: Runs, queue: Queue, episodes: int, gather: bool) -> "Work":
+    def of(cls, problem: Setup, runs: Runs, queue: Queue, episodes: int) -> "Work":
         one = MemberStore.of(jax.tree.map(lambda leaf: leaf[0], runs.population))
         # With the keys, for a population may be without parameters: actions at random have none.
         shared = jax.vmap(lambda population, _: MemberStore.of(population).shared)(runs.population, runs.key)
-        return cls(problem, runs, queue, episodes, gather, one, shared)
+        return cls(problem, runs, queue, episodes, one, shared)
 
     @property
     def count(self) -> int:
@@ -167,7 +168,8 @@ class Work:
             job=jnp.full((count, width), share), actor=_blank(like.actor, count, self.store.rows(width))
         )
         size = self.problem.environment.observation_space.shape[0]
-        moments = jax.vmap(lambda _: Moments.empty(size))(jnp.arange(count)) if self.gather else None
+        gathers = self.runs.gather is not None
+        moments = jax.vmap(lambda _: Moments.empty(size))(jnp.arange(count)) if gathers else None
         none = jnp.zeros(count, jnp.int32)
         return _Progress(
             lanes=idle,
@@ -264,14 +266,20 @@ class Work:
 
     def _look(self, seen: Seen, observations: jax.Array, running: jax.Array) -> Seen:
         broken = running & ~jnp.isfinite(observations).all(-1)
-        moments = seen.moments
-        if moments is not None:
-            # Narrow lanes are summed as wide ones: a run that waits for others in wide lanes has the same last bits.
-            absent = self.width - running.shape[1]
-            padded = jnp.pad(observations, ((0, 0), (0, absent), (0, 0))), jnp.pad(running, ((0, 0), (0, absent)))
-            new = jax.vmap(Moments.of)(*jax.lax.optimization_barrier(padded))
-            moments = jax.vmap(Moments.merge)(moments, new)
+        moments, gather = seen.moments, self.runs.gather
+        if moments is not None and gather is not None:
+            # Where no run asks for moments none are computed; a run that does not, beside others, counts no lane.
+            counted = running & gather[:, None]
+            moments = jax.lax.cond(gather.any(), self._gathered, lambda m, *_: m, moments, observations, counted)
         return Seen(seen.nonfinite + broken.sum(1, dtype=jnp.int32), moments)
+
+    def _gathered(self, moments: Moments, observations: jax.Array, counted: jax.Array) -> Moments:
+        """`moments` with the observations of the lanes that are counted."""
+        # Narrow lanes are summed as wide ones: a run that waits for others in wide lanes has the same last bits.
+        absent = self.width - counted.shape[1]
+        padded = jnp.pad(observations, ((0, 0), (0, absent), (0, 0))), jnp.pad(counted, ((0, 0), (0, absent)))
+        new = jax.vmap(Moments.of)(*jax.lax.optimization_barrier(padded))
+        return jax.vmap(Moments.merge)(moments, new)
 
     def _act(self, shared: list[jax.Array | None], statistics: Moments | None, actor: _Actor) -> tuple[Carry, Any]:
         """One run's policies on its rows: a kernel that its members share meets all of them in one product."""

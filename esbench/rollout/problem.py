@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 
 from esbench.problem import DeployedPolicy, Evolution
 from esbench.rollout.evaluation import evaluate
@@ -27,10 +28,9 @@ class EpisodicProblem(Setup):
         """Of `size` fresh episodes, float32 or int32 (size,) each: `return` and `length` in the policy's own action
         mode, `return_greedy` and `return_sample` of the same episodes' keys in each mode."""
         returns, lengths = evaluate(self, deployed, key, size)
-        own = 0 if deployed.action_mode == "greedy" else 1
         return {
-            "return": returns[own],
-            "length": lengths[own],
+            "return": jnp.where(deployed.greedy, returns[0], returns[1]),
+            "length": jnp.where(deployed.greedy, lengths[0], lengths[1]),
             "return_greedy": returns[0],
             "return_sample": returns[1],
         }

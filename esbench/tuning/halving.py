@@ -106,6 +106,14 @@ class Search:
         return len(self.trials) + self.promoted + min(FINALISTS, len(self.trials)) * (len(SEEDS) - 1)
 
     @property
+    def compilations(self) -> int:
+        """How often one process compiles, at most: once where the trials differ in numbers only, which all rungs share;
+        else each rung compiles the programs of its trials anew."""
+        programs = len({run.job.programs for run in self.first if run.job is not None})
+        later = (self.promoted, min(FINALISTS, len(self.trials)))
+        return programs if programs == 1 else programs + sum(min(programs, trials) for trials in later)
+
+    @property
     def scored(self) -> bool:
         return has_scores(self.task.spec)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import fmean
 
 from esbench.errors import InputError, unknown
 from esbench.experiment.many_runs.jobs import Job, SweepOutcome, check_settings
@@ -17,6 +18,7 @@ from esbench.tuning.space import Space
 
 _RETRIES = 1  # a trial that diverges does so again
 _LITE_SECONDS = 60.0  # what a lite budget is made for
+_COMPILE_SECONDS = 30.0  # on two cores the mean over the catalogue's tasks
 
 
 def plan(tasks: Sequence[str], spaces: Sequence[Space], trials: int, tier: str, out: Path) -> list[Search]:
@@ -82,8 +84,9 @@ def tune(
 def dry_run(searches: Sequence[Search]) -> list[tuple[str, ...]]:
     """What it would take, a line for each search and one for all, under a heading."""
     units = sorted({search.task.spec.cost_word for search in searches})
-    lines = [("task", "algorithm", "trials", "runs", f"useful {' or '.join(units)}", "compilations", "training")]
-    totals = [0, 0, 0, 0, 0.0]
+    head = ("task", "algorithm", "trials", "runs", f"useful {' or '.join(units)}", "compilations")
+    lines = [(*head, "training", "compiling", "together")]
+    totals = [0, 0, 0, 0, 0.0, 0.0]
     for search in searches:
         first = sum(run.budget for run in search.first)
         steps = first + (search.runs - len(search.trials)) * search.budget
@@ -91,8 +94,9 @@ def dry_run(searches: Sequence[Search]) -> list[tuple[str, ...]]:
             len(search.trials),
             search.runs,
             steps,
-            len({run.job.programs for run in search.first if run.job is not None}),
+            search.compilations,
             steps * _seconds_per_step(search),
+            search.compilations * _seconds_per_compilation(search),
         ]
         lines.append((search.task.spec.id, default_name(search.algorithm), *_shown(numbers)))
         totals = [total + number for total, number in zip(totals, numbers, strict=True)]
@@ -100,8 +104,9 @@ def dry_run(searches: Sequence[Search]) -> list[tuple[str, ...]]:
 
 
 def _shown(numbers: Sequence[float]) -> list[str]:
-    *counts, seconds = numbers
-    return [*(f"{count:,}" for count in counts), duration(seconds)]
+    *counts, training, compiling = numbers
+    seconds = (training, compiling, training + compiling)
+    return [*(f"{count:,}" for count in counts), *map(duration, seconds)]
 
 
 def _seconds_per_step(search: Search) -> float:
@@ -110,6 +115,12 @@ def _seconds_per_step(search: Search) -> float:
     if steps := sum(result.useful_steps for result in results):
         return sum(result.train_seconds for result in results) / steps
     return _LITE_SECONDS / search.task.spec.budgets.lite
+
+
+def _seconds_per_compilation(search: Search) -> float:
+    """Measured by the runs that are there, whether their process shared the programs or not; else the catalogue's."""
+    seconds = [result.compile_seconds for result in search.results() if result.compile_seconds]
+    return fmean(seconds) if seconds else _COMPILE_SECONDS
 
 
 def progress(searches: Sequence[Search]) -> list[tuple[str, ...]]:

@@ -11,9 +11,11 @@ from typing import Any, Literal
 
 from esbench.errors import InputError
 from esbench.experiment.options.config import RunConfig, resolve
+from esbench.problem import Evolution
 from esbench.results.error_file import ERROR_FILE, has_failed
 from esbench.results.lock import is_locked
 from esbench.results.run_directory import ROWS_FILE, RunDirectory
+from esbench.settings import field_names, number_names
 
 Status = Literal["finished", "running", "failed", "unfinished", "waiting"]
 STATUSES: tuple[Status, ...] = ("finished", "running", "failed", "unfinished", "waiting")
@@ -39,7 +41,10 @@ class Job:
     def programs(self) -> str:
         """The same for runs that share their compiled programs: they may differ in seed, budget and numbers."""
         config = self.config
-        settings = {name: value for name, value in config.settings.items() if not isinstance(value, float)}
+        numbers = number_names(config.algorithm)
+        if config.network is None:  # how a strategy meets it, a problem of the user's own may ask for in Python
+            numbers -= set(field_names(Evolution))
+        settings = {name: value for name, value in config.settings.items() if name not in numbers}
         named = [self.options["task"], config.algorithm_name, config.options.of_programs]
         return json.dumps([*named, settings, config.policy, config.problem, config.sizes], sort_keys=True)
 

@@ -39,31 +39,39 @@ class Prepared:
     says which slots have a run -> for each slot state and metrics. evaluate: states, keys (together,), the same ->
     for each slot the deployed policy, and scores of independent samples by name, each (samples,).
     parameters: of the policy. training: names of the step's own metrics. compile_seconds: tracing and compilation of
-    the three programs. cache: whether they were found in the persistent cache.
-    problem, state, start: what `reuse` needs; the shapes of a state, and `init` with the algorithm's numbers as its
-    first argument, None where they are constants in the program.
+    the programs. cache: whether they were found in the persistent cache.
+    problem, state, start, acts, numbers: what `reuse` needs. The shapes of a state; `init`, and whether what is
+    deployed acts greedily, bool (), with the algorithm's numbers as an argument before the key; these numbers, None
+    where they are constants in the programs.
     """
 
     config: RunConfig
     problem: Problem
     sizes: sizes.Sizes
     together: int
-    start: Callable[[Any, jax.Array], State] | None
+    start: Callable[[Any, jax.Array], State]
+    acts: Callable[[Any, jax.Array], jax.Array]
+    numbers: Any | None
     state: State
-    init: Callable[[jax.Array], State]
     step: Callable[[Slots, np.ndarray], tuple[tuple[State, StepMetrics], ...]]
     evaluate: Callable[[Slots, jax.Array, np.ndarray], tuple[tuple[DeployedPolicy, dict[str, jax.Array]], ...]]
-    action_mode: ActionMode
     parameters: int
     training: tuple[str, ...]
     compile_seconds: float
     cache: compilation_cache.Status
 
+    def init(self, key: jax.Array) -> State:
+        return self.start(self.numbers, key)
+
+    @functools.cached_property
+    def action_mode(self) -> ActionMode:
+        """How the policy acts when it is scored, whatever the seed."""
+        return "greedy" if self.acts(self.numbers, jax.random.key(0)) else "sample"
+
     @functools.cached_property
     def only_init_reads_numbers(self) -> bool:
         """Whether the algorithm's numbers reach `step` and `evaluate` through the state alone. It is seen where these
         are traced with numbers that have no values: they are used nowhere, and Python asks for none."""
-        numbers = _numbers(self.config.algorithm)
 
         def after_init(algorithm, state):
             learner = algorithm.bind(self.problem)
@@ -71,10 +79,10 @@ class Prepared:
 
         with self.config.options.arithmetic(), mesh.ambient(self.sizes.devices):
             try:
-                traced = jax.make_jaxpr(after_init)(numbers, self.state).jaxpr
+                traced = jax.make_jaxpr(after_init)(self.numbers, self.state).jaxpr
             except Exception:  # of the algorithm's own, or JAX's where a value is asked for
                 return False
-        inputs = traced.invars[: len(jax.tree.leaves(numbers))]
+        inputs = traced.invars[: len(jax.tree.leaves(self.numbers))]
         used = [variable for equation in traced.eqns for variable in equation.invars] + list(traced.outvars)
         return not {id(variable) for variable in inputs} & {id(variable) for variable in used}
 
@@ -165,6 +173,16 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner, together: int
     key = jax.random.key(0)
     resolved = sizes.resolve(config.sizes)
 
+    def bound(numbers):
+        return learner if numbers is None else numbers.bind(problem)
+
+    def start(numbers, key):
+        return bound(numbers).init(key)
+
+    def acts(numbers, key):  # of which XLA keeps next to nothing
+        learner = bound(numbers)
+        return learner.deployed(learner.init(key)).greedy
+
     def score(state, key):
         deployed = learner.deployed(state)
         return deployed, problem.evaluate(deployed, key, config.samples)
@@ -177,12 +195,14 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner, together: int
         config.options.arithmetic(),
         mesh.ambient(resolved.devices),
     ):
-        start = time.perf_counter()
+        begun = time.perf_counter()
         with _blaming(config.task):
-            if numbers is None:
-                init = jit(learner.init).trace(key)
-            else:
-                init = jit(lambda algorithm, key: algorithm.bind(problem).init(key)).trace(numbers, key)
+            try:
+                init = jit(start).trace(numbers, key)
+            except (jax.errors.ConcretizationTypeError, StrategyError):  # Python may have asked for a number's value
+                numbers = None
+                init = jit(start).trace(numbers, key)
+            acting = jit(acts).trace(numbers, key)
             state = init.out_info
             slots, keys, active = (state,) * together, jax.random.split(key, together), jnp.ones(together, bool)
             # The state is not donated: while a step runs, the one before is there to be saved.
@@ -190,12 +210,12 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner, together: int
             scoring = jit(_in_slots(score, together)).trace(slots, keys, active)
         deployed, scores = scoring.out_info[0]
         _check_scores(config.task, config.samples, scores)
-        programs = [traced.lower() for traced in (init, step, scoring)]
+        programs = [traced.lower() for traced in (init, acting, step, scoring)]
         # XLA compiles outside Python's lock, each program mostly on one core: side by side they take less time.
         compiled = pinned()(lambda program: program.compile())  # switches are a thread's own
         with ThreadPoolExecutor(len(programs)) as pool:
-            compiled_init, compiled_step, compiled_score = pool.map(compiled, programs)
-        compile_seconds = time.perf_counter() - start
+            compiled_start, compiled_acts, compiled_step, compiled_score = pool.map(compiled, programs)
+        compile_seconds = time.perf_counter() - begun
 
     _, metrics = step.out_info[0]
     return Prepared(
@@ -203,12 +223,12 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner, together: int
         problem=problem,
         sizes=resolved,
         together=together,
-        start=None if numbers is None else compiled_init,
+        start=compiled_start,
+        acts=compiled_acts,
+        numbers=numbers,
         state=state,
-        init=compiled_init if numbers is None else functools.partial(compiled_init, numbers),
         step=compiled_step,
         evaluate=compiled_score,
-        action_mode=deployed.action_mode,
         parameters=sum(leaf.size for leaf in jax.tree.leaves(deployed.params)),
         training=tuple(metrics.training),
         compile_seconds=compile_seconds,
@@ -219,7 +239,8 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner, together: int
 @pinned()
 def reuse(prepared: Prepared, config: RunConfig) -> Prepared | None:
     """The programs of `prepared` for a configuration of the same task and sizes that differs in its numbers, budget
-    or name only: nothing is compiled. None where its programs are others."""
+    or name only: nothing is compiled. None where its programs are others; InputError where the problem has no use for
+    its settings."""
     before = prepared.config
     same = ("algorithm_name", "network", "problem")
     if any(getattr(before, name) != getattr(config, name) for name in same):
@@ -232,11 +253,12 @@ def reuse(prepared: Prepared, config: RunConfig) -> Prepared | None:
     if before.settings == config.settings:
         return replace(prepared, config=config)
     numbers = _numbers(config.algorithm)
-    if prepared.start is None or numbers is None or not prepared.only_init_reads_numbers:
+    if prepared.numbers is None or numbers is None or not prepared.only_init_reads_numbers:
         return None
     if jax.tree.structure(config.algorithm) != jax.tree.structure(before.algorithm):
         return None
-    return replace(prepared, config=config, init=functools.partial(prepared.start, numbers))
+    bind(config, prepared.problem)  # which checks its values
+    return replace(prepared, config=config, numbers=numbers)
 
 
 def _numbers(algorithm: Any) -> Any | None:
