@@ -140,6 +140,30 @@ class TestLearner:
             assert_same(low.training, again.training)
             assert low.useful_steps.sum() == high.useful_steps.sum() == 80
 
+    def test_runs_that_differ_in_switches_share_a_program(self):
+        """Each has, to the bit, what a program that was made for its settings alone gives."""
+        switches = ("deterministic_policy", "normalize_observations", "rank_transform")
+        runs = [(False, False, False), (True, False, True), (False, True, True), (True, True, False)]
+        learner = esbench.learner(ECHO["task"], OpenES(pop_size=8), settings=SMALL)
+        begun = jax.vmap(lambda *values: learner.init(3, **dict(zip(switches, values, strict=True))))
+        step, score = jax.jit(jax.vmap(learner.step)), jax.jit(jax.vmap(learner.deployed))
+        states = begun(*jnp.array(runs).T)
+        for _ in range(3):
+            states, metrics = step(states)
+        fitness = metrics.training["fitness_mean"].tolist()
+        assert len(set(fitness)) == len(runs)
+        for number, values in enumerate(runs):
+            settings = {**SMALL, **dict(zip(switches, values, strict=True))}
+            alone = esbench.learner(ECHO["task"], OpenES(pop_size=8), settings=settings)
+            state, one = alone.init(3), jax.jit(alone.step)
+            for _ in range(3):
+                state, measured = one(state)
+            deployed = alone.deployed(state)
+            assert deployed.action_mode == ("greedy" if values[0] else "sample")
+            assert (deployed.statistics.count > 0) == values[1]
+            mine = jax.tree.map(lambda leaf, number=number: leaf[number], (states, metrics, score(states)))
+            assert_same(mine, (state, measured, deployed))
+
     @pytest.mark.parametrize(
         ("number", "message"),
         [("sigmaa", "did you mean 'sigma'"), ("pop_size", "unknown number of eggroll 'pop_size'")],

@@ -1,21 +1,28 @@
 """EGGROLL and OpenES in their loop, on objectives whose gradient is known and on small real rollouts."""
 
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from pydantic import Field
 
 from esbench.algorithms.eggroll import EGGROLL
 from esbench.algorithms.evolution import Evolution, EvolutionAlgorithm, EvolutionLoop
 from esbench.algorithms.open_es import OpenES
 from esbench.errors import InputError
+from esbench.keys import stream
 from esbench.policies.mlp import MLP
+from esbench.policies.normalization import Moments
+from esbench.population.gaussian import Gaussian
 from esbench.population.low_rank import LowRank
 from esbench.population.objective import Evaluation
+from esbench.rollout.episodes import run_episodes
+from esbench.rollout.fitness import EpisodicReturn
 from esbench.rollout.problem import EpisodicProblem
-from esbench.settings import build
+from esbench.settings import Switch, build, number_names, settings
 from esbench.sizes import Sizes
 from tests.environments import Walk
 
@@ -172,7 +179,24 @@ def test_numbers_are_inputs_of_the_program_and_structure_is_not():
     assert one == lowered(EGGROLL(pop_size=16, sigma=0.3, learning_rate=0.2, weight_decay=0.1, sigma_decay=0.9))
     assert one != lowered(EGGROLL(pop_size=18))
     assert one != lowered(EGGROLL(pop_size=16, rank=2))
-    assert one != lowered(EGGROLL(pop_size=16), Evolution(deterministic_policy=True))
+    switched = Evolution(deterministic_policy=True, normalize_observations=True)
+    assert one == lowered(EGGROLL(pop_size=16, rank_transform=True), switched)
+    assert one != lowered(EGGROLL(pop_size=16), Evolution(n_parallel_evaluations=2))
+
+
+def test_a_switch_is_a_number_and_a_plain_bool_is_not():
+    @settings
+    class Both:
+        on: Switch = False
+        flag: bool = False
+        sigma: Annotated[float, Field(gt=0)] = 0.1
+
+    assert number_names(Both()) == {"on", "sigma"}
+    assert jax.tree.structure(Both()) == jax.tree.structure(Both(on=True, sigma=0.2))
+    assert jax.tree.structure(Both()) != jax.tree.structure(Both(flag=True))
+    assert build(Both, {"on": "true"}).on is True
+    with pytest.raises(InputError, match="on = 'maybe': Input should be a valid boolean"):
+        build(Both, {"on": "maybe"})
 
 
 def test_deployed_policy_carries_frozen_statistics_and_its_mode():
@@ -183,7 +207,45 @@ def test_deployed_policy_carries_frozen_statistics_and_its_mode():
     assert deployed.action_mode == "greedy"
     assert int(deployed.statistics.count) == int(metrics.useful_steps.sum())
     plain = EvolutionAlgorithm(EGGROLL(pop_size=8), Evolution()).bind(walk())
-    assert plain.deployed(plain.init(jax.random.key(0))).statistics is None
+    deployed = plain.deployed(jax.jit(plain.step)(plain.init(jax.random.key(0)))[0])
+    assert deployed.action_mode == "sample"
+    assert deployed.statistics.count == 0
+    observation = jnp.array([3.0, -np.inf])
+    np.testing.assert_array_equal(deployed.statistics.normalize(observation), observation)
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_observations_are_normalized_and_gathered_where_the_switch_is_on_and_nowhere_else(normalize):
+    """Beside episodes of a program that has no statistics, or always has them."""
+    problem, key, size = walk(), jax.random.key(4), 24
+    params = problem.init_params(jax.random.key(0))
+    members = Gaussian(params, jax.random.key(1), jnp.float32(0.2), size=size, rank=1)
+    seen = Moments.of(1 + jax.random.normal(jax.random.key(2), (9, 2)), jnp.ones(9, bool))
+    objective = EpisodicReturn(problem, 2, False, normalize)
+    _, state = objective.init(key, size)
+    state = state.replace(moments=seen if normalize else state.moments)
+    evaluation, after = jax.jit(objective.evaluate)(key, state, members)
+    alone = jax.jit(
+        lambda members: run_episodes(
+            problem,
+            members,
+            stream(key, "episodes"),
+            episodes=2,
+            greedy=jnp.bool_(False),
+            statistics=seen if normalize else None,
+            gather=normalize,
+        )
+    )(members)
+    np.testing.assert_array_equal(evaluation.fitness, alone.returns.mean(1))
+    np.testing.assert_array_equal(evaluation.useful_steps, alone.lengths.sum(1))
+    assert len(np.unique(evaluation.fitness)) > 10
+    if normalize:
+        assert int(after.moments.count) == 9 + int(alone.lengths.sum())
+        expected = seen.merge(alone.observations)  # another program: other last bits
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), after.moments, expected)
+    else:
+        assert alone.observations is None
+        jax.tree.map(np.testing.assert_array_equal, after.moments, Moments.empty(2))
 
 
 def test_a_strategy_says_what_is_perturbed_densely():

@@ -207,8 +207,10 @@ def test_statistics_travel_with_the_policy(counting):
     deployed = ppo.deployed(state)
     jax.tree.map(np.testing.assert_array_equal, deployed.statistics, state.statistics)
     assert deployed.action_mode == "sample"
-    plain = learner(probes.Counter(5))
-    assert plain.deployed(plain.init(KEY)).statistics is None
+    plain = learner(probes.Counter(5))  # not normalized: statistics of nothing, which change nothing
+    state, _ = train(plain, 1)
+    assert plain.deployed(state).statistics.count == 0
+    np.testing.assert_array_equal(plain.deployed(state).statistics.normalize(jnp.float32([-30, 7])), [-30, 7])
 
 
 def test_every_lane_that_ends_is_reset_and_no_other():

@@ -98,6 +98,13 @@ class Bits(Spirals):
         return {"cross entropy": -super().evaluate(deployed, key, size)["log_likelihood"] / jnp.log(2)}
 
 
+class Asking(Spirals):
+    """It asks in Python how members act."""
+
+    def objective(self, evolution) -> LogLikelihood:
+        return LogLikelihood(self, self.batch * (2 if evolution.deterministic_policy else 1))
+
+
 class WithoutMeasure(Spirals):
     """Its evaluation lacks what it says is measured."""
 

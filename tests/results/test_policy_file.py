@@ -48,6 +48,21 @@ def test_a_policy_without_statistics(tmp_path, deployed):
     assert jax.tree.structure(again.params) == jax.tree.structure(deployed.params)
 
 
+def test_statistics_of_nothing_are_none(tmp_path, deployed):
+    for name, statistics in {"none": None, "nothing": Moments.empty(3)}.items():
+        save_policy(tmp_path / name, deployed.replace(statistics=statistics))
+    assert (tmp_path / "none").read_bytes() == (tmp_path / "nothing").read_bytes()
+
+
+def test_an_action_mode_is_data_and_has_a_name(deployed):
+    other = deployed.replace(action_mode="sample")
+    assert jax.tree.structure(other) == jax.tree.structure(deployed)
+    assert jax.jit(lambda policy: policy)(other).action_mode == "sample"
+    assert DeployedPolicy({}, None, jnp.bool_(True)).action_mode == DeployedPolicy({}).action_mode == "greedy"
+    with pytest.raises(InputError, match="unknown action mode 'greed': did you mean 'greedy'"):
+        DeployedPolicy({}, None, "greed")
+
+
 def test_integer_parameters_keep_their_type(tmp_path):
     params = {"params": {"kernel": np.arange(6, dtype=np.int8).reshape(2, 3), "scale": np.float32(0.5)}}
     save_policy(tmp_path / "policy.npz", DeployedPolicy(params, None, "greedy"))

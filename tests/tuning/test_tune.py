@@ -14,14 +14,16 @@ from esbench.cli import main
 from esbench.errors import InputError
 from esbench.experiment.many_runs.jobs import record_error
 from esbench.experiment.many_runs.worker import Runner
-from esbench.experiment.terminal.progress import Lines
+from esbench.experiment.options.config import resolve
+from esbench.experiment.options.presets import OWN_DEFAULTS
+from esbench.experiment.terminal.progress import Lines, duration
 from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.results.error_file import AGAIN
 from esbench.results.records import TuningCost
 from esbench.results.run_directory import RunDirectory
 from esbench.tuning import record
-from esbench.tuning.space import read_space
-from esbench.tuning.tune import errors, plan, progress, tune, untold
+from esbench.tuning.space import ranges_file, read_space
+from esbench.tuning.tune import dry_run, errors, plan, progress, tune, untold
 
 FILE = Path(__file__).with_name("tunable.py")
 TASK, PICKY, REREADING = f"{FILE}:SCORED", f"{FILE}:Picky", f"{FILE}:Rereading"
@@ -197,14 +199,84 @@ def test_programs_that_read_a_number_elsewhere_than_in_init_are_not_shared(tmp_p
     assert said.getvalue().count("compiling") == 2
 
 
+def run_in_one_process(jobs, out):
+    """What a worker says while it runs jobs of (task, algorithm, settings); their directories, or errors."""
+    said, directories = io.StringIO(), []
+    runner = Runner(Lines(said))
+    for number, (task, algorithm, values) in enumerate(jobs):
+        config = {"task": task, "algorithm": algorithm, "tier": "smoke", "preset": OWN_DEFAULTS, "settings": values}
+        config |= {"name": f"r{number}", "out": str(out)}
+        came = runner.run(config, 0)
+        assert came == {"outcome": "finished"} or came["final"]
+        directories.append(came.get("error") or RunDirectory.open(resolve(**config).path(0)))
+    return said.getvalue(), directories
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "own", "switches"),
+    [
+        ("open_es", {"pop_size": 8}, ("deterministic_policy", "rank_transform", "normalize_observations")),
+        ("ppo", {"num_envs": 4, "num_steps": 10, "num_minibatches": 2}, ("normalize_observations",)),
+    ],
+)
+def test_runs_that_differ_in_switches_are_compiled_once_and_are_what_they_are_alone(algorithm, own, switches, tmp_path):
+    own = {**own, "n_layers": 1, "layer_size": 8}
+    jobs = [(TASK, algorithm, {**own, **dict.fromkeys(switches, on)}) for on in (False, True)]
+    said, together = run_in_one_process(jobs, tmp_path / "together")
+    assert said.count("compiling") == 1
+    for job, one in zip(jobs, together, strict=True):
+        _, (alone,) = run_in_one_process([job], tmp_path / f"alone-{job[2]['normalize_observations']}")
+        rows = [[row.model_dump(exclude=ROW_CLOCKS) for row in run.rows] for run in (one, alone)]
+        assert rows[0] == rows[1]
+        assert one.manifest.action_mode == alone.manifest.action_mode
+        assert (one.load_policy().statistics is not None) == job[2]["normalize_observations"]
+    modes = [run.manifest.action_mode for run in together]
+    assert modes == (["sample", "greedy"] if algorithm == "open_es" else ["sample", "sample"])
+
+
+def test_a_problem_of_ones_own_shares_programs_and_refuses_what_it_has_no_use_for(tmp_path):
+    problems = Path(__file__).parents[1] / "problems" / "spirals.py"
+    own = {"pop_size": 8, "hidden": 4, "batch": 2000}
+    spirals = [{**own, "sigma": 0.1}, {**own, "sigma": 0.2}, {**own, "deterministic_policy": True}]
+    said, (*_, refused) = run_in_one_process([(f"{problems}:Spirals", "eggroll", v) for v in spirals], tmp_path / "a")
+    assert said.count("compiling") == 1
+    assert refused == "deterministic_policy = True: this problem has no use for it; expected False"
+    asking = [(f"{problems}:Asking", "eggroll", {**own, "deterministic_policy": on}) for on in (False, True)]
+    said, runs = run_in_one_process(asking, tmp_path / "b")
+    assert said.count("compiling") == 2
+    assert [run.rows[-1].useful_steps // run.rows[-1].generation for run in runs] == [16_000, 32_000]
+
+
+def test_the_committed_search_compiles_once_for_each_algorithm(tmp_path):
+    """Through all rungs, whatever its trials' switches are."""
+    said = io.StringIO()
+    spaces = [read_space(ranges_file(name), name) for name in ("eggroll", "open_es", "ppo")]
+    searches = plan([f"{FILE}:ROOMY"], spaces, 4, "smoke", tmp_path)
+    assert [search.compilations for search in searches] == [1, 1, 1]
+    for search in searches:
+        assert {values["normalize_observations"] for values in search.trials} == {False, True}
+    assert tune(searches, SweepTable(said), lambda: None)
+    assert [len(search.results()) for search in searches] == [10, 10, 10] and errors(searches) == []
+    assert said.getvalue().count("compiling") == 3
+
+
+def test_a_dry_run_tells_compilation_as_the_runs_that_are_there_took(tuned):
+    """Two programs at the first rung, and at each later one those of its two trials anew."""
+    _, search, _ = tuned
+    seconds = [result.compile_seconds for result in search.results() if not result.error]
+    (_, line, total) = dry_run([search])
+    assert line[5] == total[5] == "6" and len(seconds) == 8
+    assert line[7] == duration(6 * sum(seconds) / 8)
+
+
 def test_a_dry_run_counts_and_runs_nothing(tmp_path, capsys):
     options = ["tune", "--tasks", "CartPole-v1,Snake-v1", "--algorithms", "eggroll,ppo", "--out", str(tmp_path / "no")]
     assert main([*options, "--dry-run"]) == 0
     _, line, *_, total, _, _ = capsys.readouterr().out.splitlines()
     # 16 trials at an eighth, 4 at the whole budget of 2e6, 2 x 2 again.
     assert line.split()[:5] == ["CartPole-v1", "eggroll", "16", "24", "20,000,000"]
-    assert line.split()[6] == "10:00"
-    assert total.split()[:3] == ["all", "64", "96"]
+    assert line.split()[5:] == ["1", "10:00", "0:30", "10:30"]
+    assert total.split()[:3] == ["all", "64", "96"] and total.split()[4:] == ["4", "40:00", "2:00", "42:00"]
     assert not (tmp_path / "no").exists()
 
 

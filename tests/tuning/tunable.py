@@ -8,11 +8,14 @@ from esbench.problem import Problem
 from esbench.settings import settings
 from esbench.tasks.registry import Task
 from esbench.tasks.spec import Anchor
+from esbench.tasks.tiers import Budgets
 from tests.experiment.tiny import SPEC, Echo, RandomSearch, SearchLearner
 
 SCORED = Task(
     replace(SPEC, id="Scored-v0", random=Anchor(5.0, "half the bits"), reference=Anchor(10.0, "all bits")), Echo
 )
+# At an eighth of its budget, an update of PPO with the committed ranges.
+ROOMY = Task(replace(SCORED.spec, id="Roomy-v0", budgets=Budgets(smoke=16_400, lite=16_400)), Echo)
 
 
 @settings
