@@ -21,7 +21,7 @@ ACCELERATOR_CHUNK_BYTES = 256 * 2**20
 class Gaussian(struct.PyTreeNode):
     """`member(i) = mean + sigma * noise_i`, where the noise has unit variance in every entry.
 
-    The noise of a kernel at low rank is `a @ b.T / sqrt(rank)`, the entries of a and b drawn from the law (arXiv
+    The noise of a kernel at low rank is `a.T @ b / sqrt(rank)`, the entries of a and b drawn from the law (arXiv
     2511.16652, eq. 8, with the normal one).
 
     Attributes:
@@ -89,7 +89,7 @@ class Gaussian(struct.PyTreeNode):
                 perturbed.append(leaf + scale * noise)
             else:
                 a, b = noise
-                perturbed.append(LowRank(leaf, scale / math.sqrt(a.shape[1]) * a, b, axes))
+                perturbed.append(LowRank(leaf, scale / math.sqrt(len(a)) * a, b, axes))
         return jax.tree.unflatten(tree, perturbed)
 
     def weighted_sum(self, weights: jax.Array) -> Params:
@@ -128,10 +128,11 @@ class Gaussian(struct.PyTreeNode):
             if axes is None:
                 total.append(jnp.tensordot(weights, value, 1))
             else:
-                # (a scaled by the weights) @ b.T, all members side by side: one product of full size in all.
-                a, b = (jnp.moveaxis(factor, 0, 1).reshape(factor.shape[1], -1) for factor in value)
-                rank = a.shape[1] // len(weights)
-                total.append(outer(a * jnp.repeat(weights, rank) / math.sqrt(rank), b, leaf.shape, axes))
+                # (a scaled by the weights).T @ b, all members side by side: one product of full size in all.
+                a, b = (factor.reshape(-1, factor.shape[2]) for factor in value)
+                rank = len(a) // len(weights)
+                scaled = a * (jnp.repeat(weights, rank) / math.sqrt(rank))[:, None]
+                total.append(outer(scaled, b, leaf.shape, axes))
         return total
 
     def _noise(self, pair: jax.Array) -> list[Any]:
@@ -148,7 +149,7 @@ class Gaussian(struct.PyTreeNode):
             else:
                 n, m = (size * (self.rank or 1) for size in factor_sizes(leaf.shape, axes))
                 a, b, draw = draw[:n], draw[n : n + m], draw[n + m :]
-                noise.append((a.reshape(-1, self.rank), b.reshape(-1, self.rank)))
+                noise.append((a.reshape(-1, self.rank).T, b.reshape(-1, self.rank).T))
         return noise
 
     def _entries(self) -> int:

@@ -23,10 +23,11 @@ Layout = tuple[Contracted | None, ...]
 
 
 class LowRank(quax.ArrayValue):
-    """Stands for `kernel + a @ b.T`, which is never formed.
+    """Stands for `kernel + a.T @ b`, which is never formed.
 
     kernel: float32 of any shape. contracted: the axes that a product sums over, n entries in all; the other axes hold
-    m entries. a: float32 (n, rank). b: float32 (m, rank). Rows of a and b count the kernel's axes in their order.
+    m entries. a: float32 (rank, n). b: float32 (rank, m). Columns of a and b count the kernel's axes in their order: a
+    processor reads a component of the noise in one piece.
     """
 
     kernel: jax.Array
@@ -65,9 +66,9 @@ def factor_sizes(shape: tuple[int, ...], contracted: Contracted) -> tuple[int, i
 
 
 def outer(a: jax.Array, b: jax.Array, shape: tuple[int, ...], contracted: Contracted) -> jax.Array:
-    """`a @ b.T`, a (n, rank) and b (m, rank), laid out as a kernel of `shape`."""
+    """`a.T @ b`, a (rank, n) and b (rank, m), laid out as a kernel of `shape`."""
     order = contracted + complement(contracted, len(shape))
-    matrix = (a @ b.T).reshape([shape[axis] for axis in order])
+    matrix = (a.T @ b).reshape([shape[axis] for axis in order])
     return jnp.transpose(matrix, [order.index(axis) for axis in range(len(shape))])
 
 
@@ -97,9 +98,9 @@ def _(x: jax.Array, w: LowRank, *, dimension_numbers, **options):
     # The contracted axes of x, ordered as the kernel counts them, become one last axis of n entries.
     ordered = [axis for _, axis in sorted(zip(w_contracted, x_contracted, strict=True))]
     free = [axis for axis in range(x.ndim) if axis not in ordered]
-    rows = jnp.transpose(x, free + ordered).reshape(*(x.shape[axis] for axis in free), a.shape[0])
+    rows = jnp.transpose(x, free + ordered).reshape(*(x.shape[axis] for axis in free), a.shape[1])
     thin = _thin(rows, a, b)
-    if w.kernel.size == len(a):
+    if w.kernel.size == a.shape[1]:
         # One output, such as one action's mean: XLA's product of a matrix and a vector has other bits than its product
         # of several runs' matrices and vectors.
         return thin + _total(rows * w.kernel.reshape(-1)).reshape(thin.shape)
@@ -157,9 +158,9 @@ def _(w: LowRank, indices: jax.Array, *, dimension_numbers, slice_sizes, **optio
     base = jax.lax.gather_p.bind(
         w.kernel, indices, dimension_numbers=dimension_numbers, slice_sizes=slice_sizes, **options
     )
-    sizes = (1, a.shape[1])
-    rows = jax.lax.gather_p.bind(a, indices, dimension_numbers=dimension_numbers, slice_sizes=sizes, **options)
-    return base + rows @ b.T
+    sizes = (1, len(a))
+    rows = jax.lax.gather_p.bind(a.T, indices, dimension_numbers=dimension_numbers, slice_sizes=sizes, **options)
+    return base + rows @ b
 
 
 @quax.register(jax.lax.gather_p)
@@ -185,9 +186,9 @@ def _(x: jax.Array, w: LowRank, *, dimension_numbers, **options):
     contracted = complement((output_axis,), w.kernel.ndim)
     a, b = w.factors(contracted)
     convolve = functools.partial(jax.lax.conv_general_dilated_p.bind, dimension_numbers=dimension_numbers, **options)
-    thin = a.reshape(*(w.kernel.shape[axis] for axis in contracted), a.shape[1])
+    thin = a.T.reshape(*(w.kernel.shape[axis] for axis in contracted), len(a))
     features = convolve(x, jnp.moveaxis(thin, -1, output_axis))
-    return convolve(x, w.kernel) + jnp.moveaxis(jnp.tensordot(features, b, ((feature_axis,), (1,))), -1, feature_axis)
+    return convolve(x, w.kernel) + jnp.moveaxis(jnp.tensordot(features, b, ((feature_axis,), (0,))), -1, feature_axis)
 
 
 @quax.register(jax.lax.conv_general_dilated_p)
@@ -197,11 +198,10 @@ def _(x: jax.Array, w: _Probe, *, dimension_numbers, **options):
 
 
 def _thin(x: jax.Array, a: jax.Array, b: jax.Array) -> jax.Array:
-    """`(x @ a) @ b.T` for x (..., n) as multiplications and sums: under vmap, thousands of matrix products with one
+    """`(x @ a.T) @ b` for x (..., n) as multiplications and sums: under vmap, thousands of matrix products with one
     thin side are many times slower than these, which XLA fuses."""
-    # One sum for all columns reads the factor once; their axis fills the registers that `_total` fills for one column.
-    inner = _total(x * a[:, 0])[..., None] if a.shape[1] == 1 else (x[..., None] * a).sum(-2)
-    return functools.reduce(jnp.add, [inner[..., k, None] * b[:, k] for k in range(a.shape[1])])
+    inner = _total(x[..., None, :] * a)
+    return functools.reduce(jnp.add, [inner[..., k, None] * b[k] for k in range(len(b))])
 
 
 _REGISTER = 16  # float32 numbers that a CPU adds at once; 8 and 32 measured slower
@@ -209,9 +209,10 @@ _REGISTER = 16  # float32 numbers that a CPU adds at once; 8 and 32 measured slo
 
 def _total(x: jax.Array) -> jax.Array:
     """The sum over the last axis. XLA's code for a CPU adds along the last axis number by number, and along one before
-    it a register at a time: a third less time for the whole of a member's own work at width 256."""
+    it a register at a time: a third less time for the whole of a member's own work at width 256. A GPU loses a tenth
+    by it."""
     whole = x.shape[-1] // _REGISTER * _REGISTER
-    if whole <= _REGISTER:
+    if whole <= _REGISTER or jax.default_backend() != "cpu":
         return x.sum(-1)
     registers = x[..., :whole].reshape(*x.shape[:-1], -1, _REGISTER).sum(-2)
     # Without the barrier XLA makes one sum of the two again.

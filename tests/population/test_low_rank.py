@@ -126,7 +126,7 @@ def test_parameter_used_in_two_ways_or_not_at_all_is_perturbed_densely():
 
 
 def test_a_use_that_the_layout_did_not_record_is_an_error_and_not_a_full_kernel():
-    value = LowRank(jnp.ones((4, 4)), jnp.ones((4, 1)), jnp.ones((4, 1)), (0,))
+    value = LowRank(jnp.ones((4, 4)), jnp.ones((1, 4)), jnp.ones((1, 4)), (0,))
     with pytest.raises(NotImplementedError, match="layout did not record"):
         quax.quaxify(lambda w: jnp.sin(w))(value)
 
@@ -134,7 +134,7 @@ def test_a_use_that_the_layout_did_not_record_is_an_error_and_not_a_full_kernel(
 def test_convolution_takes_a_kernel_whose_factors_were_laid_out_for_the_output_axis():
     keys = jax.random.split(jax.random.key(0), 4)
     kernel, x = jax.random.normal(keys[0], (3, 5, 4)), jax.random.normal(keys[1], (1, 9, 5))
-    value = LowRank(kernel, jax.random.normal(keys[2], (4, 2)), jax.random.normal(keys[3], (15, 2)), (2,))
+    value = LowRank(kernel, jax.random.normal(keys[2], (2, 4)), jax.random.normal(keys[3], (2, 15)), (2,))
 
     def convolve(w):
         return jax.lax.conv_general_dilated(x, w, (1,), "SAME", dimension_numbers=("NWC", "WIO", "NWC"))
