@@ -91,7 +91,7 @@ def submit(
             _pack(place, board, declared, packed, runs, declaration.parent)
             finished = sum(run.finished for run in packed.values())
             owed = sum(len(task.seeds) for task in board.tasks.values())
-            say(f"packed {finished} of the {owed} runs of {board.name}; checking them")
+            say(f"packed {finished} of the {owed} runs of {board.name}; checking them, which takes seconds")
             checked = check(place, others=target.parent)
             if not checked.problems:
                 place.rename(target)

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from esbench.errors import InputError
+from esbench.experiment.terminal.progress import countdown
 from esbench.report.figures import all_figures
 from esbench.report.grouping import check_comparable, track_of, track_order
 from esbench.report.ioh import ioh_files
@@ -115,12 +116,13 @@ class Contents:
             for label, (figure, section, _) in self._drawn.items()
         }
 
-    def files(self) -> dict[str, bytes]:
-        """Everything by path."""
+    def files(self, say: Callable[[str], object] = lambda _: None) -> dict[str, bytes]:
+        """Everything by path. say: is told what is being made, a line each."""
+        say("making tables; figures follow")
         files = {name: text.encode() for name, text in self.texts().items()}
         images = {}
-        for label, draw in self.figures.items():
-            figure = draw()
+        for label in countdown("drawing figure", list(self.figures), say):
+            figure = self.figures[label]()
             files[figure_path(label, "png")] = render(figure, "png")
             files[figure_path(label, "svg")] = images[label] = render(figure, "svg")
         files["report.html"] = self.page(images).encode()

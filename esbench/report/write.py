@@ -55,17 +55,18 @@ class Report:
         """What `esbench report` prints: a summary and the tables that answer first, in Markdown."""
         return self._contents.told()
 
-    def write(self, out: str | os.PathLike[str]) -> Written:
+    def write(self, out: str | os.PathLike[str], say: Callable[[str], object] = lambda _: None) -> Written:
         """Writes the report into `out`, replacing an older one there.
 
         table.{md,tex,csv} (final measures), curves.{png,svg}, report.html (the page), report.md (all tables), and the
-        other tables, the other figures and the export for IOHanalyzer in the folders tables, figures and ioh.
+        other tables, the other figures and the export for IOHanalyzer in the folders tables, figures and ioh. say: is
+        told what is being made, a line each.
         InputError where `out` cannot be written.
         """
         contents, out = self._contents, Path(out)
         try:
             out.mkdir(parents=True, exist_ok=True)  # before the work, since it may fail
-            files = contents.files()
+            files = contents.files(say)
             for old in _older(out):
                 if str(old.relative_to(out)) not in files:
                     old.unlink()
@@ -133,9 +134,14 @@ def read_contents(directories: Sequence[str | os.PathLike[str]]) -> Contents:
     return Contents(_all_runs(directories))
 
 
-def write_report(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> Written:
-    """`load_report` of all runs below `directories`, written into `out`."""
-    return load_report(*directories).write(out)
+def write_report(
+    directories: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    say: Callable[[str], object] = lambda _: None,
+) -> Written:
+    """`load_report` of all runs below `directories`, written into `out`. say: as `Report.write`."""
+    say("reading runs; tables and figures follow")
+    return load_report(*directories).write(out, say)
 
 
 def _older(out: Path) -> list[Path]:

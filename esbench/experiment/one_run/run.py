@@ -22,6 +22,7 @@ from esbench.experiment.one_run.resume import differences, refusal
 from esbench.experiment.one_run.training import Clocks, Counts, Training, manifest
 from esbench.experiment.options.config import RunConfig, resolve
 from esbench.experiment.options.run_options import RunOptions, Storage, takes
+from esbench.experiment.terminal.compilation import compiling
 from esbench.experiment.terminal.progress import Progress, progress
 from esbench.jax_switches import pinned
 from esbench.problem import Problem
@@ -180,7 +181,7 @@ def announce(config: RunConfig, reporter: Progress, verbose: bool = False) -> tu
     if verbose and callable(describe):
         for line in describe():
             reporter.message(line)
-    reporter.message(f"{config.label}: compiling")
+    reporter.message(f"{config.label}: {compiling(config)}")
     return problem, learner
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from scipy import stats
 
 from esbench.errors import InputError
+from esbench.experiment.terminal.progress import countdown
 from esbench.jax_switches import pinned
 from esbench.keys import stream
 from esbench.leaderboard.entry import policy_file, run_key
@@ -58,7 +59,7 @@ def replay(evidence: Evidence, policies: Path | None, public_number: int, say: C
             raise InputError(f"no policy of {task} in the entry: expected --policies DIR with those of its runs{hint}")
     found: dict[str, ReplayedTask] = {}
     problems: list[str] = []
-    for task in tasks:
+    for task in countdown("replaying task", tasks, say):
         own = {seed: content for (name, seed), content in contents.items() if name == task}
         found[task], wrong = _replay_task(evidence, task, own, public_number, 1 - (1 - LEVEL) / len(tasks))
         problems += [f"{task}: {problem}" for problem in wrong]

@@ -18,6 +18,7 @@ import numpy as np
 from esbench.algorithms.built_in import BUILT_IN, EVOSAX
 from esbench.errors import InputError, StrategyError
 from esbench.experiment.one_run import checkout
+from esbench.experiment.terminal.progress import countdown
 from esbench.jax_switches import pinned
 from esbench.leaderboard.entry import ALGORITHM_FILE, run_key
 from esbench.leaderboard.entry_scores import entry_cells
@@ -76,7 +77,7 @@ def rerun(evidence: Evidence, plan: Plan, public_number: int, say: Callable[[str
     found: dict[str, RerunTask] = {}
     problems: list[str] = []
     strata, twin_strata = [], []
-    for name in names:
+    for name in countdown("rerunning task", names, say):
         task = _Task(evidence, name, plan, public_number, say)
         found[name], wrong = task.rerun(twins=plan.twins or entry.own_code)
         problems += [f"{name}: {problem}" for problem in wrong]
