@@ -17,7 +17,7 @@ def main() -> None:
         status = command()
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read the output, such as `head`, has enough.
+        # The reader of the output, such as `head`, has enough.
         _discard_output()
         status = 128 + signal.SIGPIPE
     except OSError as error:

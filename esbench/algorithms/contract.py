@@ -1,7 +1,7 @@
 """What a strategy answers is checked where the loop is traced: a plug-in's mistake is one message, not a traceback.
 
-Shapes are known then, so the checks cost nothing while a run goes on. Whether numbers are finite is known only at run
-time: `nonfinite` is that check, and the runner ends a run with its message.
+Shapes are known then, so the checks cost nothing during a run. Whether numbers are finite is known only at run time:
+`nonfinite` is that check, and the runner ends a run with its message.
 """
 
 import functools
@@ -66,7 +66,7 @@ class CheckedStrategy:
         return deployed
 
     def metrics(self, state: State) -> dict[str, jax.Array]:
-        """What the strategy says of its state, scalars by name; nothing where it has no `metrics`."""
+        """What the strategy says of its state, scalars by name; empty for a strategy without `metrics`."""
         if not hasattr(self.strategy, "metrics"):
             return {}
         metrics = self._call("metrics", state)

@@ -81,7 +81,7 @@ def _print_outcome(runs: "Sequence[Job]", outcome: "SweepOutcome", out: str | Pa
         _print_scores(finished)
         print(f"next: esbench report {out}")
     if outcome.stopped:
-        print("interrupted: the same command goes on", file=sys.stderr)
+        print("interrupted: repeat the command to continue", file=sys.stderr)
     return 1 if outcome.failed else 0 if outcome.complete else interrupt.STATUS
 
 

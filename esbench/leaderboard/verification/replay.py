@@ -1,8 +1,8 @@
-"""`verify --mode replay`: the deployed policies of an entry, evaluated anew. None of the entry's code is run.
+"""`verify --mode replay`: the deployed policies of an entry, evaluated again. None of the entry's code is run.
 
 On the keys of the score's row first: on the machine of the run returns are equal, so an edit is found however small.
-Then on fresh keys, drawn from the entry and a public number: there the reported mean over seeds must lie within an
-interval that all honest tasks of an entry together leave once in a thousand entries.
+Then on fresh keys, drawn from the entry and a public number. There the reported mean over seeds must lie within an
+interval. Of a thousand honest entries, one has a task outside.
 """
 
 import hashlib
@@ -149,7 +149,7 @@ def _replay_task(
     if abs(mean - fresh_mean) > margin:
         problems.append(
             f"the reported return is {mean:.6g}, on fresh episodes its policies have {fresh_mean:.6g}: "
-            f"at most {margin:.3g} apart expected"
+            f"expected a difference of at most {margin:.3g}"
         )
     detected = TOLERANCE * scale if not elsewhere else margin + float(stats.t.ppf(POWER, freedom)) * error
     found = ReplayedTask(
@@ -165,7 +165,7 @@ def _replay_task(
 
 
 def _fresh_key(evidence: Evidence, task: str, seed: int, public_number: int) -> jax.Array:
-    """A key of a stream of its own: `verify`, then all of the drawn number."""
+    """A key of the separate stream `verify`, folded with all of the drawn number."""
     key = stream(jax.random.key(0), "verify")
     drawn = draw(evidence.directory, public_number, f"replay/{run_key(task, seed)}")
     for shift in range(0, 256, 32):
