@@ -33,8 +33,8 @@ def main() -> None:
 
 
 def _make_streams_safe() -> None:
-    """Nothing that is printed ends in an error: a stream that was closed (`>&-`) is the null device, and a character
-    that the terminal's encoding lacks is written as its number."""
+    """Printing never raises an error. A stream that was closed (`>&-`) is the null device. A character that the
+    terminal's encoding lacks is written as its number."""
     for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(descriptor)

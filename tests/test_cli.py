@@ -163,7 +163,7 @@ def test_a_score_of_the_untrained_policy_is_said_first(tmp_path, capsys):
     assert main(argv) == 0
     output = capsys.readouterr()
     assert output.out.startswith(f"Echo-v0 RandomSearch seed 0: {said} or more, or a smaller pop_size: return ")
-    warned = "if the first does, the score is the UNTRAINED policy's: use --steps 100 or more, or a smaller pop_size"
+    warned = "If the first one does, the score is the UNTRAINED policy's: use --steps 100 or more, or a smaller pop_size"
     assert warned in output.err
     sweep = ["sweep", "--tasks", f"{TINY}:ECHO", "--algorithms", f"{TINY}:RandomSearch", "--seeds", "0"]
     assert main([*sweep, "--tier", "smoke", *SMALL, "--out", str(tmp_path), "--steps", "50"]) == 0

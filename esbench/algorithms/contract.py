@@ -85,7 +85,7 @@ class CheckedStrategy:
             str(self._error("ask", "returned a population with numbers that are not finite")): _any_nonfinite(
                 population
             ),
-            str(self._error("tell", "left parameters to deploy that are not finite")): _any_nonfinite(
+            str(self._error("tell", "gave parameters that are not finite (NaN or infinity)")): _any_nonfinite(
                 self.deployed(state)
             ),
         }
@@ -120,7 +120,7 @@ class CheckedStrategy:
 
     def _call(self, method: str, *arguments: Any) -> Any:
         try:
-            return getattr(self.strategy, method)(*arguments)
+            answer = getattr(self.strategy, method)(*arguments)
         except (InputError, StrategyError):
             raise
         except Exception as error:
@@ -128,6 +128,9 @@ class CheckedStrategy:
             file = self._file(method)
             lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
             raise self._error(method, f"raised {_text(error)}", lines[-1] if lines else None) from error
+        if answer is None:
+            raise self._error(method, "returned None: expected a value; is a `return` missing?")
+        return answer
 
     def _error(self, method: str, what: str, line: int | None = None) -> StrategyError:
         name = type(self.strategy).__name__

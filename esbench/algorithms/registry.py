@@ -59,7 +59,7 @@ def algorithm_class(algorithm: Any) -> type[Any]:
         missing = [method for method in ("init", "ask", "tell", "deployed") if not callable(getattr(cls, method, None))]
         if missing or "pop_size" not in field_names(cls):
             lacks = ", ".join([*missing, *(["the setting pop_size"] if "pop_size" not in field_names(cls) else [])])
-            raise InputError(f"algorithm {name!r} is neither an algorithm (bind) nor a strategy: it lacks {lacks}")
+            raise InputError(f"algorithm {name!r} is no strategy: it lacks {lacks}")
     return cls
 
 

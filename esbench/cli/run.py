@@ -66,4 +66,6 @@ def _outcome(config: "RunConfig", seed: int, result: "RunResult") -> str:
     said = "" if result.finished else "unfinished (continue with --resume), "
     said += f"{first}: " if (first := untrained(result.rows, config.task.spec.cost_word)) else ""
     said += f"{row.measure} {row.value:.6g} at {row.useful_steps:,} {config.task.spec.cost_word}"
+    if result.finished and row is not result.rows[-1]:
+        said += ", the last evaluation that the budget allows"
     return f"{config.label} seed {seed}: {said}, {result.path}"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from esbench.experiment.many_runs.jobs import Job, SweepOutcome
     from esbench.results.records import Row
 
+_STATUS = "show which runs there are and how they stand, and run nothing"
+
 
 def sweep(
     *,
@@ -35,7 +37,7 @@ def sweep(
     jobs: Jobs | None = None,
     shard: Shard | None = None,
     retries: Annotated[int, option("further tries of a run that crashed without coming further")] = 3,
-    status: Annotated[bool, option("show how the runs stand, and run nothing")] = False,
+    status: Annotated[bool, option(_STATUS, alias="--dry-run")] = False,
 ) -> int:
     """Status 1 for runs that failed, 75 for a sweep that was stopped."""
     import jax

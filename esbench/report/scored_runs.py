@@ -215,8 +215,8 @@ def _task(run: Run) -> tuple[str, str]:
 
 
 def gather(runs: Sequence[Run]) -> list[Tier]:
-    """The tiers of each track from the smallest to the largest, of runs of which at least one of each is finished, and
-    none is `left_out`.
+    """The tiers of each track from the smallest to the largest. `runs` have a finished one of each, and none that is
+    `left_out`.
 
     The tasks are those with a finished run. Unfinished runs add the names of their algorithms, so that what is missing
     shows as missing.

@@ -88,6 +88,11 @@ class OtherState(MyStrategy):
 
 
 @settings
+class ForgetsToReturn(MyStrategy):
+    def tell(self, key, state, population, fitness):
+        super().tell(key, state, population, fitness)
+
+
 class DeploysFitness(MyStrategy):
     def deployed(self, state):
         return {"fitness": jnp.zeros(3)}

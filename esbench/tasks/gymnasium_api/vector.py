@@ -101,7 +101,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
     @pinned()
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
         """One step of all. gymnasium.error.ResetNeeded before the first reset and, where autoreset is DISABLED, for
-        environments whose episodes are over. gymnasium.error.InvalidAction for other values than actions."""
+        environments whose episodes are over. gymnasium.error.InvalidAction for values that are no actions."""
         if self._episodes is None:
             raise ResetNeeded(f"step({actions!r}) before the first reset()")
         if self._mode is AutoresetMode.DISABLED and self._ended.any():
