@@ -139,7 +139,6 @@ def write_report(
     say: Callable[[str], object] = lambda _: None,
 ) -> Written:
     """`load_report` of all runs below `directories`, written into `out`. say: as `Report.write`."""
-    say("reading runs; tables and figures follow")
     return load_report(*directories).write(out, say)
 
 
