@@ -19,8 +19,8 @@ ActionMode = Literal["sample", "greedy"]
 
 
 class DeployedPolicy(struct.PyTreeNode):
-    """What is scored: parameters, frozen statistics of their inputs (None: inputs as they are), and whether it acts
-    with the most likely action or a sample."""
+    """What is scored: parameters, frozen statistics of what they are applied to (None: inputs as they are), and
+    whether it answers with the most likely action or with a sample."""
 
     params: Params
     statistics: Moments | None = None
@@ -46,8 +46,8 @@ class Evolution:
 class Problem(Protocol):
     """What an algorithm is given: fresh parameters, an objective for a population, an evaluation of what is deployed.
 
-    Methods are pure and traced. A class of the user's own may have the settings of a dataclass. It states `measure` (a
-    `tasks.spec.Measure`) and `cost` (the unit of budgets, such as "examples").
+    Methods are pure and traced. Where a task is a Problem of the user's own, its class may have the settings of a
+    dataclass, and states `measure` (a `tasks.spec.Measure`) and `cost` (the unit of budgets, such as "examples").
     """
 
     def init_params(self, key: jax.Array) -> Params:

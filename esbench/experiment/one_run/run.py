@@ -91,9 +91,9 @@ def run(
         task: a name as on the command line, or an object; a class typed into a notebook cell is one.
         algorithm: a name or an object, as `task`.
         seed: of all randomness.
-        resume: go on with the run that is there and unfinished.
+        resume: continue the unfinished run that is there.
         max_seconds: stop after the first step past it, to be resumed.
-        overwrite: run anew where this very run is there already, as a cell that is run again wants.
+        overwrite: replace this run where it is there already, so that a cell can be run again.
         **options: those of the command line, fields of `RunOptions` and `Storage`; `settings` is `--set`.
 
     Raises:
