@@ -33,8 +33,8 @@ def on_page_markdown(markdown, *, page, config, files):
         anchor = link["anchor"] or ""
         if target.suffix in _COPIED:
             if inside not in files.src_uris:
-                page = {"content": copied_page(target)} if target.suffix == ".html" else {"abs_src_path": str(target)}
-                files.append(File.generated(config, inside, **page))
+                copy = {"content": copied_page(target)} if target.suffix == ".html" else {"abs_src_path": str(target)}
+                files.append(File.generated(config, inside, **copy))
             return f"{link['text']}({os.path.relpath(docs / inside, folder)}{anchor})"
         if config.repo_url:
             return f"{link['text']}({read_in_repository(inside)}{anchor})"

@@ -59,8 +59,8 @@ def check_comparable(runs: Iterable[Run]) -> None:
         if run_identity(first) == run_identity(second):
             places = " and ".join(str(run.path or "in memory") for run in (first, second))
             raise InputError(
-                f"{run_name(first)} is there twice: {places}; leave one of them out: a report also takes single runs, and "
-                "directories such as runs/lite/*/NAME"
+                f"{run_name(first)} is there twice: {places}; leave one of them out: a report also takes "
+                "directories of some runs, such as runs/lite/*/NAME"
             )
         one, other = first.manifest, second.manifest
         if (one.tier, one.task["id"]) != (other.tier, other.task["id"]):

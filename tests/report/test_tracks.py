@@ -293,7 +293,8 @@ def test_unlike_presets_and_action_modes_are_said_first(tmp_path, add_run, make_
     assert read_contents([tmp_path]).summary[:3] == [
         "Tier lite: 2 of the 16 tasks, 3 algorithms, 1 seed each.",
         "Tier lite: the algorithms differ in preset (defaults: mine; lite: eggroll, ppo).",
-        "Tier lite: the algorithms differ in action mode (greedy: eggroll; sample: ppo; one or the other, by task: mine).",
+        "Tier lite: the algorithms differ in action mode "
+        "(greedy: eggroll; sample: ppo; one or the other, by task: mine).",
     ]
 
 

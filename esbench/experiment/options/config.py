@@ -117,7 +117,7 @@ class RunConfig:
             lines.append("stepped in Python on the host, one environment after the other: slower than a compiled task")
         if cost is not None and cost.fewest < cost.most and cost.most > self.budget:
             lines.append(
-                f"a generation of {cost.fewest:,} {spec.measure.sample}s can take up to {cost.most:,} {spec.cost_word}, "
+                f"a generation of {cost.fewest:,} {spec.measure.sample}s can take {cost.most:,} {spec.cost_word}, "
                 f"more than the budget of {self.budget:,}. If the first one does, the score is the UNTRAINED policy's: "
                 f"use --steps {cost.most} or more, or a smaller {next(iter(cost.factors))}"
             )
