@@ -170,6 +170,8 @@ def _kind(value: Any) -> str:
 
 
 def _text(error: Exception) -> str:
+    if isinstance(error, jax.errors.TracerBoolConversionError):
+        return "TracerBoolConversionError: an `if` or a `while` on a traced array: expected jnp.where or jax.lax.cond"
     # JAX's own messages go on for paragraphs.
     paragraph = str(error).partition("\n\n")[0]
     return f"{type(error).__name__}: {paragraph}"

@@ -93,6 +93,11 @@ class ForgetsToReturn(MyStrategy):
         super().tell(key, state, population, fitness)
 
 
+class BranchesOnFitness(MyStrategy):
+    def tell(self, key, state, population, fitness):
+        return state if fitness.max() > 0 else super().tell(key, state, population, fitness)
+
+
 class DeploysFitness(MyStrategy):
     def deployed(self, state):
         return {"fitness": jnp.zeros(3)}
