@@ -139,7 +139,7 @@ def _notes(say: Wording) -> list[str]:
         "Not shown: anything else.",
         "Heuristic: a rule that learns nothing; `esbench tasks show` names it.",
         f"Would take: useful {say.unit} until the mean reaches the first unbeaten anchor, if the last half's trend "
-        "goes on.",
+        "continues.",
         f"More seeds: the mean is {say.above} that anchor already. No trend: the last half does not clearly "
         f"{say.rises} (95% interval of its slope over seeds).",
         "A dash: every anchor is beaten, or the rule is the best possible.",

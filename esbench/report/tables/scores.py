@@ -107,8 +107,8 @@ def _notes(section: Section) -> list[str]:
     return [
         f"{say.heading}{say.remark}: mean over seeds of the deployed policy's mean over "
         f"{' or '.join(map(str, samples))} fresh {say.samples}. Interval: 95%, Student's t over seeds{say.cut}.",
-        f"Bold: the {say.best} mean of the task. ≈: the paired test of the table of tasks cannot tell it from the "
-        "best, or seeds are too few.",
+        f"Bold: the {say.best} mean of the task. ≈: the paired test of the table of tasks shows no difference from "
+        "the best, or seeds are too few.",
         f"Score: ({say.measure} - random) / (reference - random) with the task's fixed anchors{say.in_log2}; not "
         "clipped here.",
         f"Budget: {say.cost} of training. Useful {say.unit}: those at the score row. Overshoot: how far a run went "
