@@ -41,7 +41,10 @@ def run(strategy, out, *more, task=ECHO):
         ("OtherMean", "OtherMean.tell returned state with .mean['params']"),
         ("OtherState", "OtherState.tell returned state with "),
         ("ForgetsToReturn", "ForgetsToReturn.tell returned None: expected a value; is a `return` missing?"),
-        ("BranchesOnFitness", "BranchesOnFitness.tell raised TracerBoolConversionError: an `if` or a `while` on a traced"),
+        (
+            "BranchesOnFitness",
+            "BranchesOnFitness.tell raised TracerBoolConversionError: an `if` or a `while` on a traced",
+        ),
         ("DeploysFitness", "DeploysFitness.deployed returned "),
     ],
 )
