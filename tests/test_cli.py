@@ -219,7 +219,7 @@ def test_a_sweep_with_a_failing_run_has_status_1(tmp_path, capsys):
     output = capsys.readouterr()
     assert output.out.startswith("4 runs: 2 done, 0 finished before, 2 failed")
     assert "2 of 4 runs done, 2 failed" in output.err
-    assert "1 of 4 runs done, next Echo-v0 RandomSearch seed 1, " in output.err
+    assert "1 of 4 runs done, next Echo-v0 RandomSearch seed 1, " in output.err and "left for all" in output.err
     assert output.out.splitlines()[-1] == f"next: esbench report {tmp_path}"
     assert main(["report", str(tmp_path), "--out", str(tmp_path / "report")]) == 0
     assert (tmp_path / "report" / "report.md").is_file()

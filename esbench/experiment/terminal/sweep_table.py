@@ -63,7 +63,7 @@ class SweepTable:
         failed = f", {len(self._outcome.failed)} failed" if self._outcome.failed else ""
         running = f", {len(self._running)} running" if self._running else ""
         following = f", next {name}" if (name := self._next()) else ""
-        left = f", {left}" if (self._waiting or self._running) and (left := self._left()) else ""
+        left = f", {left} for all" if (self._waiting or self._running) and (left := self._left()) else ""
         return f"{self._finished} of {self._total} runs done{failed}{running}{following}{left}"
 
     def _next(self) -> str:
