@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from esbench.tasks import registry as _registry  # noqa: F401  (registers the tasks with Gymnasium)
 
-# XLA reports every program it loads from the compilation cache as an error of two pages: it compares the processor's
-# features with its own tuning hints, which no processor has. Read when JAX first compiles.
+# XLA reports every program that it loads from the compilation cache as an error of two pages. It compares the
+# processor's features with its own tuning hints, which no processor has. Read when JAX first compiles.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ def main() -> None:
         status = command()
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read the output, such as `head`, has enough.
+        # The reader of the output, such as `head`, has enough.
         _discard_output()
         status = 128 + signal.SIGPIPE
     except OSError as error:
@@ -33,8 +33,8 @@ def main() -> None:
 
 
 def _make_streams_safe() -> None:
-    """Nothing that is printed ends in an error: a stream that was closed (`>&-`) is the null device, and a character
-    that the terminal's encoding lacks is written as its number."""
+    """Printing never raises an error. A stream that was closed (`>&-`) is the null device. A character that the
+    terminal's encoding lacks is written as its number."""
     for descriptor, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(descriptor)

@@ -5,7 +5,7 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from esbench.experiment.one_run.prepare import make_problem
 from esbench.experiment.one_run.run import announce_and_prepare, run_seed
 from esbench.experiment.options.config import resolve
 from esbench.experiment.options.run_options import RunOptions
-from esbench.experiment.terminal.progress import Lines
+from esbench.experiment.terminal.progress import Lines, countdown
 from esbench.jax_switches import in_force, pinned
 from esbench.tasks.registry import task_specs
 
@@ -28,19 +28,24 @@ _WITHOUT_SUITE = "gymnasium:CartPole-v1"
 _SMOKE = {"pop_size": 32, "n_layers": 1, "layer_size": 16}
 
 
-def examine() -> Iterator[tuple[str, str]]:
-    """(name, what was found), one by one as it is found; the last is `smoke run`, which begins with "ok" or not."""
+def examine(say: Callable[[str], object] = lambda _: None) -> Iterator[tuple[str, str]]:
+    """(name, what was found), one by one; the last is `smoke run`, which begins with "ok" or not.
+
+    say: is told before a wait what is waited for.
+    """
     compilation_cache.enable()
     yield from _versions()
     yield from _machine()
-    broken = {}
-    for spec in {spec.suite: spec for spec in task_specs()}.values():
-        found, works = _suite(spec.suite)
+    broken = set()
+    for suite in countdown("loading suite", list(dict.fromkeys(spec.suite for spec in task_specs())), say):
+        found, works = _suite(suite)
         if not works:
-            broken[spec.suite] = found
-        yield spec.suite, found
+            broken.add(suite)
+        yield suite, found
     tasks = [spec.id for spec in task_specs() if spec.id in _SMOKE_TASKS and spec.suite not in broken]
-    yield "smoke run", _smoke_run([*tasks, _WITHOUT_SUITE][0])
+    task = [*tasks, _WITHOUT_SUITE][0]
+    say(f"running {task}, the last check: about half a minute")
+    yield "smoke run", _smoke_run(task)
 
 
 def _versions() -> Iterator[tuple[str, str]]:

@@ -1,5 +1,5 @@
-"""Errors that are one line of text: bad input (exit status 2), a strategy or an environment that breaks its contract
-and files that cannot be written (1)."""
+"""Errors that are one line of text. Bad input gives exit status 2. A strategy or an environment that breaks its
+contract gives 1, and so do files that cannot be written."""
 
 import difflib
 import errno
@@ -22,7 +22,7 @@ class TaskError(RuntimeError):
 
 
 class StorageError(RuntimeError):
-    """A run's files cannot be written. The message is one line: what, why, how to go on."""
+    """A run's files cannot be written. The message is one line: what, why, how to continue."""
 
     @classmethod
     def of(cls, what: str, error: Exception) -> "StorageError":
@@ -32,8 +32,8 @@ class StorageError(RuntimeError):
         known = (os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO))
         reason = next((text for text in known if text.lower() in reason.lower()), reason[:300])
         return cls(
-            f"cannot write {what}: {reason}; what was written before is intact: the same command goes on, that of a "
-            "run with --resume"
+            f"cannot write {what}: {reason}; earlier files are intact: repeat the command to continue, for a run with "
+            "--resume"
         )
 
 

@@ -171,18 +171,18 @@ def train(
 ) -> TrainResult:
     """Trains `algorithm` on `task`, one seed after the other with one compilation; nothing is written.
 
-    Without `start`, rows are those of `esbench.run`: the same seed gives the same rows, clocks apart. Ctrl-C ends it
-    early, with what was reached.
+    Without `start`, rows are those of `esbench.run`: the same seed gives the same rows, except for the clocks. Ctrl-C
+    ends it early, with what was reached.
 
     Args:
         task: a name as on the command line, or an object; a class typed into a notebook cell is one.
         algorithm: a name or an object, as `task`.
         seeds: one, or several. 0 where None.
-        start: an earlier result of the same settings, to go on from to a larger budget. Its seeds are trained, to the
-            states that one longer run has; new rows are at the shares of the larger budget.
+        start: an earlier result of the same settings, to be continued to a larger budget. Its seeds reach
+            the states of one longer run. New rows are at the shares of the larger budget.
         callback: called with every row, a dictionary with the columns of `load_results`.
-        progress: show how far it is, on standard error.
-        **options: those of the command line, fields of `RunOptions`. An object has settings of its own; `settings`
+        progress: show the progress, on standard error.
+        **options: those of the command line, fields of `RunOptions`. An object brings its settings; `settings`
             (`--set`) replaces some.
 
     Returns:
@@ -198,7 +198,7 @@ def train(
     if start is None:
         chosen = _seeds(0 if seeds is None else seeds)
     elif seeds is not None:
-        raise InputError(f"seeds {seeds!r}: start has seeds of its own; expected one of the two")
+        raise InputError(f"seeds {seeds!r}: start brings its seeds; expected one of the two")
     else:
         _check_start(start, config)
         chosen = [run.manifest.seed for run in start.runs]

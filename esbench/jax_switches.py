@@ -1,8 +1,8 @@
 """Switches outside esbench that could change its numbers: JAX's and Flax's own, and what XLA and NumPy read.
 
-Whatever makes keys, traces or runs programs does so under `pinned`, so that a run, an episode and a policy are the same
-whatever the process or its environment has switched on. What a library cannot have another way in a part of a process
-is refused; what changes no more than last bits and speed is left as it is, and manifests carry it (`recorded`).
+All code that makes keys, traces or runs programs does so under `pinned`. A run, an episode and a policy are then the
+same under all switches of the process and its environment. A switch that a part of a process cannot change is refused.
+One that changes only last bits and speed is left as it is, and manifests carry it (`recorded`).
 """
 
 import os
@@ -13,7 +13,7 @@ from typing import Any
 
 from esbench.errors import InputError
 
-# JAX's defaults, and those of the versions before and after; None: whatever JAX does when nothing is set.
+# JAX's defaults, and those of the versions before and after; None: what JAX does without the setting.
 _PINNED: dict[str, Any] = {
     # Other random numbers.
     "jax_default_prng_impl": "threefry2x32",
@@ -79,7 +79,7 @@ _WITHOUT_NUMBERS = ("--xla_dump", "--xla_force_host_platform_device_count", "--x
 
 @contextmanager
 def pinned() -> Generator[None]:
-    """Inside, in this thread, JAX computes what it does where nobody has switched anything; also a decorator.
+    """Inside, in this thread, JAX computes what it does without any switch; also a decorator.
 
     InputError, one line, for a switch that this version of JAX, or Flax, cannot have another way inside.
     """
@@ -100,8 +100,8 @@ def pinned() -> Generator[None]:
 
 
 def recorded() -> dict[str, str]:
-    """What is in force now that `pinned` leaves as it is and that could change the last bits of a number, by name;
-    empty where nothing is."""
+    """The switches in force, by name, that `pinned` leaves as they are and that could change the last bits of a
+    number."""
     import jax
 
     values = jax.config.values

@@ -8,7 +8,7 @@ import jax
 def stream(key: jax.Array, name: str) -> jax.Array:
     """The key of the stream `name` below `key` (a typed PRNG key of shape ()).
 
-    A run's key has the streams `init` and `train`; a generation's has `ask`, `evaluate` and `tell`; an episode's has
+    A run's key has the streams `init` and `train`; a generation's has `ask`, `evaluate` and `tell`. An episode's has
     `reset`, `action` and `environment`, the last two folded with the step's number.
     """
     return jax.random.fold_in(key, zlib.crc32(name.encode()) & 0x7FFFFFFF)

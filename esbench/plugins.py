@@ -1,9 +1,8 @@
-"""Objects out of files: `path/to/file.py:NAME`, wherever a task or an algorithm is named.
+"""Objects out of files: `path/to/file.py:NAME`, in place of the name of a task or an algorithm.
 
-A file imports from its folder as a script does. What it imports from there are modules of a package that is the
-folder's own, whatever other modules of their names there are in the process. Where a file has changed, or one that it
-imports, all of the folder's are loaded anew, into another package. What runs is the text that was read then, and
-`sources` gives it.
+A file imports from its folder as a script does. What it imports from there are modules of a package for this folder.
+They can share their names with other modules of the process. When a file or one that it imports has changed, all of the
+folder's are loaded again, into another package. What runs is the text that was read then, and `sources` gives it.
 """
 
 import ast
@@ -62,12 +61,12 @@ def load_object(name: str) -> Any:
 
 
 def sources(value: Any, installed: bool = False) -> Texts:
-    """The user's files behind `value`, a class, a function or an object: the one that it is from, then all of the
-    user's that it imports, in it or in others, ordered by their modules' names.
+    """The user's files behind `value`, a class, a function or an object. First its own file, then all of the user's
+    that are imported, directly or not, ordered by their modules' names.
 
     They are as they were when they were loaded, or first seen. A class that is from no file, such as a notebook's cell,
-    has its own text, under an empty path. Nothing for what is esbench's or Python's, nor for what is an installed
-    package's; installed: of that, the one file that `value` is from.
+    has its own text, under an empty path. Empty for a value of esbench, Python or an installed package. installed: of
+    the latter, give the file that `value` is from.
     """
     if id(value) in _named:
         return _named[id(value)][1].texts
@@ -243,7 +242,7 @@ def _on_path(folder: str) -> Generator[None]:
 
 
 def _read(folder: Path | None, name: str, start: Path, text: Callable[[Path], bytes] = Path.read_bytes) -> Texts:
-    """`start` and all of the user's files that its text imports, in it or in others, wherever in the text.
+    """`start` and all of the user's files that it imports, directly or not, anywhere in the text.
 
     folder: of the plug-in, None for a module that was imported as any other. name: of its module, in the folder. text:
     of a file in it.
@@ -269,7 +268,7 @@ def _imports(text: bytes, package: str) -> tuple[str, ...]:
     """The modules that a text imports, and what may be one: `from a import b` is a and a.b. Each once."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError):  # whoever runs it says so
+    except (SyntaxError, ValueError):  # running it reports the error
         return ()
     return tuple(dict.fromkeys(name for node in ast.walk(tree) for name in _imported_by(node, package)))
 
@@ -308,13 +307,13 @@ def _is_from(folder: Path, top: str) -> bool:
     module = sys.modules.get(top)
     if at.is_dir():
         spec = importlib.util.find_spec(top) if module is None else getattr(module, "__spec__", None)
-        return spec is None or spec.origin is None  # a package with a file goes before one without, wherever it is
+        return spec is None or spec.origin is None  # a package with a file goes before one without, in any folder
     file = getattr(module, "__file__", None)
     return file is None or Path(file).resolve() != at  # one that the process has already is not loaded twice
 
 
 def _ordinary(name: str) -> Path | None:
-    """The user's file that `import name` gives elsewhere than in a plug-in; None for what is no file of the user's."""
+    """The user's file that `import name` gives outside a plug-in; None for other files."""
     top = name.partition(".")[0]
     if top == _HOME or top in sys.stdlib_module_names:
         return None
@@ -332,7 +331,7 @@ def _is_the_users(file: Path) -> bool:
 
 
 def _is_text(file: Path) -> bool:
-    """Whether a file is Python's text, and neither esbench's nor of the standard library."""
+    """Whether a file is Python source outside esbench and the standard library."""
     if file.suffix != ".py" or file.is_relative_to(_HOME_FOLDER):
         return False
     return bool(_INSTALLED & set(file.parts)) or not file.is_relative_to(_STANDARD_LIBRARY)
@@ -375,15 +374,15 @@ def _is_an_object(value: Any) -> bool:
 
 
 def _written_in(module: str, value: Any) -> bool:
-    """Whether a module's `value` is its own and not something it imported; of values that are neither a class nor a
-    function, only modules can be told to be imported."""
+    """Whether a module's `value` is defined in it, and not imported. Of values other than classes and functions, only
+    modules are recognised as imported."""
     if _has_a_module(value):
         return value.__module__ == module
     return not inspect.ismodule(value)
 
 
 def unnamed(kind: str, file: str, classes_only: bool = False) -> InputError:
-    """The error for a file given without `:NAME`, with what it defines; nothing of it is executed."""
+    """The error for a file given without `:NAME`, with what it defines; the file is only parsed."""
     path = Path(file).expanduser()
     if not path.is_file():
         return InputError(f"no file {file!r}: expected path/to/file.py:NAME")

@@ -15,14 +15,14 @@ _TEMPLATES = Path(__file__).parent / "templates"
 def new_strategy(name: str, directory: Path) -> tuple[Path, Path, str]:
     """Writes NAME.py, a small evolution strategy, and test_NAME.py into `directory`.
 
-    Returns both paths and the name of the class. InputError where `name` is no Python name in snake case or a file is
-    already there; nothing is written then.
+    Returns both paths and the name of the class. InputError, before anything is written, unless `name` is a Python name
+    in snake case and the files are new.
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name) or keyword.iskeyword(name):
         raise InputError(f"name {name!r}: expected a Python name in snake case, such as my_strategy")
     class_name = "".join(part.capitalize() for part in name.split("_"))
     names, modules = _names_of(_TEMPLATES / "my_strategy.py")
-    # The class must not take the name of anything else in the file, nor the file that of a module it imports.
+    # The class needs a name of its own in the file, and the file one that differs from the modules it imports.
     if class_name in names - {"MyStrategy"} or name in modules:
         raise InputError(
             f"name {name!r}: the file would need {name} or {class_name} for something else; expected another"

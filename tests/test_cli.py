@@ -163,8 +163,8 @@ def test_a_score_of_the_untrained_policy_is_said_first(tmp_path, capsys):
     assert main(argv) == 0
     output = capsys.readouterr()
     assert output.out.startswith(f"Echo-v0 RandomSearch seed 0: {said} or more, or a smaller pop_size: return ")
-    warned = "if the first does, the score is the UNTRAINED policy's: use --steps 100 or more, or a smaller pop_size"
-    assert warned in output.err
+    warned = "the score is the UNTRAINED policy's: use --steps 100 or more, or a smaller pop_size"
+    assert f"If the first one does, {warned}" in output.err
     sweep = ["sweep", "--tasks", f"{TINY}:ECHO", "--algorithms", f"{TINY}:RandomSearch", "--seeds", "0"]
     assert main([*sweep, "--tier", "smoke", *SMALL, "--out", str(tmp_path), "--steps", "50"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -218,7 +218,8 @@ def test_a_sweep_with_a_failing_run_has_status_1(tmp_path, capsys):
     assert main([*argv, *SMALL, "--out", str(tmp_path)]) == 1
     output = capsys.readouterr()
     assert output.out.startswith("4 runs: 2 done, 0 finished before, 2 failed")
-    assert "2 of 4 runs done, 2 failed" in output.err and "left for all" in output.err
+    assert "2 of 4 runs done, 2 failed" in output.err
+    assert "1 of 4 runs done, next Echo-v0 RandomSearch seed 1, " in output.err and "left for all" in output.err
     assert output.out.splitlines()[-1] == f"next: esbench report {tmp_path}"
     assert main(["report", str(tmp_path), "--out", str(tmp_path / "report")]) == 0
     assert (tmp_path / "report" / "report.md").is_file()

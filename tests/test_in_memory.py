@@ -309,9 +309,9 @@ class Holds(NoStrategy):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"algorithm": EGGROLL(pop_size=8), "preset": "lite"}, "an object has settings of its own"),
+        ({"algorithm": EGGROLL(pop_size=8), "preset": "lite"}, "an object brings its settings"),
         ({"algorithm": 3}, "algorithm 3 is not a dataclass"),
-        ({"algorithm": NoStrategy()}, "neither an algorithm .* it lacks init, ask, tell, deployed"),
+        ({"algorithm": NoStrategy()}, "is no strategy: it lacks init, ask, tell, deployed"),
         ({"algorithm": None}, "algorithm None is not a dataclass"),
         ({"task": 7}, "expected a Task, an Environment or a Problem"),
         ({"task": NoStrategy}, "NoStrategy has no reset"),

@@ -24,10 +24,10 @@ class ARSState(struct.PyTreeNode):
 class ARS:
     """ARS: the best directions only, their step divided by the standard deviation of their returns.
 
-    V2 of the paper is normalize_observations=true, V1 is without. pop_size: members, two a direction.
-    top_directions: how many directions are used, those with the best member (b of the paper; V1-t, V2-t); all of them
-    where it is not set. sigma: standard deviation of the noise. learning_rate: the step size, alpha of the paper.
-    rank: of the noise, as EGGROLL's; full where it is not set.
+    V2 of the paper is normalize_observations=true, V1 is without. pop_size: members, two a direction. top_directions:
+    how many directions are used, those with the best member (b of the paper; V1-t, V2-t); all where it is not set.
+    sigma: standard deviation of the noise. learning_rate: the step size, alpha of the paper. rank: of the noise, as
+    EGGROLL's; full where it is not set.
     """
 
     pop_size: Annotated[int, Field(ge=2, multiple_of=2)] = 256
@@ -55,7 +55,7 @@ class ARS:
         b = self.top_directions or len(pairs)
         _, top = jax.lax.top_k(pairs.max(1), b)
         deviation = pairs[top].std()
-        # Used returns that are all equal say nothing; their rounding errors must not be blown up to a signal.
+        # Equal returns say nothing. Dividing by their spread would turn rounding errors into a signal.
         equal = pairs[top].max() == pairs[top].min()
         weights = jnp.zeros_like(pairs).at[top].set(pairs[top] / (b * jnp.where(equal, jnp.inf, deviation)))
         step = population.weighted_sum(weights.reshape(-1))

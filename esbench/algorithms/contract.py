@@ -1,7 +1,7 @@
 """What a strategy answers is checked where the loop is traced: a plug-in's mistake is one message, not a traceback.
 
-Shapes are known then, so the checks cost nothing while a run goes on. Whether numbers are finite is known only at run
-time: `nonfinite` is that check, and the runner ends a run with its message.
+Shapes are known then, so the checks cost nothing during a run. Whether numbers are finite is known only at run time:
+`nonfinite` is that check, and the runner ends a run with its message.
 """
 
 import functools
@@ -66,7 +66,7 @@ class CheckedStrategy:
         return deployed
 
     def metrics(self, state: State) -> dict[str, jax.Array]:
-        """What the strategy says of its state, scalars by name; nothing where it has no `metrics`."""
+        """What the strategy says of its state, scalars by name; empty for a strategy without `metrics`."""
         if not hasattr(self.strategy, "metrics"):
             return {}
         metrics = self._call("metrics", state)
@@ -85,7 +85,7 @@ class CheckedStrategy:
             str(self._error("ask", "returned a population with numbers that are not finite")): _any_nonfinite(
                 population
             ),
-            str(self._error("tell", "left parameters to deploy that are not finite")): _any_nonfinite(
+            str(self._error("tell", "gave parameters that are not finite (NaN or infinity)")): _any_nonfinite(
                 self.deployed(state)
             ),
         }
@@ -120,7 +120,7 @@ class CheckedStrategy:
 
     def _call(self, method: str, *arguments: Any) -> Any:
         try:
-            return getattr(self.strategy, method)(*arguments)
+            answer = getattr(self.strategy, method)(*arguments)
         except (InputError, StrategyError):
             raise
         except Exception as error:
@@ -128,6 +128,9 @@ class CheckedStrategy:
             file = self._file(method)
             lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
             raise self._error(method, f"raised {_text(error)}", lines[-1] if lines else None) from error
+        if answer is None:
+            raise self._error(method, "returned None: expected a value; is a `return` missing?")
+        return answer
 
     def _error(self, method: str, what: str, line: int | None = None) -> StrategyError:
         name = type(self.strategy).__name__
@@ -167,6 +170,8 @@ def _kind(value: Any) -> str:
 
 
 def _text(error: Exception) -> str:
+    if isinstance(error, jax.errors.TracerBoolConversionError):
+        return "TracerBoolConversionError: an `if` or a `while` on a traced array: expected jnp.where or jax.lax.cond"
     # JAX's own messages go on for paragraphs.
     paragraph = str(error).partition("\n\n")[0]
     return f"{type(error).__name__}: {paragraph}"

@@ -1,4 +1,4 @@
-"""evosax's strategies by name: `evosax:SNES`, wherever an algorithm is named.
+"""evosax's strategies by name, such as `evosax:SNES`, for every option that takes an algorithm.
 
 evosax minimises over flat vectors; here fitness is maximised over a policy's parameters. A strategy's own settings are
 those of its constructor and of its `Params`, by their names there.
@@ -39,8 +39,8 @@ _UNFIT = {
     "PersistentES": "it needs fitness of parts of an episode",
     "NoiseReuseES": "it needs fitness of parts of an episode",
 }
-# One array of a generation may take this much, or a few times what the population itself does: more grows with the
-# square of the parameters, and so does the time.
+# One array of a generation may take this much, or a few times what the population itself takes. A larger one grows with
+# the square of the parameters, and so does the time.
 _LARGEST_ARRAY_BYTES = 2**30
 _LARGEST_ARRAY_POPULATIONS = 8
 
@@ -63,7 +63,7 @@ class EvosaxStrategy:
     deploys: str
 
     def check(self, params: Params) -> None:
-        """InputError where a generation needs an array that no machine should hold, or the settings do not fit."""
+        """InputError where a generation needs too large an array, or the settings do not fit."""
         size = sum(leaf.size for leaf in jax.tree.leaves(params))
         population = 4 * size * self.pop_size
         key = jax.eval_shape(lambda: jax.random.key(0))
@@ -111,7 +111,7 @@ class EvosaxStrategy:
         elif hasattr(state.settings, "learning_rate"):
             step = told.mean - state.evosax.mean
             told = told.replace(mean=state.evosax.mean + state.settings.learning_rate * step)
-        # Members that all score the same say nothing, but weights by rank are not zero where all ranks are equal.
+        # Members that all score the same say nothing. But weights by rank differ from zero where all ranks are equal.
         learnt = fitness.max() > fitness.min()
         told = jax.tree.map(lambda new, old: jnp.where(learnt, new, old), told, state.evosax)
         return self._state(state.replace(evosax=told))
@@ -159,7 +159,7 @@ class EvosaxStrategy:
 
 
 def _untold(state: EvosaxState) -> jax.Array:
-    """bool (): whether no generation has been scored yet, so that there is no best member."""
+    """bool (): whether the first generation is still to be scored, so that there is no best member."""
     return ~jnp.isfinite(state.evosax.best_fitness)
 
 

@@ -48,7 +48,7 @@ class StepMetrics(struct.PyTreeNode):
 
 
 class Learner(Protocol):
-    """Pure functions over a state pytree, jitted by the runner. A state is all that a run needs to go on: it is what
+    """Pure functions over a state pytree, jitted by the runner. A state is all that a run needs to continue: it is what
     a checkpoint holds.
 
     A learner may also have `describe() -> list[str]`: lines that `esbench run -v` prints before the run.
@@ -62,8 +62,8 @@ class Learner(Protocol):
 class Algorithm(Protocol):
     """Frozen settings that become a learner when they meet a problem.
 
-    One that knows what a step of its takes on a task also has `step_cost(spec: TaskSpec) -> StepCost | None`; it is
-    asked before anything is made or compiled.
+    An algorithm may also have `step_cost(spec: TaskSpec) -> StepCost | None`: what one of its steps takes on a task. It
+    is asked before anything is made or compiled.
     """
 
     def bind(self, problem: Problem) -> Learner: ...
@@ -74,8 +74,8 @@ class Strategy(Protocol):
 
     The state's shapes and types stay the same from generation to generation.
 
-    A strategy may also have `metrics(state) -> dict[str, Array]`, scalars that stand in every row beside the loop's
-    own; and, where it cannot work with every policy, `check(params)`, given shapes only, which raises InputError before
+    A strategy may also have `metrics(state) -> dict[str, Array]`: scalars that stand in every row, next to the loop's
+    own. One that cannot work with every policy has `check(params)`. It gets shapes only, and raises InputError before
     anything is computed.
 
     Attributes:

@@ -36,9 +36,9 @@ class PPO:
     """Proximal policy optimisation with a critic of the policy's shape; settings named as in the EGGROLL paper.
 
     One update plays `num_steps` steps in each of `num_envs` environments, then makes `num_epochs` passes over them in
-    `num_minibatches` minibatches. Rewards are not normalized, and returns may be of any size; therefore
-    `max_grad_norm` bounds the global norm of the policy's gradient and that of the critic's each by itself, and
-    `clip_eps` bounds a value's change in standard deviations of the update's targets.
+    `num_minibatches` minibatches. Rewards are not normalized, and returns may be of any size. So `max_grad_norm` bounds
+    the global norm of the policy's gradient and that of the critic's, each by itself. `clip_eps` bounds a value's
+    change in standard deviations of the update's targets.
 
     clip_eps: the most a probability ratio counts from 1. ent_coef, vf_coef: weights of the entropy and of the critic's
     loss. gae_lambda: of generalised advantage estimation. gamma: discount a step. learning_rate: of Adam.

@@ -59,7 +59,7 @@ def algorithm_class(algorithm: Any) -> type[Any]:
         missing = [method for method in ("init", "ask", "tell", "deployed") if not callable(getattr(cls, method, None))]
         if missing or "pop_size" not in field_names(cls):
             lacks = ", ".join([*missing, *(["the setting pop_size"] if "pop_size" not in field_names(cls) else [])])
-            raise InputError(f"algorithm {name!r} is neither an algorithm (bind) nor a strategy: it lacks {lacks}")
+            raise InputError(f"algorithm {name!r} is no strategy: it lacks {lacks}")
     return cls
 
 
@@ -135,8 +135,7 @@ def _shown(value: Any) -> str:
 
 
 def _check_numbers(strategy: Any) -> None:
-    """InputError where a setting that has the same meaning in every strategy cannot be: its class may state no
-    range."""
+    """InputError for an impossible value of a setting that every strategy has: its class may state no range."""
     for name, expected, fits in _MEANINGS:
         value = getattr(strategy, name, None)
         if isinstance(value, int | float) and not fits(value):
@@ -167,7 +166,7 @@ def describe(name: str) -> tuple[str, dict[str, Any]]:
 
 
 def meanings(name: str) -> dict[str, str]:
-    """What the settings of an algorithm mean, as far as its class says it: docstrings, after their first line, may have
+    """What the settings of an algorithm mean, as far as its class says it. After its first line a docstring may have
     sentences such as `sigma: standard deviation of the noise.` or `lr_decay, sigma_decay: factors per generation.`.
     They may stand below a line `Attributes:`."""
     cls = algorithm_class(name)

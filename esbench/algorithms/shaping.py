@@ -21,7 +21,7 @@ def centred_ranks(fitness: jax.Array) -> jax.Array:
     """Ranks scaled to [-0.5, 0.5], equal fitness sharing the mean of its ranks; float32 (size,). InputError for fewer
     than two members.
 
-    Returns of 0 and 1 tie often, and ranks by position alone would tell equal members apart.
+    Returns of 0 and 1 tie often, and ranks by position alone would give equal members different weights.
     """
     _check_several(fitness)
     ordered = jnp.sort(fitness)
@@ -34,7 +34,7 @@ def centred_ranks(fitness: jax.Array) -> jax.Array:
 def finite(fitness: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Fitness with every NaN or infinity replaced by the worst finite value, and how many there were, int32 ().
 
-    Where no member is finite all become 0: equal, so that nothing is learnt from them.
+    Where all are infinite or NaN, all become 0: equal members teach nothing.
     """
     ok = jnp.isfinite(fitness)
     worst = jnp.where(ok.any(), jnp.where(ok, fitness, jnp.inf).min(), 0.0)
@@ -50,6 +50,6 @@ def within_groups(fitness: jax.Array, group: jax.Array) -> jax.Array:
 
 
 def _check_several(fitness: jax.Array) -> None:
-    """Scores that are relative say nothing of one member alone: nothing would ever be learnt from them."""
+    """Relative scores say nothing about one member alone: the strategy could never learn from them."""
     if len(fitness) < 2:
         raise InputError(f"pop_size {len(fitness)}: expected 2 or more, for members are compared with each other")

@@ -46,5 +46,7 @@ def _algorithm(name: str, form: str) -> int:
     print(f"{name}: {text}")
     rows = [(s, str(of["default"]), " | ".join(map(str, of["lite"])), of["meaning"]) for s, of in settings.items()]
     print_columns([("setting", "default", "lite", "meaning"), *rows])
-    print(f"lite: what runs of tier lite use, by task where there are several (preset {preset}); change it with --set")
+    print(f"lite: what runs of tier lite use (preset {preset}); change it with --set")
+    if any(len(of["lite"]) > 1 for of in settings.values()):
+        print(f"several values: by task; `esbench run --task TASK --algorithm {name} --dry-run` shows those of one")
     return 0

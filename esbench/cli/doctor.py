@@ -4,8 +4,11 @@
 def doctor() -> int:
     """Status 1 where the smoke run fails."""
     from esbench.doctor import examine
+    from esbench.experiment.terminal.progress import passing
 
     found = ""
-    for name, found in examine():
-        print(f"{name:18} {found}", flush=True)
+    with passing() as say:
+        for name, found in examine(say):
+            say("")
+            print(f"{name:18} {found}", flush=True)
     return 0 if found.startswith("ok") else 1

@@ -31,12 +31,12 @@ leaderboard = App(name="leaderboard", version_flags=())
 Entry = Annotated[Path, option("the entry's directory, in its board's", name="DIR")]
 Boards = Annotated[Path, Parameter(metavar="DIR")]
 _BOARDS = Path("leaderboards")
-_BASE = "also that nothing else was changed since this git commit"
-_PUBLIC_NUMBER = "one that nobody knew when the entry was made; fresh seeds come from it (default: drawn)"
-_POLICIES = "of replay: a results root with the policies that it lacks"
-_TWINS = "of rerun: also on each task's twin, as is always done with code of the entry's own"
-_SECONDS = "of rerun: on the clock, for what is trained on one task"
-_MEMORY = "of rerun: of all processes of the entry's code"
+_BASE = "also check that only the entry changed since this git commit"
+_PUBLIC_NUMBER = "a number that became known after the entry was made; fresh seeds come from it (default: drawn)"
+_POLICIES = "for replay: a results root with the policies that the entry lacks"
+_TWINS = "for rerun: also train on each task's twin; always done with code of the entry's own"
+_SECONDS = "for rerun: the time limit for all training on one task"
+_MEMORY = "for rerun: the memory limit for all processes of the entry's code"
 
 
 @leaderboard.default
@@ -70,7 +70,7 @@ def submit(
     for run in submitted.left_out:
         print(f"left out: {run}: not a task and seed of the board")
     for run in submitted.unfinished:
-        print(f"unfinished: {run}: the command that started it goes on with it")
+        print(f"unfinished: {run}: repeat the command that started it")
     if submitted.lacking:
         print(f"partial: {submitted.path} has no runs of {', '.join(submitted.lacking)}")
     checked = submitted.checked
@@ -80,16 +80,16 @@ def submit(
     return status
 
 
-@leaderboard.command(help="try an entry's policies, or its method, on this machine")
+@leaderboard.command(help="evaluate an entry's policies again, or train its method again, on this machine")
 def verify(
     entry: Entry,
     /,
     *,
-    mode: Annotated[str, option("evaluate its policies, or train anew", metavar="replay|rerun")],
+    mode: Annotated[str, option("evaluate its policies again, or train again", metavar="replay|rerun")],
     public_number: Annotated[int | None, option(_PUBLIC_NUMBER)] = None,
     policies: Annotated[Path | None, option(_POLICIES, metavar="DIR")] = None,
-    tasks: Annotated[Names | None, option("of rerun: four or more (default: four are drawn)")] = None,
-    fresh_seeds: Annotated[Positive, option("of rerun, a task")] = 3,
+    tasks: Annotated[Names | None, option("for rerun: four or more (default: four are drawn)")] = None,
+    fresh_seeds: Annotated[Positive, option("for rerun: new seeds per task")] = 3,
     twins: Annotated[bool, option(_TWINS)] = False,
     max_seconds: Annotated[Seconds, option(_SECONDS)] = 6 * 3600.0,
     max_memory: Annotated[Positive, option(_MEMORY, metavar="MIB")] = 8192,
@@ -112,7 +112,7 @@ def verify(
 
 @leaderboard.command(help="write the ranking and the page of all boards")
 def build(
-    *, check: Annotated[bool, option("only say what is out of date; status 1")] = False, boards: Boards = _BOARDS
+    *, check: Annotated[bool, option("only name what is out of date; status 1")] = False, boards: Boards = _BOARDS
 ) -> int:
     """Status 1 where something is out of date."""
     from esbench.leaderboard.build import build, differing
@@ -150,7 +150,8 @@ def _print_checked(path: Path, checked: "CheckedEntry", more: Sequence[str] = ()
 
 
 def _print_problems(path: Path, problems: Sequence[str]) -> int:
-    """One line each; what strangers wrote must neither flood the terminal nor speak to it. Status 1."""
+    """One line each. What strangers wrote must not flood the terminal, and its control characters are removed. Status
+    1."""
     for problem in problems[:50]:
         cut = problem if len(problem) <= 300 else f"{problem[:297]}..."
         print(f"{path}: {''.join(letter if letter.isprintable() else '?' for letter in cut)}")

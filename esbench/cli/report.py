@@ -10,9 +10,11 @@ def report(
     out: Annotated[str, option("where to write", metavar="DIR")] = "report",
 ) -> int:
     """Says what was written."""
+    from esbench.experiment.terminal.progress import passing
     from esbench.report.write import write_report
 
-    written = write_report(list(directories), out)
+    with passing() as say:
+        written = write_report(list(directories), out, say)
     print(written.text)
     print(f"table:  {written.table}")
     print(f"figure: {written.figure}")

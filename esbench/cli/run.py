@@ -29,7 +29,7 @@ def run(
     algorithm: Annotated[str, option("a name, evosax:NAME, or path/to/file.py:Class", metavar="A")],
     seed: int = 0,
     options: Given = DEFAULTS,
-    resume: Annotated[bool, option("go on with the run that is there and unfinished")] = False,
+    resume: Annotated[bool, option("continue the unfinished run that is there")] = False,
     max_seconds: Annotated[Seconds | None, option(_MAX_SECONDS)] = None,
     verbose: Annotated[bool, option(_VERBOSE, alias="-v")] = False,
     dry_run: Annotated[bool, option("show what would run, and run nothing")] = False,
@@ -63,7 +63,9 @@ def _outcome(config: "RunConfig", seed: int, result: "RunResult") -> str:
     from esbench.results.untrained import untrained
 
     row = result.score or result.rows[-1]
-    said = "" if result.finished else "unfinished (go on with --resume), "
+    said = "" if result.finished else "unfinished (continue with --resume), "
     said += f"{first}: " if (first := untrained(result.rows, config.task.spec.cost_word)) else ""
     said += f"{row.measure} {row.value:.6g} at {row.useful_steps:,} {config.task.spec.cost_word}"
+    if result.finished and row is not result.rows[-1]:
+        said += ", the last evaluation that the budget allows"
     return f"{config.label} seed {seed}: {said}, {result.path}"

@@ -5,15 +5,15 @@ examples:
   esbench speed --width 1024 --rank 4 --format json
   esbench speed --task CartPole-v1 --population 2048
 
-Without a task: the policy applied to one observation of 32 numbers a row, every row with its own member's parameters,
-which are there before the clock starts. OpenES gets as many rows as fit 1 GiB.
-With a task: `population` episodes through the lanes of training. environment: random actions, no network; inference:
-the unperturbed policy, the limit; eggroll and open_es: a whole generation, update included.
+Without a task: the policy applied to one observation of 32 numbers a row. Every row has its own member's parameters,
+which are made before the clock starts. OpenES gets as many rows as fit 1 GiB.
+With a task: `population` episodes through the lanes of training. environment: random actions, no network. inference:
+the unperturbed policy, the limit. eggroll and open_es: a whole generation, update included.
 
-steps/s: useful steps over the median of repeats that take turns (A B C, A B C, ...), compilation apart. occupancy:
+steps/s: useful steps over the median of repeats that take turns (A B C, A B C, ...), without compilation. occupancy:
 useful steps over all that the lanes computed. memory: what XLA plans for the program's inputs, outputs and temporaries
-together, on every device; the process itself comes on top. compilation_cache in the json says whether compile seconds
-are a compilation's (cold, off) or were read from JAX's cache (warm).
+together, on every device; the process itself comes on top. compilation_cache (JSON): cold or off means that compile
+seconds are a compilation's, warm that programs were read from JAX's cache.
 """
 
 from typing import Annotated

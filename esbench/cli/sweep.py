@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from esbench.experiment.many_runs.jobs import Job, SweepOutcome
     from esbench.results.records import Row
 
+_STATUS = "show which runs there are and how they stand, and run nothing"
+
 
 def sweep(
     *,
@@ -36,7 +38,7 @@ def sweep(
     together: Together | None = None,
     shard: Shard | None = None,
     retries: Annotated[int, option("further tries of a run that crashed without coming further")] = 3,
-    status: Annotated[bool, option("show how the runs stand, and run nothing")] = False,
+    status: Annotated[bool, option(_STATUS, alias="--dry-run")] = False,
 ) -> int:
     """Status 1 for runs that failed, 75 for a sweep that was stopped."""
     import jax
@@ -83,7 +85,7 @@ def _print_outcome(runs: "Sequence[Job]", outcome: "SweepOutcome", out: str | Pa
         _print_scores(finished)
         print(f"next: esbench report {out}")
     if outcome.stopped:
-        print("interrupted: the same command goes on", file=sys.stderr)
+        print("interrupted: repeat the command to continue", file=sys.stderr)
     return 1 if outcome.failed else 0 if outcome.complete else interrupt.STATUS
 
 

@@ -2,11 +2,11 @@
 
 examples:
   esbench tune --tasks all --algorithms eggroll,open_es,ppo --dry-run    what it would take
-  esbench tune --tasks all --algorithms eggroll,open_es,ppo              hours; the same command goes on
+  esbench tune --tasks all --algorithms eggroll,open_es,ppo              hours; repeat the command to continue
   esbench tune --tasks CartPole-v1,Snake-v1 --algorithms mine.py:Mine --trials 8 --ranges mine.toml
   esbench run --task CartPole-v1 --algorithm eggroll --preset tuning/chosen/eggroll.toml --name eggroll-tuned
 
-Ranges: baselines/search/ALGORITHM.toml, beside path/to/mine.py its path/to/mine.toml, or --ranges:
+Ranges: baselines/search/ALGORITHM.toml; for path/to/mine.py path/to/mine.toml; or --ranges:
 
   [constants]
   pop_size = 128
@@ -14,19 +14,24 @@ Ranges: baselines/search/ALGORITHM.toml, beside path/to/mine.py its path/to/mine
   sigma = { low = 0.02, high = 0.5, scale = "log" }      or linear, the default
   normalize_observations = { choices = [false, true] }
 
-Every algorithm gets the same number of trials, quasi-random points of its ranges, the same on every task. What is in
-neither table has the algorithm's own default. Trials that differ in numbers (settings with a point) and in the
-baselines' switches share one compilation, through all rungs; each combination of the other settings is compiled anew.
-Rungs: 1. all trials at an eighth of the budget, tuning seed 1000; 2. the best quarter of them, at least two, at all of
-it; 3. the best two of those again on seeds 1001 and 1002. The better mean over the three seeds is chosen. A trial that
-fails is the worst; to try it again, delete its directory. untrained: runs whose budget holds no generation, so that
-their score is the first policy's and says nothing: fixed/ leaves such a task out, and where all of rung 1 is so
-nothing is chosen.
-Left in --out: trials.csv and .jsonl (every run), chosen/ALGORITHM.toml (per task) and fixed/ALGORITHM.toml (one setting
-for all tasks, by the first rung), presets whose runs carry the cost of tuning; best_of_k.* (what fewer trials would
-have found), ranges/ and runs/. They are of the tasks and algorithms that the last command named; presets of other
-algorithms stay.
-Status 1: a task has no choice, since trials failed; 75: stopped, the same command goes on.
+Every algorithm gets the same number of trials: quasi-random points of its ranges, the same on every task. A setting in
+neither table has the algorithm's own default. Settings with a decimal point, and the baselines' switches, share one
+compilation. Each combination of the others needs another one.
+
+rung 1: all trials at an eighth of the budget, on tuning seed 1000
+rung 2: the best quarter of them, two or more, at the whole budget
+rung 3: the best two of those again, on seeds 1001 and 1002; the better mean over the three seeds is chosen
+
+failed: such a trial is the worst; to try it again, delete its directory
+untrained: the budget holds no generation, so the score is the first policy's; fixed/ leaves such a task out, and a task
+whose whole rung 1 is untrained gets no choice
+
+Left in --out: trials.csv and trials.jsonl (every run), chosen/ALGORITHM.toml (settings per task), fixed/ALGORITHM.toml
+(one setting for all tasks, by rung 1), best_of_k.* (what fewer trials would have found), ranges/ and runs/. The presets
+carry the cost of tuning. Each command writes these files for its own tasks and algorithms; presets of other algorithms
+stay.
+
+Status 1: a task has no choice, since trials failed. Status 75: stopped; repeat the command to continue.
 """
 
 import functools
@@ -42,7 +47,7 @@ from esbench.errors import InputError
 if TYPE_CHECKING:
     from esbench.tuning.halving import Search
 
-_RANGES = "of the one algorithm (default: baselines/search/ALGORITHM.toml, or beside its file)"
+_RANGES = "ranges of the one algorithm (default: baselines/search/ALGORITHM.toml, or next to its file)"
 
 
 def tune(
@@ -100,6 +105,6 @@ def _print_found(searches: "Sequence[Search]", out: Path, tier: str, complete: b
         options = f"--task {told.task_name} --algorithm {told.algorithm}{given('--tier', tier, 'lite')}"
         print(f"next: esbench run {options} --preset {out / 'chosen' / name}.toml --name {name}-tuned")
     if not complete:
-        print("interrupted, or in part run by another process: the same command goes on", file=sys.stderr)
+        print("interrupted, or in part run by another process: repeat the command to continue", file=sys.stderr)
         return interrupt.STATUS
     return 0 if all(search.chosen() is not None for search in searches) else 1

@@ -31,15 +31,15 @@ SLOW_SEEDS = tuple(range(5))
 EVERYWHERE = ("jax", "jaxlib", "flax", "optax", "quax", "gymnasium", "numpy")
 """The packages that compute every row."""
 PACKAGES = (*EVERYWHERE, "evosax")
-"""Those that compute rows, beside the suites that the tasks require."""
+"""Those that compute rows, in addition to the suites that the tasks require."""
 
 
 Positive = Annotated[int, Field(gt=0)]
 
 
 class Protocol(Record):
-    """How runs are scored. rows: after the first, one per this share of the budget. overshoot: by how much of the
-    budget the score's row may be past it. precision: of matrix products."""
+    """How runs are scored. rows: how many after the first, one per equal share of the budget. overshoot: by how much of
+    the budget the score's row may be past it. precision: of matrix products."""
 
     rows: Positive = 20
     overshoot: float = 0.02
@@ -101,8 +101,8 @@ def _values(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 class Board(Record):
-    """tasks: by id, in the board's order. versions: of the packages that compute rows, those allowed; several where
-    the lock has one per Python. sha256: of all the others, as `digest` makes it."""
+    """tasks: by id, in the board's order. versions: those allowed of the packages that compute rows; several where the
+    lock has one per Python. sha256: `digest` of all other fields."""
 
     schema_version: int = 1
     version: Positive
@@ -172,7 +172,7 @@ def locked_versions(lock: str, specs: tuple[TaskSpec, ...]) -> dict[str, tuple[s
 
 
 def read_board(directory: Path) -> Board:
-    """The board in `directory`. InputError where there is none, or its spec.json is not one."""
+    """The board in `directory`. InputError where there is none, or its spec.json is damaged."""
     file = directory / SPEC_FILE
     try:
         content = read_file(file)

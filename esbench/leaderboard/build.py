@@ -27,7 +27,7 @@ WRAPPING = ("Name", "Authors", "Licence", "Code", "Hardware", "Why", *LONG)
 
 def build(boards: Path) -> dict[str, str]:
     """What README.md and index.html in `boards` must be, by name. InputError where there is no board, a file cannot be
-    read, or README.md lacks the two lines that the ranking stands between."""
+    read, or README.md lacks the two lines around the ranking."""
     ranked = [rank_board(directory) for directory in _boards(boards)]
     return {README: _readme(boards / README, ranked), PAGE: page(ranked)}
 
@@ -69,7 +69,7 @@ def _readme(file: Path, ranked: Sequence[RankedBoard]) -> str:
 
 
 def around_ranking(text: str) -> tuple[str, str] | None:
-    """What a README says before and after its ranking; None where it has no place for one."""
+    """What a README says before and after its ranking; None where it lacks the place for one."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     return (before, after) if begin and end else None
@@ -91,15 +91,15 @@ def _literal(text: str) -> str:
 
 
 def page(ranked: Sequence[RankedBoard]) -> str:
-    """The page: one file, no network, no library."""
+    """The page: one file, which needs neither network nor library."""
     template = templates("esbench.leaderboard").get_template("leaderboard.html")
     boards = [(one, overview(one), [*headline_tables(one), *detail_tables(one)], _bars(one)) for one in ranked]
     return template.render(boards=boards, meaning=MEANING, long=LONG, wrapping=WRAPPING)
 
 
 def _bars(ranked: RankedBoard) -> list[dict[str, str | None]]:
-    """The first ranking at equal steps as a picture: of each entry its score, and where on a scale in percent it and
-    its interval lie; none where no entry has every task."""
+    """The first ranking at equal steps as a picture: each entry's score, and where on a scale in percent it and its
+    interval lie. Empty where every entry lacks a task."""
 
     def percent(share: float) -> str:
         return written(100 * share, ".2f")

@@ -14,8 +14,8 @@ _SETTINGS = ("safe.bareRepository=explicit", "core.fsmonitor=false", f"core.hook
 
 
 def changed_elsewhere(entry: Path, base: str) -> list[str]:
-    """The files changed since this branch left `base`, committed or not, that are not the entry's, by their path in
-    the repository. New files that git does not know yet count among the boards only: runs, a report, a strategy and
+    """The files outside the entry that changed since this branch left `base`, committed or uncommitted, by their path
+    in the repository. New files that git does not know yet count among the boards only: runs, a report, a strategy and
     entry.toml may lie in the checkout.
 
     The ranking in the README and the page are not among them: they are checked by building them. The entry's

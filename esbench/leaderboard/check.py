@@ -1,8 +1,8 @@
 """Whether an entry is what it says, without executing any of it.
 
 Each check is a small function that yields problems, one line each; all of them are found, not the first only. What
-cannot be read at all is an InputError. Nothing here can tell an honest row from one that was edited with care:
-`esbench leaderboard verify` can.
+cannot be read is an InputError. Nothing here can tell an honest row from one that was edited with care: `esbench
+leaderboard verify` can.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ from esbench.tasks.spec import RL
 
 @dataclass(frozen=True)
 class CheckedEntry:
-    """What a check found. problems: none where the entry is as it must be. evidence: None where it has no schema."""
+    """What a check found. problems: empty for a good entry. evidence: None where entry.json fails its schema."""
 
     problems: list[str]
     evidence: Evidence | None
@@ -56,8 +56,8 @@ def check(path: Path, others: Path | None = None) -> CheckedEntry:
     """Checks the entry in the directory `path`, which lies in its board's. others: the directory of the other entries,
     where it is not the same.
 
-    InputError where the entry or its board cannot be read: no directory, links, files that are too large or too many,
-    text that is not UTF-8, JSON that is nested too deep, paths that lead outside.
+    InputError where the entry or its board cannot be read: a missing directory, links, too large or too many files,
+    paths that lead outside. Text must be UTF-8, and JSON must not be nested too deep.
     """
     if not os.path.isdir(path):  # Path.is_dir raises for what can be no name
         raise InputError(f"no directory {str(path)!r}: expected an entry's")
@@ -76,7 +76,7 @@ def check(path: Path, others: Path | None = None) -> CheckedEntry:
 
 
 def names(found: Evidence) -> Iterator[str]:
-    """The entry is where it says it is, and nobody else's name is like its."""
+    """The entry is where it says it is, and its name is unlike all others."""
     entry, path = found.entry, found.directory.path.resolve()
     if entry.board != found.board.name:
         yield f"{ENTRY_FILE}: board {entry.board!r}, but it lies in {found.board.name}"
@@ -98,7 +98,7 @@ def tasks(found: Evidence) -> Iterator[str]:
 
 
 def completeness(found: Evidence) -> Iterator[str]:
-    """Every task and seed is a finished run or a stated failure, and nothing is both; there are no others."""
+    """Every task and seed is either a finished run or a stated failure; others are problems."""
     failures, expected = found.entry.failures, {run_key(*key): key for key in found.expected}
     for name, key in expected.items():
         if name in found.damaged:
@@ -108,7 +108,7 @@ def completeness(found: Evidence) -> Iterator[str]:
         elif key in found.runs and not found.runs[key].finished:
             yield f"{name}: unfinished; a run that failed is stated under failures, without its rows"
         elif name not in failures and key not in found.runs:
-            yield f"{name}: missing: neither a run nor stated under failures"
+            yield f"{name}: missing: expected a run, or its failure stated under failures"
     there = [run_key(*key) for key in found.runs] + list(found.damaged)
     for name in sorted({*there, *failures, *found.entry.policies} - expected.keys()):
         yield f"{name}: not a task and seed of this entry"
@@ -124,7 +124,7 @@ def run_names(found: Evidence) -> Iterator[str]:
 
 
 def algorithm(found: Evidence) -> Iterator[str]:
-    """The runs are of the entry's algorithm; one that is somebody's own is the very file that was run."""
+    """The runs are of the entry's algorithm; code of the entry's own is the very file that was run."""
     entry, own = found.entry, found.files.get(ALGORITHM_FILE)
     if entry.own_code != (own is not None):
         yield f"{ENTRY_FILE}: algorithm {entry.algorithm!r} with{'' if own else 'out'} a file {ALGORITHM_FILE}"

@@ -1,4 +1,4 @@
-"""Whether an entry's runs are its own: none is another seed's, nor another entry's of the board."""
+"""Whether an entry's runs are its own, and not copies of another seed or of another entry of the board."""
 
 import contextlib
 import itertools
@@ -23,7 +23,7 @@ _RETURNS = re.compile(rb'"return_(?:mean_)?greedy": %s, "return_(?:mean_)?sample
 
 
 def copies(found: Evidence) -> Iterator[str]:
-    """No run is another one under another seed: clocks never agree to the last digit, and returns do not where most
+    """No run is a copy of another seed's. Clocks of two runs differ in the last digit, and so do returns where most
     rows have their own. (Where hardly anything is ever won, honest seeds can have the same returns.)"""
     for task in dict.fromkeys(task for task, _ in found.runs):
         of_task = [(seed, run) for (name, seed), run in found.runs.items() if name == task]
@@ -43,8 +43,8 @@ def _returns(run: RunDirectory) -> list[tuple[float, ...]]:
 
 
 def borrowed(found: Evidence) -> Iterator[str]:
-    """No run is one of another entry of the board: neither its clock, nor its returns where most rows have their own,
-    nor its policy."""
+    """No run is a copy of another entry's, by its clock, by its policy, or by its returns where most rows have their
+    own."""
     own: dict[tuple[str, Any], str] = {}
     for (task, seed), run in found.runs.items():
         own |= dict.fromkeys([(task, tick) for tick in _ticks(run)], run_key(task, seed))
@@ -66,7 +66,7 @@ def borrowed(found: Evidence) -> Iterator[str]:
 
 
 def _policies(entry: Path) -> dict[str, str]:
-    """The hashes of another entry's policies, none where it is no entry."""
+    """The hashes of another entry's policies, empty where its entry.json cannot be read."""
     try:
         return Entry.model_validate_json(read_file(entry / ENTRY_FILE)).policies
     except (OSError, InputError, ValidationError):

@@ -2,10 +2,10 @@
 
 <board>/<slug>/entry.json                       this model
 <board>/<slug>/settings.json                    per task the settings, as in the manifests
-<board>/<slug>/algorithm.py                     the algorithm, where it is somebody's own
+<board>/<slug>/algorithm.py                     the algorithm, where it is not built in
 <board>/<slug>/runs/<task>/seed-<n>/run.jsonl   the rows, as the run wrote them
 <board>/<slug>/runs/<task>/seed-<n>/policy.npz  the deployed policy, where it is small
-<board>/<slug>/verification.json                written by `esbench leaderboard verify` and by nothing else
+<board>/<slug>/verification.json                written by `esbench leaderboard verify` alone
 """
 
 import hashlib
@@ -40,7 +40,7 @@ _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"
 
 
 def _shows(text: str) -> str:
-    """`text` where a reader sees what it is: no controls, marks of direction or spaces of no width."""
+    """`text` where a reader sees what it is: free of control characters, marks of direction and spaces of no width."""
     if hidden := next((letter for letter in text if not (letter.isprintable() or letter in "\n\t")), None):
         raise ValueError(f"{hidden!a} cannot be seen: expected printable characters only")
     if not any(unicodedata.category(letter)[0] in "LNPS" and letter not in _BLANK_LETTERS for letter in text):
@@ -66,7 +66,7 @@ Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\s<>\"']{1,300}
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 Count = Annotated[int, Field(ge=0, le=2**53, strict=True)]
-"""Larger ones cannot be told apart as floats."""
+"""As floats, larger ones cannot be distinguished."""
 
 
 class Code(Record):
@@ -88,7 +88,7 @@ class DeclaredTuning(Record):
 
 class TaskScore(Record):
     """n: seeds, failed ones included. return_mean: over them, a failed one counting as the random policy. score_mean:
-    of their normalized scores, not clipped. train_seconds: the mean of the runs there are, None without any."""
+    of their normalized scores, unclipped. train_seconds: the mean over finished runs, None without any."""
 
     n: Count
     return_mean: float
@@ -215,7 +215,7 @@ def stated_settings(manifest: Manifest) -> dict[str, Any]:
 
 
 def read_entry(directory: Path) -> EntryDirectory:
-    """The entry in `directory`; nothing of it is executed and nothing outside is read.
+    """The entry in `directory`; its code is never executed, and only files inside are read.
 
     InputError where it cannot be read: as in `read_tree` and `read_json`, and where a path leads outside. SchemaError
     where entry.json is not an entry.

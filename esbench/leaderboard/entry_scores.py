@@ -58,7 +58,7 @@ def entry_scores(board: Board, tasks: Collection[str], runs: Runs) -> Scores:
 
 
 def _failed(seed: int, spec: TaskSpec, manifest: Manifest) -> ScoredRun:
-    """A run that has no score. It never ends, so that it is nobody's quickest."""
+    """A run that has no score. It never ends, so that it is no task's quickest."""
     assert spec.random is not None
     value = spec.random.value
     row = Row(

@@ -16,14 +16,14 @@ from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, DamagedRunErro
 RUN_FILE = re.compile(rf"{RUNS}/([^/]+)/seed-(0|[1-9]\d*)/({re.escape(ROWS_FILE)}|{re.escape(POLICY_FILE)})")
 """Of an entry: task, seed and name."""
 _LARGEST = 2**53
-"""Of a counter: all above cannot be told apart as floats."""
+"""Of a counter: as floats, larger ones cannot be distinguished."""
 _FARTHEST = 1e15
 """From 0, of a return or a clock: sums and squares of such numbers are still floats."""
 
 
 @dataclass
 class Evidence:
-    """An entry, its board, where the board's other entries are, and its runs by task and seed, as far as they can be
+    """An entry and its board. others: where the board's other entries are. runs: by task and seed, those that can be
     read. damaged: what is wrong with the other runs, by `<task>/seed-<n>`."""
 
     board: Board
@@ -42,7 +42,7 @@ class Evidence:
 
     @property
     def expected(self) -> list[tuple[str, int]]:
-        """Every task and seed that the entry owes."""
+        """Every task and seed that the entry must have."""
         return [
             (task, seed)
             for task in dict.fromkeys(self.entry.tasks)

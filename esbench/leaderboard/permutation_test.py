@@ -1,8 +1,8 @@
 """Whether fresh runs do worse than reported ones: a stratified permutation test, pooled over tasks.
 
-Under the hypothesis that an entry is honest, a task's reported and fresh scores are draws of one law, whatever it is:
-every way to deal them out is equally likely. The statistic is the sum over tasks of the difference of means, each in
-units of the task's own spread; the p-value is the share of dealings, task by task, that are at least as bad.
+If an entry is honest, a task's reported and fresh scores are draws of one distribution. Then every way to deal them out
+is equally likely. The statistic is the sum over tasks of the difference of means, each in units of the task's own
+spread. The p-value is the share of dealings, task by task, that are at least as bad.
 """
 
 from collections.abc import Sequence

@@ -33,10 +33,10 @@ _MODES = {np.array(mode).tobytes(): mode for mode in ("sample", "greedy")}
 def read_policy(content: bytes, where: str, problem: EpisodicProblem, action_mode: str) -> DeployedPolicy:
     """The policy in an archive as `save_policy` writes it, for the network and the observations of `problem`.
 
-    No pickles, and nothing is parsed: every array must begin with the very bytes that NumPy writes for its shape and
-    type, and the archive must not be compressed nor larger than all arrays together: what it takes in memory is what it
-    takes on disk. InputError for everything else, for numbers that are not finite, and for another action mode than
-    `action_mode`.
+    There are no pickles, and no header is parsed. Every array must begin with the very bytes that NumPy writes for its
+    shape and type. The archive must be uncompressed, and no larger than all arrays together: it takes the same in
+    memory and on disk. InputError for everything else, for numbers that are not finite, and for another action mode
+    than `action_mode`.
     """
     expected = _expected(problem)
     arrays: dict[str, np.ndarray] = {}

@@ -1,5 +1,5 @@
 """Ranks on a board, by the report's own statistics: at equal useful steps, and at equal training seconds within one
-kind of hardware. Tracks are ranked apart. A rank is a range where nothing separates two entries."""
+kind of hardware. Each track has its own ranking. A rank is a range where nothing separates two entries."""
 
 import dataclasses
 import itertools
@@ -30,8 +30,8 @@ TRACKS: tuple[Track, ...] = ("fixed", "tuned")
 
 @dataclass(frozen=True)
 class Standing:
-    """An entry of a board as it is now. cells: its seeds by task, empty for an entry that is only claimed. entry:
-    None where entry.json is not one."""
+    """An entry of a board as it is now. cells: its seeds by task, empty for an entry that is only claimed. entry: None
+    where entry.json cannot be read."""
 
     slug: str
     state: State

@@ -22,8 +22,8 @@ OPERATIONS = {"cpu": 1e13, "gpu": 2e15, "tpu": 2e15}
 FASTER = 10.0
 """How many times the run's usual pace a part of it cannot have."""
 SLACK_SECONDS = 1.0
-"""By how much a part can be quicker than usual all the same: where others share the machine, parts of milliseconds are
-often ten times slower, and one that is not disturbed is no edit."""
+"""By how much an honest part can be quicker than usual. Where others share the machine, parts of milliseconds are often
+ten times slower, and an undisturbed one is honest."""
 
 
 def protocol(board: Board, run: RunDirectory) -> Iterator[str]:
@@ -68,7 +68,7 @@ def provenance(board: Board, run: RunDirectory) -> Iterator[str]:
 
 
 def counters(board: Board, run: RunDirectory) -> Iterator[str]:
-    """Counts and clocks begin at nothing and never go back; training goes on from row to row."""
+    """Counts and clocks begin at 0 and never go back; training continues from row to row."""
     rows = run.rows
     if any(getattr(rows[0], name) for name in COUNTS):
         yield "row 1 is not that of the untrained policy: its counts are not 0"
@@ -99,7 +99,7 @@ def shares(board: Board, run: RunDirectory) -> Iterator[str]:
             yield f"row {number} is the second at {now} of {most} shares of the budget"
     for number, row in enumerate(run.rows[:-1], start=1):
         if row.useful_steps >= budget:
-            yield f"budget overrun: row {number} has {row.useful_steps:,} of {budget:,} steps, and training went on"
+            yield f"budget overrun: row {number} has {row.useful_steps:,} of {budget:,} steps, and training continued"
             break
     last = run.rows[-1]
     if last.useful_steps < budget:
@@ -110,7 +110,7 @@ def shares(board: Board, run: RunDirectory) -> Iterator[str]:
 
 
 def work(board: Board, run: RunDirectory) -> Iterator[str]:
-    """So many generations, or updates, take no fewer and no more useful steps than the rows have."""
+    """The useful steps of the rows are possible for so many generations or updates."""
     bounds = _step_bounds(run.manifest, board.tasks[run.manifest.task["id"]].task.cap)
     if bounds is None:
         return
@@ -124,8 +124,8 @@ def work(board: Board, run: RunDirectory) -> Iterator[str]:
 
 
 def _step_bounds(manifest: Manifest, cap: int) -> tuple[int, int] | None:
-    """The fewest and the most useful steps that one step of training takes, by the settings; None for an algorithm that
-    is neither in the evolution loop nor PPO, since its settings can mean anything. No code of an entry is loaded."""
+    """The fewest and the most useful steps that one step of training takes, by the settings. None for algorithms other
+    than evolution strategies and PPO: their settings can mean anything. No code of an entry is loaded."""
     strategy = {"pop_size", "n_parallel_evaluations", "deterministic_policy"} <= manifest.settings.keys()
     factors = ("pop_size", "n_parallel_evaluations") if strategy else ("num_envs", "num_steps")
     if not (strategy or manifest.algorithm == "ppo"):

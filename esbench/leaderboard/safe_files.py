@@ -1,4 +1,4 @@
-"""Reading a directory that somebody else filled: whole, once, within limits, and nothing but plain files of its own."""
+"""Reading a directory that a stranger filled: once, within limits, and only plain files inside it."""
 
 import itertools
 import json
@@ -26,8 +26,8 @@ _BRACKETS = re.compile(rb"[\[\]{}]")
 def read_tree(directory: Path) -> dict[str, bytes]:
     """The content of every file below `directory` by its path there, written with '/', in order.
 
-    InputError, one line, where it is no directory, or holds a link of either kind, a device, an empty directory, a name
-    other than letters, digits, '.', '_' and '-', a file of more than MAX_FILE_BYTES, more than MAX_FILES files or
+    InputError, one line, where it is no directory, or holds a link of either kind, a device or an empty directory.
+    Names have letters, digits, '.', '_' and '-' only. Limits are MAX_FILE_BYTES a file, MAX_FILES files, and
     MAX_TOTAL_BYTES in all.
     """
     if directory.is_symlink() or not directory.is_dir():
@@ -72,7 +72,7 @@ def _walk(directory: Path, most: int) -> list[str]:
                         raise InputError(f"{where} is a hard link: expected files of their own")
                     found.append(folder + entry.name)
                 else:
-                    raise InputError(f"{where} is neither a file nor a directory")
+                    raise InputError(f"{where} is something else than a file or a directory")
                 if len(found) + len(folders) > most:
                     raise InputError(f"{directory}: more than {most} files")
     return found
@@ -93,7 +93,7 @@ def read_file(path: Path) -> bytes:
 
 
 def is_inside(path: str) -> bool:
-    """Whether `path`, as somebody wrote it, names a file below the directory that it is said to be in."""
+    """Whether `path`, as a stranger wrote it, names a file below its directory."""
     parts = PurePosixPath(path).parts
     return bool(parts) and "/".join(parts) == path and all(_NAME.fullmatch(part) for part in parts)
 
@@ -107,8 +107,8 @@ def decode(content: bytes, where: str) -> str:
 
 
 def read_json(content: bytes, where: str) -> Any:
-    """The value of a JSON document. InputError for what is not UTF-8, nested deeper than MAX_DEPTH, or not strict JSON:
-    NaN and infinity, and a name twice in one object, are refused, since readers differ on them."""
+    """The value of a JSON document. InputError unless it is UTF-8 and strict JSON, nested to MAX_DEPTH at most. NaN,
+    infinity and a name twice in one object are refused, since readers differ on them."""
     text = decode(content, where)
     depth = deepest = 0
     for bracket in _BRACKETS.findall(_STRINGS.sub(b"", content)):

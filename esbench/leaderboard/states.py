@@ -9,7 +9,7 @@ MEANING: dict[State, str] = {
     "claimed": "its check finds problems; not ranked",
     "checked": "complete and consistent, as far as its files tell",
     "replayed": "its policies score what its rows say",
-    "reproduced": "trained anew, it scores what its rows say",
+    "reproduced": "trained again, it scores what its rows say",
     "disputed": "a verification contradicts it; not ranked",
 }
 

@@ -48,9 +48,9 @@ _OF_A_RUN = re.compile(r"([^/\s]+)/seed-(\d+): (.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Submitted:
-    """path: where the entry is, or would be. checked: what its check found; the board has the entry only where that
-    is no problem. left_out: runs below RUNS that no entry of this board has, such as other seeds. unfinished: runs that
-    have no score and are not stated as failed. lacking: tasks of the board that the entry leaves out."""
+    """path: where the entry is, or would be. checked: what its check found; the board has the entry only if there was
+    no problem. left_out: runs below RUNS that no entry of this board has, such as other seeds. unfinished: runs without
+    a score, except for stated failures. lacking: tasks of the board that the entry leaves out."""
 
     path: Path
     checked: CheckedEntry
@@ -62,8 +62,8 @@ class Submitted:
 def submit(
     runs: Sequence[Path], declaration: Path, boards: Path, say: Callable[[str], object] = lambda _: None
 ) -> Submitted:
-    """Packs the runs below `runs` that carry the slug of `declaration` (entry.toml) as an entry of its board. say: is
-    told how far it is, a line each.
+    """Packs the runs below `runs` with the slug of `declaration` (entry.toml) as an entry of its board. say: is told
+    the progress, a line each.
 
     The runs are left as they are; the board is changed only where the check finds nothing, and then at once.
     InputError where there is nothing to pack, or an entry of this slug is there.
@@ -84,14 +84,14 @@ def submit(
     packed = _choose(board, found)
     try:
         with TemporaryDirectory(dir=boards, prefix=".submit-") as temporary:
-            # Beside a copy of the board's spec, so that the check sees it where it will be.
+            # Next to a copy of the board's spec, so that the check sees it where it will be.
             place = Path(temporary) / board.name / declared.slug
             place.parent.mkdir()
             shutil.copyfile(target.parent / SPEC_FILE, place.parent / SPEC_FILE)
             _pack(place, board, declared, packed, runs, declaration.parent)
             finished = sum(run.finished for run in packed.values())
             owed = sum(len(task.seeds) for task in board.tasks.values())
-            say(f"packed {finished} of the {owed} runs of {board.name}; checking them")
+            say(f"packed {finished} of the {owed} runs of {board.name}; checking them, which takes seconds")
             checked = check(place, others=target.parent)
             if not checked.problems:
                 place.rename(target)
@@ -211,7 +211,7 @@ def _errors(board: Board, slug: str, roots: Sequence[Path]) -> dict[str, str]:
         tier, task, name, seed = ("", "", "", *file.parent.resolve().parts)[-4:]
         if (tier, name) == (board.tier, slug) and (task, seed) in owed and has_failed(file.parent):
             reason = "".join(letter for letter in last_error(file.parent) if letter.isprintable())[:200].strip()
-            errors[owed[task, seed]] = reason or "failed without a word"
+            errors[owed[task, seed]] = reason or "failed without a message"
     return errors
 
 
@@ -234,7 +234,7 @@ def _small(policies: dict[tuple[str, int], bytes]) -> dict[str, bytes]:
 
 
 def _algorithm(runs: dict[tuple[str, int], RunDirectory], folder: Path) -> tuple[str, bytes | None]:
-    """The algorithm as an entry names it, and the content of the file that it is in, for somebody's own."""
+    """The algorithm as an entry names it, and the content of its file, None for a built-in one."""
     manifest = next(iter(runs.values())).manifest
     if not names_a_file(manifest.algorithm):
         return manifest.algorithm, None
@@ -243,6 +243,6 @@ def _algorithm(runs: dict[tuple[str, int], RunDirectory], folder: Path) -> tuple
         if file.is_file() and plugins_digest([content := file.read_bytes()]) == manifest.plugins:
             return f"{ALGORITHM_FILE}:{name}", content
     raise InputError(
-        f"no file {path}, here or beside entry.toml, that is the one the runs were computed with: expected one file, "
-        "which imports no other of your own"
+        f"no file {path}, here or next to entry.toml, equals the one that the runs were computed with: expected one "
+        "file, which imports no other file of yours"
     )

@@ -12,8 +12,8 @@ from esbench.policies.networks import ActionSpace
 
 
 def check_policy(policy: Any, observation_space: gymnasium.spaces.Box, action_space: ActionSpace) -> None:
-    """InputError, one line, where `policy` is none, its code raises, its memory changes its shape, or what it gives are
-    no actions of the task."""
+    """InputError, one line, where methods of `policy` are missing, its code raises, its memory changes shape, or its
+    actions do not fit the task."""
     name = f"policy {type(policy).__name__}"
     lacks = [method for method in ("initial_carry", "init", "apply") if not callable(getattr(policy, method, None))]
     if lacks:

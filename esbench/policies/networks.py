@@ -22,8 +22,8 @@ class Policy(Protocol):
     Memory is explicit: `()` for a network without any. `observation` is float32 (n,), without a batch axis: callers
     vmap. `params` are Flax's variables, as `init` returns them.
 
-    A policy without memory may also have `critic()`: a Flax module of its own shape from an observation to one value,
-    float32 (1,), for the algorithms that learn one.
+    A policy without memory may also have `critic()`, for algorithms that learn one: a Flax module from an observation
+    to one value, float32 (1,).
     """
 
     def initial_carry(self) -> Carry: ...
@@ -32,8 +32,8 @@ class Policy(Protocol):
 
 
 class Network(Protocol):
-    """Settings of a network, a frozen dataclass: they make the policy for a task's spaces, a Box of shape (n,) and a
-    Discrete or one-dimensional Box. InputError where the network does not fit them."""
+    """Settings of a network, a frozen dataclass. They make the policy for a task's spaces: observations in a Box of
+    shape (n,), actions in a Discrete or a one-dimensional Box. InputError where the network does not fit them."""
 
     def bind(self, observation_space: gymnasium.spaces.Box, action_space: ActionSpace) -> Policy: ...
 

@@ -1,4 +1,4 @@
-"""Running statistics of observations: gathered in training, frozen with the policy, applied wherever it acts."""
+"""Running statistics of observations: gathered in training, frozen with the policy, applied before it acts."""
 
 import functools
 
@@ -22,8 +22,8 @@ class Moments(struct.PyTreeNode):
 
     @classmethod
     def of(cls, x: jax.Array, mask: jax.Array) -> "Moments":
-        """Of the rows of `x`, float32 (rows, n), where `mask`, bool (rows,), is true and all numbers are finite: one
-        that is not would make all later observations so."""
+        """Of the rows of `x`, float32 (rows, n), where `mask`, bool (rows,), is true and all numbers are finite. One
+        NaN or infinity would spread to all later observations."""
         mask = mask & jnp.isfinite(x).all(-1)
         weight = mask.astype(jnp.float32)[:, None]
         count = weight.sum()

@@ -147,7 +147,7 @@ def network_from(record: Mapping[str, Any], policy: Any = None) -> NamedNetwork:
     """The network that `describe` gave `record` of; a record of an older version has no name and is an MLP's.
 
     policy: where a network of the user's own is, as `build_network` takes it; no code is loaded because a record says
-    so. InputError where it is not said, or the settings are not this network's.
+    so. InputError where the name is missing, or a setting is not this network's.
     """
     settings = {name: value for name, value in record.items() if name != "name"}
     name = record.get("name", DEFAULT)

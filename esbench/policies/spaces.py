@@ -12,7 +12,7 @@ from esbench.policies.networks import ActionSpace, Params
 
 def describe_spaces(observation_space: gymnasium.spaces.Box, action_space: ActionSpace) -> dict[str, Any]:
     """{"observation": {"shape": [n]}, "action": {"n": actions}}; of a Box the action is {"low": [...], "high": [...]},
-    None where it is unbounded."""
+    with None for "unbounded"."""
     if isinstance(action_space, gymnasium.spaces.Box):
         action = {"low": _bounds(action_space.low), "high": _bounds(action_space.high)}
     else:

@@ -79,7 +79,7 @@ class Comparison:
 
 
 def compare(tier: Tier, first: str, second: str) -> Comparison | None:
-    """None where no task has scores of both."""
+    """None unless both have scores on some task."""
     shared = [task for task in tier.tasks if tier.cell(task, first) and tier.cell(task, second)]
     if not shared:
         return None
@@ -132,15 +132,16 @@ def _paired(tier: Tier, task: str, first: str, second: str, scores: bool = False
 
 
 def _most_apart(tier: Tier, task: str, scores: bool = False) -> float:
-    """How far apart two means on a task can be, of the measure or of scores."""
+    """The largest possible difference of two means on a task, of the measure or of scores."""
     spec = tier.specs[task]
     low, high = score_bounds(spec) if scores else (spec.measure.lowest, spec.measure.highest)
     return math.inf if low is None or high is None else high - low
 
 
 def not_worse(tier: Tier, first: str, second: str, at_seconds: bool = False) -> dict[str, NotWorse]:
-    """Whether `first` is not worse than `second`, by task with anchors that both have: at equal useful steps, or at
-    equal training seconds, which are compared within one kind of hardware only: none of a tier that has several."""
+    """Whether `first` is shown to be at most a little worse than `second`, by task with anchors that both have.
+    Compared at equal useful steps, or at equal training seconds. Seconds need one kind of hardware: empty for a tier
+    with several."""
     if at_seconds and len(tier.hardware) != 1:
         return {}
     tests = {}
@@ -160,8 +161,8 @@ def not_worse(tier: Tier, first: str, second: str, at_seconds: bool = False) -> 
 
 
 def sample_spread(tier: Tier, task: str, first: str, second: str, scores: bool = False) -> float:
-    """The standard deviation that a difference of the two algorithms' values, or scores, on one seed has because each
-    was evaluated with some samples, not all there are."""
+    """The standard deviation of the difference of the two algorithms' values, or scores, on one seed. It comes from
+    evaluating with a limited number of samples."""
     variances = []
     for cell in (tier.cells[task, first], tier.cells[task, second]):
         errors = cell.sample_errors

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from esbench.errors import InputError
+from esbench.experiment.terminal.progress import countdown
 from esbench.report.figures import all_figures
 from esbench.report.grouping import check_comparable, track_of, track_order
 from esbench.report.ioh import ioh_files
@@ -31,10 +32,10 @@ def captions(say: Wording) -> dict[str, str]:
 
 
 class Contents:
-    """What a report of some runs holds, made when asked for. The same rows give the same, wherever they lie.
+    """What a report of some runs holds, made when asked for. The same rows give the same, in any directory.
 
-    sections: one a track, that of the environments first. InputError where no run is finished, or where runs are mixed
-    that cannot be compared.
+    sections: one a track, that of the environments first. InputError where all runs are unfinished, or where some
+    cannot be compared.
     """
 
     def __init__(self, runs: Sequence[Run]):
@@ -42,13 +43,13 @@ class Contents:
         finished = [run for run in runs if run.finished]
         if not finished:
             raise InputError(
-                "nothing to report: no run is finished; `esbench run --resume`, or the same sweep, goes on with one"
+                "nothing to report: no run is finished; continue one with `esbench run --resume`, or repeat the sweep"
             )
         self._left_out = left_out(finished)
         without = {id(run) for run, _ in self._left_out}
         finished = [run for run in finished if id(run) not in without]
         check_comparable(finished)
-        # A tier without any score has nothing that could be missing.
+        # In a tier without scores none can be missing.
         tiers = {(track_of(run), run.manifest.tier) for run in finished}
         told = [run for run in runs if id(run) not in without and (track_of(run), run.manifest.tier) in tiers]
         self.tiers: list[Tier] = gather(told)
@@ -115,12 +116,13 @@ class Contents:
             for label, (figure, section, _) in self._drawn.items()
         }
 
-    def files(self) -> dict[str, bytes]:
-        """Everything by path."""
+    def files(self, say: Callable[[str], object] = lambda _: None) -> dict[str, bytes]:
+        """Everything by path. say: is told what is being made, a line each."""
+        say("making tables; figures follow")
         files = {name: text.encode() for name, text in self.texts().items()}
         images = {}
-        for label, draw in self.figures.items():
-            figure = draw()
+        for label in countdown("drawing figure", list(self.figures), say):
+            figure = self.figures[label]()
             files[figure_path(label, "png")] = render(figure, "png")
             files[figure_path(label, "svg")] = images[label] = render(figure, "svg")
         files["report.html"] = self.page(images).encode()

@@ -2,7 +2,7 @@
 
 NumPy and BLAS add in another order on another processor, which leaves other last bits in every sum. So what is written
 into a file, ordered by or compared for equality is rounded first, everywhere to the same digits. Rounding once more, to
-the few digits that are shown, then starts from one number: 0.0125 and the number before it are shown alike.
+the few digits that are shown, then starts from one number: 0.0125 and the number before it are shown the same.
 """
 
 from numbers import Integral

@@ -51,14 +51,17 @@ def run_name(run: Run) -> str:
 
 
 def check_comparable(runs: Iterable[Run]) -> None:
-    """InputError unless each run is there once, runs of one tier and task were of the same task, the seeds of one
-    name had the same settings, and a tier has one version of every task."""
+    """InputError where a run is there twice, or a tier has two versions of a task. Runs of one tier and task must be of
+    the same task, and the seeds of one name must have the same settings."""
     runs = sorted(runs, key=run_identity)
     _check_versions(runs)
     for first, second in itertools.pairwise(runs):
         if run_identity(first) == run_identity(second):
             places = " and ".join(str(run.path or "in memory") for run in (first, second))
-            raise InputError(f"{run_name(first)} is there twice: {places}; leave one of them out")
+            raise InputError(
+                f"{run_name(first)} is there twice: {places}; leave one of them out: a report also takes "
+                "directories of some runs, such as runs/lite/*/NAME"
+            )
         one, other = first.manifest, second.manifest
         if (one.tier, one.task["id"]) != (other.tier, other.task["id"]):
             continue
@@ -80,16 +83,14 @@ def _check_versions(runs: list[Run]) -> None:
         name, version = run.manifest.task["id"].rsplit("-v", 1)
         first = seen.setdefault((track_of(run), run.manifest.tier, name), run)
         if first.manifest.task["id"].rsplit("-v", 1)[1] != version:
-            raise InputError(
-                f"{run_name(first)} and {run_name(run)} are of two versions of one task: report them apart"
-            )
+            raise InputError(f"{run_name(first)} and {run_name(run)} are of two versions of one task: make two reports")
 
 
 def _check_equal(first: Run, second: Run, what: str, one: Any, other: Any) -> None:
     if one != other:
         raise InputError(
             f"{run_name(first)} and {run_name(second)} cannot be averaged or compared: {what} is {one!r} and "
-            f"{other!r}; give one of them another --name, or report them apart"
+            f"{other!r}; give one of them another --name, or make two reports"
         )
 
 

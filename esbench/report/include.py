@@ -2,8 +2,8 @@
 
     python -m esbench.report.include docs/results.md
 
-writes anew what stands between `<!-- table: report/report.md#speed -->`, a section as a link from the file's own folder
-names it, and `<!-- end of the table -->`: the table and its notes, without the heading.
+writes again what stands between `<!-- table: report/report.md#speed -->` and `<!-- end of the table -->`. The address
+names a section, as a link from the file's folder does. Its table and notes are written, without the heading.
 """
 
 import re
@@ -16,7 +16,7 @@ _PART = re.compile(r"(<!-- table: (\S+) -->\n)(.*?)(<!-- end of the table -->)",
 
 
 def included(file: Path) -> str:
-    """The text of `file` with its tables as they are now. InputError where a table is not there, or has no end."""
+    """The text of `file` with its tables as they are now. InputError where a table or its end is missing."""
     text = file.read_text(encoding="utf-8")
     if len(_PART.findall(text)) != text.count("<!-- table:"):
         raise InputError(f"{file}: expected '<!-- end of the table -->' after every '<!-- table: FILE#SECTION -->'")

@@ -1,4 +1,4 @@
-"""An export for the tools of the evolutionary field: IOHanalyzer and whatever else reads IOHprofiler's files.
+"""An export for the tools of the evolutionary field: IOHanalyzer and others that read IOHprofiler's files.
 
 A task is a function, its measure is what is optimised, useful steps are evaluations and a seed is an instance. Tracks
 other than that of the environments have folders of their own. The dimension, by which its readers group, is always 1:

@@ -1,4 +1,4 @@
-"""One HTML page with every table and figure: no network, no library, a file that can be sent."""
+"""One HTML page with every table and figure. It needs neither network nor library, and can be sent as a file."""
 
 import base64
 from collections.abc import Mapping, Sequence

@@ -26,9 +26,9 @@ Make = TypeVar("Make", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class RegisteredTable:
-    """make: the table of a section; one without rows is left out. file: the name of its files beside the page; empty:
-    they are named as it is, in a folder. told: whether the terminal has it. once: whether it is the same for every
-    track, and only the first has it."""
+    """make: the table of a section; a table without rows is left out. file: the name of its files next to the page;
+    where it is empty, they have the table's name, in a folder. told: whether the terminal shows it. once: whether it is
+    the same for every track, so that only the first has it."""
 
     name: str
     make: Callable[[Section], Table]
@@ -39,8 +39,8 @@ class RegisteredTable:
 
 @dataclass(frozen=True)
 class RegisteredFigure:
-    """of: what is drawn of a section; nothing, and there is no figure. draw: draws that. caption: a format string over
-    the track's `Wording`, named say. file: as of a table."""
+    """of: what is drawn of a section; where it is None or empty, the figure is left out. draw: draws that. caption: a
+    format string over the track's `Wording`, named say. file: as of a table."""
 
     name: str
     of: Callable[[Section], Any]

@@ -37,7 +37,7 @@ class ScoredRun:
     scores: np.ndarray
 
     def column(self, name: str) -> np.ndarray:
-        """A column of its rows, (rows,) float64: counts, clocks, whatever the evaluations gave, training metrics. NaN
+        """A column of its rows, (rows,) float64: counts, clocks, all that the evaluations gave, training metrics. NaN
         where the run has no such value."""
         return self.rows.reindex(columns=[name])[name].to_numpy(np.float64)
 
@@ -83,8 +83,8 @@ class Cell:
 
     @cached_property
     def sample_errors(self) -> np.ndarray:
-        """The standard error of every seed's value over the samples of its evaluation, (n,); 0 of a board's stand-in
-        for a failed run, which had none."""
+        """The standard error of every seed's value over the samples of its evaluation, (n,). 0 for a failed run on a
+        board: its stand-in has no samples."""
         rows = [run.score_row for run in self.runs]
         return np.array([row.std / math.sqrt(row.samples) if row.samples else 0.0 for row in rows])
 
@@ -171,7 +171,7 @@ class Tier:
 
     @property
     def complete(self) -> list[str]:
-        """The algorithms with a score on every task that has anchors; none where there is no such task."""
+        """The algorithms with a score on every task that has anchors; empty without such a task."""
         return [name for name in self.algorithms if self.scored_tasks and len(self.row(name)) == len(self.scored_tasks)]
 
     def seconds(self, task: str, hardware: str) -> float:
@@ -215,8 +215,8 @@ def _task(run: Run) -> tuple[str, str]:
 
 
 def gather(runs: Sequence[Run]) -> list[Tier]:
-    """The tiers of each track from the smallest to the largest, of runs of which at least one of each is finished, and
-    none is `left_out`.
+    """The tiers of each track from the smallest to the largest. `runs` have a finished one of each, and none that is
+    `left_out`.
 
     The tasks are those with a finished run. Unfinished runs add the names of their algorithms, so that what is missing
     shows as missing.

@@ -15,7 +15,7 @@ class Section:
     """What tables and figures are made of.
 
     tiers: the track's, at least one. runs: the track's, unfinished ones too. track: its name, where another track has
-    the plain names of tables and figures; titles and captions of other tracks than that of the environments say it.
+    the plain names of tables and figures. Titles and captions say it, unless the track is that of the environments.
     """
 
     def __init__(self, tiers: Sequence[Tier], runs: Sequence[Run], track: str):

@@ -62,8 +62,8 @@ class Look(NamedTuple):
 
 
 def appearance(algorithms: Iterable[str]) -> dict[str, Look]:
-    """The look of every algorithm, the baselines included. A baseline has its own whether or not the others are there;
-    colours are told apart with every common kind of colour vision, dashes and markers also in grey."""
+    """The look of every algorithm, the baselines included. A baseline always has the same. Colours can be distinguished
+    with every common kind of colour vision, dashes and markers also in grey."""
     palette = seaborn.color_palette("colorblind")
     names = [*BASELINES, *(name for name in algorithm_order(algorithms) if name not in BASELINES)]
     return {
@@ -96,7 +96,7 @@ def draw_estimate(axes: Axes, estimate: Estimate, height: float, look: Look) -> 
 
 @contextmanager
 def drawing() -> Generator[None, None, None]:
-    """Matplotlib's defaults and this project's style, whatever the user has set."""
+    """Matplotlib's defaults and this project's style, in place of the user's settings."""
     with matplotlib.style.context(["default", _STYLE]):
         yield
 
@@ -119,8 +119,8 @@ def _few_colours(png: io.BytesIO) -> bytes:
 
 
 def _short_paths(svg: bytes) -> bytes:
-    """The same SVG with the coordinates of its paths to a hundredth of a point, and each point of a line once: about
-    half of the bytes of a figure of many curves."""
+    """The same SVG with the coordinates of its paths to a hundredth of a point, and each point of a line once. A figure
+    of many curves has about half of the bytes."""
 
     def short(path: re.Match[bytes]) -> bytes:
         rounded = _LONG_NUMBER.sub(lambda number: b"%.2f" % float(number[0]), path[0])

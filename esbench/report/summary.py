@@ -71,8 +71,8 @@ def _counted(number: int, what: str) -> str:
 def _unlike(tier: Tier) -> list[str]:
     """What the algorithms of a task differ in besides themselves."""
     return [
-        f"{_named(tier)} compares unlike {what}{sentence}."
-        for what, field in (("presets", "preset"), ("action modes", "action_mode"))
+        f"{_named(tier)}: the algorithms differ in {what}{sentence}."
+        for what, field in (("preset", "preset"), ("action mode", "action_mode"))
         if (sentence := _differing(tier, field))
     ]
 
@@ -111,7 +111,7 @@ def _budgets(tier: Tier) -> list[str]:
     ]
     if changed:
         sentences.append(
-            f"Budgets differ from {_within(tier)}'s, so its results are no comparison: {', '.join(changed)}."
+            f"Compare these results with each other only: budgets differ from {_within(tier)}'s, {', '.join(changed)}."
         )
     for task in tier.tasks:
         longer = [

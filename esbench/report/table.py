@@ -79,7 +79,7 @@ class Table:
 
 
 def in_track(name: str, track: str) -> str:
-    """What a table or a figure is called beside those of another track."""
+    """The name of a table or a figure, next to those of another track."""
     return f"{track}-{name}" if track else name
 
 

@@ -8,7 +8,7 @@ from esbench.report.digits import agreed, written
 from esbench.statistics.intervals import Estimate
 
 MISSING = "missing"
-"""What was not measured: said once, and never a zero."""
+"""What was not measured. It is never shown as a zero."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def number(value: float | None, form: str | None = None, bold: bool = False, mar
 
 
 def interval(value: Estimate, places: int | None = None) -> Shown:
-    """That of an estimate, in a cell of its own; "none" where there is no interval."""
+    """That of an estimate, in a separate cell; "none" without an interval."""
     if math.isnan(value.value):
         return Shown("-")
     return Shown(_bounds(value, places) if value.has_interval else "none", value.low)

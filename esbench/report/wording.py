@@ -17,9 +17,9 @@ def wording(tiers: Sequence[Tier]) -> "Wording":
 class Wording:
     """The words for some tasks, at least one, of one track; those of their measures where all have the same.
 
-    several: whether tasks are measured differently. title, heading: with the unit. remark, cut: behind what they are
-    said of. samples: what an evaluation has many of. cost: the unit of budgets; unit: in a word. computed: what is done
-    at a cost.
+    several: whether tasks are measured differently. title, heading: with the unit. remark, cut: follow what they are
+    about. samples: what an evaluation has many of. cost, unit: of budgets, in full and as one word. computed: what is
+    done at a cost.
     """
 
     def __init__(self, specs: Sequence[TaskSpec]):

@@ -41,8 +41,8 @@ class Report:
 
     @cached_property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The numbers of every table by name, not rounded; "scores" are the final measures. Beside another track's
-        tables those of track t are named "t-scores" and so on."""
+        """The numbers of every table by name, not rounded; "scores" are the final measures. With tables of another
+        track, those of track t are named "t-scores" and so on."""
         return {table.label: table.frame for table in self._contents.tables}
 
     @property
@@ -55,17 +55,17 @@ class Report:
         """What `esbench report` prints: a summary and the tables that answer first, in Markdown."""
         return self._contents.told()
 
-    def write(self, out: str | os.PathLike[str]) -> Written:
+    def write(self, out: str | os.PathLike[str], say: Callable[[str], object] = lambda _: None) -> Written:
         """Writes the report into `out`, replacing an older one there.
 
-        table.{md,tex,csv} (final measures), curves.{png,svg}, report.html (the page), report.md (all tables), and the
-        other tables, the other figures and the export for IOHanalyzer in the folders tables, figures and ioh.
-        InputError where `out` cannot be written.
+        It has table.{md,tex,csv} (final measures), curves.{png,svg}, report.html (the page) and report.md (all tables).
+        The folders tables, figures and ioh have the other tables, the other figures and the export for IOHanalyzer.
+        say: is told what is being made, a line each. InputError where `out` cannot be written.
         """
         contents, out = self._contents, Path(out)
         try:
             out.mkdir(parents=True, exist_ok=True)  # before the work, since it may fail
-            files = contents.files()
+            files = contents.files(say)
             for old in _older(out):
                 if str(old.relative_to(out)) not in files:
                     old.unlink()
@@ -98,7 +98,7 @@ def load_report(*runs: Any, out: str | os.PathLike[str] | None = None) -> Report
         out: a directory to write it into, as `Report.write`.
 
     Raises:
-        InputError: where there is no finished run, or where runs are mixed that cannot be compared.
+        InputError: where all runs are unfinished, or where some cannot be compared.
     """
     found = Report(_all_runs(runs))
     if out is not None:
@@ -133,13 +133,17 @@ def read_contents(directories: Sequence[str | os.PathLike[str]]) -> Contents:
     return Contents(_all_runs(directories))
 
 
-def write_report(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> Written:
-    """`load_report` of all runs below `directories`, written into `out`."""
-    return load_report(*directories).write(out)
+def write_report(
+    directories: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    say: Callable[[str], object] = lambda _: None,
+) -> Written:
+    """`load_report` of all runs below `directories`, written into `out`. say: as `Report.write`."""
+    return load_report(*directories).write(out, say)
 
 
 def _older(out: Path) -> list[Path]:
-    """Files of an earlier report that this one may not have, whatever tracks it had; nothing else is ever removed."""
+    """Files of an earlier report of any tracks, which this one may lack. Other files always stay."""
     found = list((out / "ioh").rglob("IOHprofiler_*"))
     for names, path, endings in ((TABLES, table_path, ("md", "tex", "csv")), (FIGURES, figure_path, ("png", "svg"))):
         for name, ending in itertools.product(names, endings):

@@ -1,4 +1,4 @@
-"""A run's checkpoints: the learner's state and the position in the run, written whole or not at all.
+"""A run's checkpoints: the learner's state and the position in the run. Each is whole or absent.
 
 Each is a NumPy archive without pickles: the bytes of the arrays, and a record of what they are as JSON. The newest two
 are kept: where one does not read back as it was written, the one before is there.

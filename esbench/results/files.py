@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are whole or absent."""
 
 import os
 from collections.abc import Generator
@@ -11,8 +11,8 @@ PARTIAL = ".partial"
 
 @contextmanager
 def replacing(path: Path) -> Generator[BinaryIO, None, None]:
-    """A new file that takes the place of `path` when the block ends: a reader sees the old one or the new one, never a
-    part. After an error the old one is left, and nothing of the new one."""
+    """A new file that replaces `path` when the block ends. A reader sees the old one or the new one, never a part.
+    After an error the old one is left, and nothing of the new one."""
     partial = path.with_name(path.name + PARTIAL)
     try:
         with open(partial, "wb") as file:

@@ -1,5 +1,5 @@
-"""Hashes that a manifest carries: of the configuration of a run, and of a user's own code. Whoever has the manifest can
-compute the first again, whoever has the files the second."""
+"""Hashes that a manifest carries: of the configuration of a run, and of a user's own code. The first can be computed
+from a manifest, the second from the files."""
 
 import hashlib
 import json
@@ -15,9 +15,9 @@ _HASHED = ("algorithm", "settings", "policy", "problem", "sizes")
 
 
 def config_hash(manifest: Mapping[str, Any]) -> str:
-    """sha256 over all that determines the rows of a seed on given versions and a given device, from a manifest's fields
-    by name; the order of names within a table does not matter. Of the task only what rows depend on: words and anchors
-    may be improved."""
+    """sha256 over all that determines the rows of a seed on given versions and a given device: a manifest's fields by
+    name. The order of names within a table has no effect. Of the task only what rows depend on: words and anchors may
+    be improved."""
     hashed = {
         "task": determining(manifest["task"]),
         **{name: manifest[name] for name in _HASHED},
@@ -39,6 +39,6 @@ def config_hash_of(manifest: "Manifest") -> str:
 
 
 def plugins_digest(contents: Iterable[bytes]) -> str | None:
-    """sha256 over the files that define a user's algorithm and task, in this order; None without any."""
+    """sha256 over the files that define a user's algorithm and task, in this order; None without files."""
     digests = [hashlib.sha256(content).digest() for content in contents]
     return hashlib.sha256(b"".join(digests)).hexdigest() if digests else None

@@ -36,7 +36,7 @@ class Run(Protocol):
 def load_runs(*directories: str | os.PathLike[str]) -> list[RunDirectory]:
     """All runs at or below `directories`, each once, ordered by tier, task, name, seed and path.
 
-    InputError where a directory does not exist or there is no run at all.
+    InputError where a directory is missing, or holds no run.
     """
     paths: dict[Path, Path] = {}
     for directory in map(Path, directories):
@@ -58,11 +58,11 @@ def run_identity(run: Run) -> tuple[str, str, str, int]:
 def load_results(*directories: str | os.PathLike[str]) -> pd.DataFrame:
     """One row per evaluation of every run below `directories`, in the order of `load_runs`.
 
-    Columns: `tier, task, algorithm, seed` (`algorithm` is the run's name); counts and seconds, totals since the start,
-    and `final`, which marks the score row; the scores, named by the task's measure; of the run, `parameters, budget,
+    Columns: `tier, task, algorithm, seed`, where `algorithm` is the run's name. Counts and seconds are totals since the
+    start; `final` marks the score row. The scores are named by the task's measure. Of the run: `parameters, budget,
     action_mode, device`, `status` ("finished" or "unfinished"), `run` (its directory), `track`, `implementation` (the
-    algorithm itself); `measure` and `value`, the measure's name and mean, alike on all tasks; then one float column per
-    training metric, NaN where there is no value. A metric with another column's name is prefixed with `training_`.
+    algorithm itself). `measure` and `value` are the measure's name and mean, on all tasks. Then one float column per
+    training metric, NaN without a value. A metric with another column's name is prefixed with `training_`.
 
     Of environments the scores are `return_mean`, `return_std`, `return_mean_greedy`, `return_mean_sample`,
     `length_mean`, `episodes` and `distinct_episodes`; of a measure `accuracy` of examples `accuracy_mean`,
@@ -100,7 +100,7 @@ def columns(run: Run, row: Row) -> dict[str, Any]:
 
 
 def _own(run: Run, row: Row, spec: TaskSpec) -> dict[str, Any]:
-    """A row's columns by name, training metrics apart."""
+    """A row's columns by name, and its training metrics."""
     manifest = run.manifest
     return {
         **dict(zip(_IDENTITY, run_identity(run), strict=True)),

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout, lock_descriptor
 from esbench.errors import InputError, StorageError
 
 LOCK_FILE = ".lock"
-# Seconds. Whoever only looks holds the lock too, and lets go at once.
+# Seconds. A process that only looks holds the lock too, and lets go at once.
 _PATIENCE = 0.5
 _LOOKS, _LOOK = 4, 0.001
 
@@ -46,7 +46,7 @@ def locked(path: Path) -> Generator[None, None, None]:
     try:
         yield
     finally:
-        with suppress(OSError):  # while it is held: whoever waits sees that its file is gone, and makes a new one
+        with suppress(OSError):  # while it is held: a process that waits sees that its file is gone, and makes another
             (path / LOCK_FILE).unlink()
         lock.release()
 
@@ -55,7 +55,7 @@ def is_locked(path: Path) -> bool:
     """Whether a process is running the run in `path`; also where a run left its lock and only its user can tell."""
     file = path / LOCK_FILE
     try:
-        # Network disks lock only what may be written; somebody else's file, or disk, may only be read.
+        # Network disks lock only what may be written. Another user's file, or disk, may be read-only.
         descriptor = os.open(file, os.O_RDWR if os.access(file, os.W_OK) else os.O_RDONLY)
     except FileNotFoundError:
         return False

@@ -1,4 +1,5 @@
-"""A run on disk: `run.jsonl` (the manifest's line, then one line per evaluation) and the deployed policy beside it."""
+"""A run on disk: `run.jsonl` (the manifest's line, then one line per evaluation), and next to it the deployed
+policy."""
 
 import itertools
 import json
@@ -86,8 +87,8 @@ class RunDirectory:
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], manifest: Manifest) -> "RunDirectory":
-        """A new run. InputError where a run already is or no directory can be made; StorageError where the directory
-        is there and the file cannot be written."""
+        """A new run. InputError where a run is there already, or the directory cannot be made. StorageError where the
+        file cannot be written."""
         path = Path(path)
         _line(manifest)  # before anything is there
         try:
@@ -128,8 +129,8 @@ class RunDirectory:
     def open(cls, path: str | os.PathLike[str]) -> "RunDirectory":
         """The run in `path`, finished or not.
 
-        A last line that was cut off while being written is left out, with a warning. Anything else that is wrong
-        raises DamagedRunError; no run at all, InputError.
+        A last line that was cut off while being written is left out, with a warning. Any other damage raises
+        DamagedRunError; a missing run, InputError.
         """
         path = Path(path)
         file = path / ROWS_FILE
@@ -185,8 +186,8 @@ class RunDirectory:
         self.rows.append(row)
 
     def replace(self, rows: list[Row], manifest: Manifest | None = None) -> None:
-        """Puts `rows`, and `manifest` where one is given, in the place of what is there, atomically: a reader sees the
-        old ones or these, never a mixture.
+        """Replaces the rows, and the manifest where one is given, atomically. A reader sees the old ones or these,
+        never a mixture.
 
         StorageError where they cannot be written, the old ones intact.
         """
@@ -199,14 +200,14 @@ class RunDirectory:
         self.manifest, self.rows = manifest, list(rows)
 
     def save_policy(self, deployed: "DeployedPolicy") -> None:
-        """Writes the deployed policy, whole or not at all; one that is there is replaced. StorageError where it cannot
-        be written."""
+        """Writes the deployed policy, replacing an earlier one: a reader sees a whole file. StorageError where it
+        cannot be written."""
         with _storing(f"the policy to {self.path / POLICY_FILE}"):
             save_policy(self.path / POLICY_FILE, deployed)
 
     @property
     def checkpoints(self) -> Checkpoints:
-        """The checkpoints to go on from; a finished run has none."""
+        """The checkpoints to resume from; a finished run has none."""
         return Checkpoints(self.path / CHECKPOINTS)
 
     def load_policy(self) -> "DeployedPolicy":

@@ -1,4 +1,5 @@
-"""A trained policy, to be used anywhere: no task and no suite is loaded, nor code of the run's author unless asked."""
+"""A trained policy, to be used anywhere. It needs neither task nor suite; the author's code is loaded only when
+asked."""
 
 import functools
 import os

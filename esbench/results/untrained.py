@@ -13,8 +13,8 @@ def is_untrained(row: Row) -> bool:
 def untrained(rows: Sequence[Row], cost: str = "steps") -> str:
     """What to say first of a run whose score is the untrained policy's, and what helps; empty for any other run.
 
-    The rows are a run's, in order: the one after the score is at the end of the first step of training. cost: the unit
-    of the budget, in a word.
+    The rows are a run's, in order. The one after the score is at the end of the first step of training. cost: the unit
+    of the budget.
     """
     if not any(map(is_untrained, rows)):
         return ""

@@ -6,8 +6,8 @@
     aggregate({"CartPole-v1": [0.9, 1.0, 0.8], "Ant-v0": [0.3, 0.4, 0.2]})["iqm"]
 
 An algorithm's scores are given by task: a mapping, or a DataFrame with a column a task and a row a seed. Intervals are
-of 95% unless another level is asked for: Student's t of one mean, the bootstrap over seeds, stratified by task and
-widened for few of them, of what is made of many.
+of 95% unless another level is asked for. One mean has Student's t. Aggregates of many runs have a bootstrap over seeds,
+stratified by task and widened for few seeds.
 """
 
 from esbench.statistics.aggregates import aggregate, probability_of_improvement, resample

@@ -1,7 +1,7 @@
 """One number for many tasks, with a bootstrap over seeds, stratified by task.
 
 A resample of n seeds is a row of counts: how often each of them was drawn. Every aggregate is computed from values and
-counts, so that 10 000 resamples are a few matrix products, and from counts of one it is the estimate itself.
+counts, so that 10 000 resamples are a few matrix products. From counts of one it is the estimate itself.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,8 +16,8 @@ from esbench.statistics.intervals import LEVEL, Estimate, bootstrap_interval, ex
 REPETITIONS = 10_000
 
 ByTask = Mapping[str, Any] | pd.DataFrame | Iterable[Any]
-"""Per task the scores of its seeds, which may be few and uneven: arrays by task or in a row, or a DataFrame with a
-column a task; NaN stands for no seed."""
+"""Per task the scores of its seeds, few or uneven: arrays by task or in a row, or a DataFrame with a column per task.
+NaN stands for a missing seed."""
 Scores = Sequence[np.ndarray]
 """Per task the scores of its seeds, (n_t,) float64."""
 Counts = Sequence[np.ndarray]
@@ -82,7 +82,7 @@ WITHOUT_INTERVAL = ("median",)
 
 
 def by_task(scores: ByTask) -> list[np.ndarray]:
-    """InputError where there is no task, or one without a score."""
+    """InputError without tasks, and for a task without a score."""
     tasks = [values for _, values in scores.items()] if isinstance(scores, Mapping | pd.DataFrame) else list(scores)
     arrays = [np.asarray(values, np.float64) for values in tasks]
     if not arrays or any(values.ndim != 1 or np.isnan(values).all() for values in arrays):
@@ -94,7 +94,7 @@ def bootstrapped(
     statistic: Callable[[Scores, Counts], np.ndarray], scores: Scores, counts: Counts | None, level: float = LEVEL
 ) -> Estimate:
     """A statistic of scores with the percentiles of its resamples, widened by `expansion`. counts: None where a task
-    has a single seed: its spread is unknown, not zero, and there is no interval."""
+    has a single seed. Its spread is unknown, so there is no interval."""
     value = float(statistic(scores, [np.ones((1, len(values))) for values in scores])[0])
     if counts is None:
         return Estimate(settled(value))
@@ -110,10 +110,10 @@ def aggregate(
 ) -> dict[str, Estimate]:
     """Every aggregate of one algorithm's normalized scores: "mean", "iqm", "median", "optimality_gap".
 
-    `scores` are clipped here: to [0, 1], for the optimality gap only from above, so that it tells what is worse than
-    random from what is not. The intervals are those of the bootstrap over seeds, stratified by task, widened for few
-    seeds and cut to where the value can lie. There is none for the median, and none where a task has a single seed.
-    generator: of the resamples; None: the same ones on every call.
+    `scores` are clipped here to [0, 1]. For the optimality gap they are clipped only from above, so that scores below
+    random count. The intervals are those of the bootstrap over seeds, stratified by task, widened for few seeds and cut
+    to where the value can lie. The median has none, and no aggregate has one where a task has a single seed. generator:
+    of the resamples; None: the same ones on every call.
     """
     capped = [np.minimum(values, 1.0) for values in by_task(scores)]
     clipped = [np.maximum(values, 0.0) for values in capped]
@@ -139,12 +139,12 @@ def probability_of_improvement(
     repetitions: int = REPETITIONS,
     level: float = LEVEL,
 ) -> Estimate:
-    """The mean over tasks of P(X > Y) + P(X = Y) / 2, for a run X of one algorithm and a run Y of the other.
+    """The mean over tasks of P(X > Y) + P(X = Y) / 2, X a run of one algorithm and Y of the other.
 
     Per task it is Mann and Whitney's U / (n m). The bootstrap draws the seeds of both, independently; the widening is
-    that of the statistic's linear part, one term a seed. No interval where a task has a single seed of either, nor
-    where all runs of one are above or below all of the other on every task: resampling then shows no spread at all.
-    generator: as of `aggregate`. InputError where the two have other tasks.
+    that of the statistic's linear part, one term a seed. A task with a single seed of either leaves no interval. So do
+    tasks on which all runs of one are above, or below, all of the other: resampling then shows no spread. generator: as
+    of `aggregate`. InputError where the two have other tasks.
     """
     generator = generator or np.random.default_rng(0)
     wins = [(one[:, None] > other) + 0.5 * (one[:, None] == other) for one, other in _paired(scores, others)]

@@ -47,8 +47,8 @@ def paired(differences: Sequence[float] | np.ndarray, level: float = LEVEL, leas
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Holm's adjusted p-values, in the order given: comparing each with a level keeps the chance of any false
-    rejection among them below it. NaN is no test: it stays NaN and does not count."""
+    """Holm's adjusted p-values, in the order given: comparing each with a level keeps the chance of any false rejection
+    among them below it. NaN marks a missing test: it stays NaN and is left out of the count."""
     p_values = np.asarray(p_values, np.float64)
     adjusted = np.full_like(p_values, np.nan)
     tested = np.flatnonzero(~np.isnan(p_values))
@@ -110,8 +110,7 @@ def mean_difference(
 ) -> Estimate:
     """The task-stratified mean of paired score differences, per task (shared seeds,), with the corrected bootstrap.
 
-    No interval where a task has fewer than two shared seeds; no value where one has none, or where there is no task.
-    generator: as of `aggregate`.
+    The interval needs two shared seeds on each task; the value needs one, and a task. generator: as of `aggregate`.
     """
     sizes = [len(values) for values in differences]
     if not sizes or min(sizes) == 0:
@@ -124,7 +123,7 @@ def rank_ranges(values: Mapping[str, float], separated: Mapping[tuple[str, str],
     """Per algorithm the ranks it may have: from 1 + those separated above it to the number not separated below it.
 
     values: the ranking score. separated: for each pair (in either order) the difference of first and second with an
-    interval; a pair is separated where the interval leaves out 0, and a pair without one is not.
+    interval. A pair is separated where the interval leaves out 0; a pair without an interval counts as joined.
     """
     above = dict.fromkeys(values, 0)
     below = dict.fromkeys(values, 0)

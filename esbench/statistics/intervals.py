@@ -24,7 +24,7 @@ class Estimate(NamedTuple):
         return not math.isnan(self.low)
 
     def within(self, lowest: float | None, highest: float | None) -> "Estimate":
-        """The same with an interval that ends where values end, None: nowhere. The value stays inside: a sum of floats
+        """The same with an interval cut at the values' bounds; None: unbounded. The value stays inside: a sum of floats
         may lie past a bound by its last digits."""
         if not self.has_interval:
             return self
@@ -36,8 +36,8 @@ class Estimate(NamedTuple):
 def standard_error(values: Sequence[float] | np.ndarray, least: float = 0.0) -> float:
     """The standard error s / sqrt(n) of the mean of at least two values, one a seed.
 
-    Values that are all the same, but for rounding, show no spread of their own: s is `least` then, the standard
-    deviation that a value has from evaluating with so many episodes alone.
+    Values that are equal up to rounding show no spread. Then s is `least`: the standard deviation of a value that comes
+    from evaluating with so many episodes.
     """
     values = np.asarray(values, np.float64)
     alike = np.ptp(values) <= 1e-9 * np.abs(values).max() + 1e-12
@@ -49,13 +49,13 @@ def student_t_interval(
 ) -> tuple[float, float] | None:
     """The two-sided Student-t confidence interval of the mean of `values`, one value a seed.
 
-    The mean +- t times its `standard_error`, with n - 1 degrees of freedom. None for fewer than two values: one seed
-    says nothing about the spread over seeds.
+    The mean +- t times its `standard_error`, with n - 1 degrees of freedom. None for fewer than two values, since the
+    spread over seeds needs two.
     """
     n = len(values)
     if n < 2:
         return None
-    mean = fmean(values)  # rounded once, in whatever order: what cancels leaves nothing
+    mean = fmean(values)  # rounded once, in any order: what cancels leaves 0
     half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * standard_error(values, least)
     return mean - half, mean + half
 

@@ -30,7 +30,7 @@ def normalized(values: np.ndarray | Sequence[float] | float, spec: TaskSpec) -> 
 
 
 def score_bounds(spec: TaskSpec) -> tuple[float | None, float | None]:
-    """The lowest and the highest score that the measure's bounds leave, None where it has none there."""
+    """The lowest and the highest score that the measure's bounds allow; None for a missing bound."""
     if spec.random is None or spec.reference is None or not has_scores(spec):
         return None, None
     bounds = spec.measure.lowest, spec.measure.highest

@@ -15,8 +15,8 @@ def performance_profile(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(share, low, high), each of the shape of `thresholds`: the share of runs with a score above each of them.
 
-    Every task weighs the same. low and high are the bootstrap's percentiles at each threshold by itself, NaN where a
-    task has a single seed. generator: as of `aggregate`.
+    Every task weighs the same. low and high are the bootstrap's percentiles at each threshold by itself. They are NaN
+    where a task has a single seed. generator: as of `aggregate`.
     """
     scores = by_task(scores)
     above = [(values[:, None] > thresholds).astype(np.float64) for values in scores]

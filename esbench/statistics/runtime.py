@@ -33,11 +33,11 @@ def first_hits(times: np.ndarray, values: np.ndarray, targets: np.ndarray) -> np
 
 
 class ToTarget(NamedTuple):
-    """How long a target takes, over seeds. Runs that did not reach it are censored at their end, never dropped.
+    """How long a target takes, over seeds. Runs that ended before it are censored at their end, and stay in.
 
     reached, runs: how many did, of how many. median: over all runs, infinity where it lies among the censored.
-    expected: all time spent until the target or the end, of all runs, for each that reached it (the field's ERT);
-    infinity where none did. spent: the longest that a run was followed.
+    expected: the time of all runs until the target or their end, divided by the number that reached it (the field's
+    ERT). Infinity where all ended before it. spent: the longest that a run was followed.
     """
 
     reached: int

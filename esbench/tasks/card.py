@@ -31,8 +31,7 @@ class Library:
 
 
 def lines(spec: TaskSpec, card: Card | None, library: Library | None) -> list[tuple[str, str]]:
-    """(name, text) of everything about a task, its name and description first. card, library: None where it has none,
-    as a user's own."""
+    """(name, text) of everything about a task, its name and description first. card, library: None for a user's own."""
     tiers = ", ".join(f"{tier} {steps:,}" for tier, steps in spec.to_json()["budgets"].items())
     found = [(spec.id, spec.description)]
     if card is not None:

@@ -30,8 +30,8 @@ class Transition(NamedTuple):
 class Environment(Protocol):
     """A task's dynamics as pure functions of explicit state and typed PRNG keys.
 
-    An environment may also have `render(state)`, which gives a picture, uint8 (height, width, 3), and is not traced,
-    and `reset_rows`, as the function of that name says.
+    An environment may also have `render(state)`, which gives a picture, uint8 (height, width, 3), outside of tracing.
+    It may have `reset_rows`, as the function of that name says.
 
     Observations are one flat float32 vector (`observation_space` is a one-dimensional Box). Actions are an int32
     scalar, from 0, for a Discrete space and a float32 vector inside the box for a one-dimensional Box of floats. What
@@ -49,16 +49,16 @@ class Environment(Protocol):
         ...
 
     def step(self, key: jax.Array, state: State, action: jax.Array) -> tuple[State, Transition]:
-        """One step. `key` is the only source of randomness beside what `state` holds."""
+        """One step. Randomness comes from `key` and from `state` alone."""
         ...
 
 
 def reset_rows(environment: Environment, keys: jax.Array, wanted: jax.Array) -> tuple[State, jax.Array]:
     """Fresh episodes for `keys` (rows,): states and first observations, with an axis of rows in front.
 
-    Rows that are not `wanted`, bool (rows,), are there for their shape only, and must not be stepped as episodes. An
-    environment whose episodes take something outside the program has a `reset_rows(keys, wanted)` of its own, which
-    takes nothing for them.
+    Rows outside `wanted`, bool (rows,), only fill the shape, and must never be stepped as episodes. An environment
+    whose episodes use something outside the program has its own `reset_rows(keys, wanted)`. It uses nothing for those
+    rows.
     """
     own = getattr(environment, "reset_rows", None)
     return jax.vmap(environment.reset)(keys) if own is None else own(keys, wanted)
@@ -77,8 +77,8 @@ class ContractError(ValueError):
 
 
 def check_environment(environment: Environment) -> None:
-    """Looks at the spaces, and traces a reset and a step without computing them: ContractError where a space, a shape
-    or a type is not as it must be."""
+    """Looks at the spaces, and traces a reset and a step without computing them. ContractError for a wrong space, shape
+    or type."""
     _check_spaces(environment.observation_space, environment.action_space)
     space = environment.action_space
     shape = environment.observation_space.shape

@@ -1,7 +1,7 @@
 """Tasks by name: the 16 of the catalogue, installed plug-ins, files of the user's own, and objects.
 
-Looking specs up imports neither jax nor any suite; making an environment does. Every task that is registered here is
-registered with Gymnasium too, as `esbench/<id>`.
+Looking up specs needs neither jax nor a suite; making an environment imports both. Every task that is registered here
+is registered with Gymnasium too, as `esbench/<id>`.
 """
 
 import contextlib
@@ -80,12 +80,11 @@ def task(name: Any) -> Task:
     """The task of an id, of the catalogue or of an installed plug-in, of `path/to/file.py:NAME`, of `gymnasium:ID`, or
     of an object.
 
-    NAME, or the object, is a Task, or a class or function without arguments that gives an Environment or a Problem: its
-    id is then NAME-v0, its suite "user", its budgets the defaults. An environment's cap is its attribute
+    NAME, or the object, is a Task, or a class or function without arguments that gives an Environment or a Problem.
+    Then its id is NAME-v0, its suite "user", and it has the default budgets. An environment's cap is its attribute
     `max_episode_steps`, or 1000. A problem states its `measure` (a `Measure`) and its `cost`, the unit of budgets, and
     may state its `track`. ID is an environment registered with Gymnasium: its id is then gymnasium-ID, its suite
-    "gymnasium".
-    Raises InputError where there is no such task.
+    "gymnasium". Raises InputError where there is no such task.
     """
     if not isinstance(name, str):
         return _of_object(_named(name), name)
@@ -114,14 +113,14 @@ def environments() -> list[str]:
 
 
 def make(name: Any) -> "Environment":
-    """The environment of a task, by whatever `task` takes. Raises InputError where the name or the suite's library is
+    """The environment of a task, given as `task` takes it. Raises InputError where the name or the suite's library is
     missing, and for a task that is no environment."""
     return environment_of(task(name))
 
 
 def environment_of(task: Task) -> "Environment":
-    """The environment of a task; of one that is not the catalogue's, a user's own, checked: InputError, one line, where
-    it cannot be made, breaks the contract or is no environment."""
+    """The environment of a task. A user's own is checked: InputError, one line, where it cannot be made, breaks the
+    contract or is another object."""
     if task.spec.track != RL:
         raise InputError(f"{task.spec.id} is of the track {task.spec.track}: it is no environment")
     return made(task)

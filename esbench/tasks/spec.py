@@ -1,4 +1,4 @@
-"""What a task is, apart from its code: a frozen record that survives a JSON round trip."""
+"""What a task is, without its code: a frozen record that survives a JSON round trip."""
 
 import dataclasses
 import re
@@ -9,7 +9,7 @@ from esbench.tasks.tiers import EPISODES, SMOKE_EPISODES, Budgets
 
 ScoreScale = Literal["linear", "log2"]
 DEFAULT_CAP = 1000
-"""Steps of an episode, where neither the environment nor the user states a limit."""
+"""Steps of an episode, unless the environment or the user states a limit."""
 HOSTED_SUITE = "gymnasium"
 """The suite of Gymnasium's own environments as tasks."""
 
@@ -28,9 +28,9 @@ class Anchor:
 
 @dataclass(frozen=True)
 class Measure:
-    """What is measured of what is deployed. name: of the scores in an evaluation. sample: what an evaluation has many
-    independent ones of. unit: of the measure, empty where it has none. lowest, highest: what no sample can pass, by the
-    rules; None where they set no bound. Intervals end there."""
+    """What is measured of the deployed policy or parameters. name: of the scores in an evaluation. sample: what an
+    evaluation has many independent ones of. unit: of the measure, empty without one. lowest, highest: the bounds of a
+    sample, by the rules; None without a bound. Intervals end there."""
 
     name: str
     sample: str
@@ -59,7 +59,7 @@ RETURN = Measure("return", "episode")
 
 
 def returns(lowest: float | None, highest: float | None) -> Measure:
-    """Returns between what the rules allow at least and at most; None where they set no bound."""
+    """Returns between the lowest and the highest that the rules allow; None without a bound."""
     return dataclasses.replace(RETURN, lowest=lowest, highest=highest)
 
 
@@ -74,11 +74,10 @@ class TaskSpec:
     The number after `-v` changes whenever what is measured changes: rewards, observations or ends. `requires` is the
     pinned requirement of the suite. Anchors are None until known. `score_scale` is the scale on which scores are read
     between the anchors: "log2" where returns double. `reward_threshold` is the value at which the task's authors call
-    it solved, None where they state none. `lite_episodes` are the samples of an evaluation in the lite tier: fewer
-    where 128 would take longer than the training.
-    `track` is the kind of problem: those of unlike tracks are never shown together. `cost` is the unit of budgets.
-    Of environments: `max_episode_steps` is the cap at which an episode is truncated; of other problems it is None, as
-    `action_kind` is.
+    it solved; None without one. `lite_episodes` are the samples of an evaluation in the lite tier: fewer where 128
+    would take longer than the training. `track` is the kind of problem: those of unlike tracks are never shown
+    together. `cost` is the unit of budgets. Of environments: `max_episode_steps` is the cap at which an episode is
+    truncated; of other problems it is None, as `action_kind` is.
     """
 
     id: str
@@ -127,7 +126,7 @@ class TaskSpec:
 
     @property
     def cost_word(self) -> str:
-        """The unit of budgets in a word: "steps", "tokens"."""
+        """The unit of budgets as one word: "steps", "tokens"."""
         return self.cost.split()[-1]
 
     @property

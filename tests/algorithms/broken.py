@@ -88,6 +88,18 @@ class OtherState(MyStrategy):
 
 
 @settings
+class ForgetsToReturn(MyStrategy):
+    def tell(self, key, state, population, fitness):
+        super().tell(key, state, population, fitness)
+
+
+@settings
+class BranchesOnFitness(MyStrategy):
+    def tell(self, key, state, population, fitness):
+        return state if fitness.max() > 0 else super().tell(key, state, population, fitness)
+
+
+@settings
 class DeploysFitness(MyStrategy):
     def deployed(self, state):
         return {"fitness": jnp.zeros(3)}

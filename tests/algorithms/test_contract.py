@@ -40,6 +40,11 @@ def run(strategy, out, *more, task=ECHO):
         ),
         ("OtherMean", "OtherMean.tell returned state with .mean['params']"),
         ("OtherState", "OtherState.tell returned state with "),
+        ("ForgetsToReturn", "ForgetsToReturn.tell returned None: expected a value; is a `return` missing?"),
+        (
+            "BranchesOnFitness",
+            "BranchesOnFitness.tell raised TracerBoolConversionError: an `if` or a `while` on a traced",
+        ),
         ("DeploysFitness", "DeploysFitness.deployed returned "),
     ],
 )
@@ -65,7 +70,7 @@ def test_the_line_of_the_file_that_raised_is_named(tmp_path, capsys):
     ("strategy", "message"),
     [
         ("InfinitePopulation", "InfinitePopulation.ask returned a population with numbers that are not finite"),
-        ("MeanWithoutNumbers", "MeanWithoutNumbers.tell left parameters to deploy that are not finite"),
+        ("MeanWithoutNumbers", "MeanWithoutNumbers.tell gave parameters that are not finite"),
     ],
 )
 def test_numbers_that_are_not_finite_end_the_run_after_their_generation(strategy, message, tmp_path, capsys):

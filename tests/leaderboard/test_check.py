@@ -114,7 +114,7 @@ def test_a_budget_overrun(entry):
             row[name] *= 2
 
     edit_rows(entry / RUN, longer)
-    assert found(entry, "budget overrun: row", "and training went on", "is marked as the score")
+    assert found(entry, "budget overrun: row", "and training continued", "is marked as the score")
     repack(entry)
     assert found(entry, "CartPole-v1/seed-1: budget overrun")
 
@@ -587,7 +587,7 @@ def a_list(entry):
         (not_a_number, "NaN is no number"),
         (infinite, "1e999 is larger than any float"),
         (twice, "'a' is there twice"),
-        (pipe, "pipe is neither a file nor a directory"),
+        (pipe, "pipe is something else than a file or a directory"),
         (hard_link, "settings.json is a hard link"),
         (empty_folder, "runs/CartPole-v1/more/ is empty"),
         (odd_name, "expected a name of letters"),

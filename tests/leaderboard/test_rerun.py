@@ -117,7 +117,7 @@ def test_own_code_is_refused_where_there_is_no_sandbox(tmp_path, monkeypatch):
     evidence = check(synthetic(tmp_path, code="class Own: ...")).evidence
     sandbox.missing.cache_clear()
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match="code of its own, and there is no sandbox to run it in: unshare"):
+    with pytest.raises(InputError, match="own code needs a sandbox, which this machine lacks: unshare"):
         rerun(evidence, Plan(), 1, print)
     sandbox.missing.cache_clear()
 

@@ -88,7 +88,7 @@ def test_one_cause_is_one_line_a_task(tmp_path, capsys):
     argv += ["--boards", str(tmp_path / "leaderboards")]
     assert main(argv) == 1
     output = capsys.readouterr()
-    assert output.err.startswith("packed 6 of the 6 runs of lite-v1; checking them\n")
+    assert output.err.startswith("packed 6 of the 6 runs of lite-v1; checking them, which takes seconds\n")
     lines = output.out.splitlines()
     assert len(lines) == 2
     for line, spec in zip(lines, TWO, strict=True):
@@ -230,7 +230,7 @@ def test_own_code_is_the_file_that_was_run(tmp_path):
     assert any("is not the file the entry's" in problem for problem in check(submitted.path).problems)
     shutil.rmtree(submitted.path)
     (tmp_path / "signed.py").write_text("class Signed: ... # edited\n")
-    with pytest.raises(InputError, match="that is the one the runs were computed with"):
+    with pytest.raises(InputError, match="equals the one that the runs were computed with"):
         submit([tmp_path / "runs"], declaration, tmp_path / "leaderboards")
 
 

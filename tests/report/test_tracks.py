@@ -292,8 +292,9 @@ def test_unlike_presets_and_action_modes_are_said_first(tmp_path, add_run, make_
         add_run(tmp_path, *rows, task=spec, name="mine", preset="defaults", action_mode=mode)
     assert read_contents([tmp_path]).summary[:3] == [
         "Tier lite: 2 of the 16 tasks, 3 algorithms, 1 seed each.",
-        "Tier lite compares unlike presets (defaults: mine; lite: eggroll, ppo).",
-        "Tier lite compares unlike action modes (greedy: eggroll; sample: ppo; one or the other, by task: mine).",
+        "Tier lite: the algorithms differ in preset (defaults: mine; lite: eggroll, ppo).",
+        "Tier lite: the algorithms differ in action mode "
+        "(greedy: eggroll; sample: ppo; one or the other, by task: mine).",
     ]
 
 
@@ -302,7 +303,7 @@ def test_unlike_settings_name_their_tasks_where_they_are_alike_on_others(tmp_pat
     for task, mode in (("CartPole-v1", "sample"), ("Knapsack-v1", "greedy")):
         add_run(tmp_path, *rows, task=make_spec(id=task).to_json(), name="eggroll", action_mode=mode)
         add_run(tmp_path, *rows, task=make_spec(id=task).to_json(), name="ppo")
-    said = "Tier lite compares unlike action modes on Knapsack-v1 (greedy: eggroll; sample: ppo)."
+    said = "Tier lite: the algorithms differ in action mode on Knapsack-v1 (greedy: eggroll; sample: ppo)."
     assert read_contents([tmp_path]).summary[1] == said
 
 

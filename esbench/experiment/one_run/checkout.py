@@ -13,8 +13,8 @@ _GIT_SECONDS = 30.0
 
 
 def commit() -> tuple[str | None, bool | None]:
-    """(commit, dirty) of the checkout that esbench runs from; (None, None) for an installed package, or where git does
-    not say (`commit_problem`).
+    """(commit, dirty) of the checkout that esbench runs from; (None, None) for an installed package, or where git fails
+    (`commit_problem`).
 
     dirty: whether a file that can change rows differs from the commit, new ones included. Both as they were when this
     process asked first.
@@ -23,14 +23,14 @@ def commit() -> tuple[str | None, bool | None]:
 
 
 def commit_problem() -> str | None:
-    """Why `commit` does not say all of a checkout, in one line; None where it does, or there is no checkout."""
+    """Why `commit` says less than all of a checkout, in one line; None where it says all, and without a checkout."""
     return _checkout()[2]
 
 
 @functools.cache  # what is committed while a process runs is not what it has loaded
 def _checkout() -> tuple[str | None, bool | None, str | None]:
     root = Path(esbench.__file__).resolve().parents[1]
-    if not (root / ".git").exists():  # a package, maybe installed below somebody else's repository
+    if not (root / ".git").exists():  # a package, maybe installed below another repository
         return None, None, None
     head = None
     try:
@@ -44,8 +44,8 @@ def _checkout() -> tuple[str | None, bool | None, str | None]:
 
 
 def changed_since(since: str) -> list[str] | None:
-    """The files of esbench that make rows and are not as they were at the commit `since`; None where this is no
-    checkout that knows the commit."""
+    """The files of esbench that make rows and differ from those at the commit `since`. None where no checkout here
+    knows the commit."""
     root = Path(esbench.__file__).resolve().parents[1]
     if commit()[0] is None or not re.fullmatch(r"[0-9a-f]{40}", since):
         return None

@@ -14,7 +14,7 @@ _EVENTS = "/jax/compilation_cache/"
 
 
 def enable() -> None:
-    """Keeps compiled programs in the user's cache folder, where JAX was not told a folder or to keep none.
+    """Keeps compiled programs in the user's cache folder, unless JAX was told another folder or to keep none.
 
     JAX's own settings go first: `JAX_COMPILATION_CACHE_DIR` names another folder, `JAX_ENABLE_COMPILATION_CACHE=false`
     turns the cache off. A folder that cannot be written leaves it off.
@@ -36,8 +36,7 @@ def enable() -> None:
 class CacheUse:
     """What the cache did while programs were compiled: how often it was asked, and had or had not the program.
 
-    Programs that compile faster than `JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS` are never kept and count as
-    neither.
+    Programs that compile faster than `JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS` are never kept, and do not count.
     """
 
     def __init__(self) -> None:
@@ -50,7 +49,7 @@ class CacheUse:
 
     @property
     def status(self) -> Status:
-        """warm: every program that is kept at all was there. off: nothing was asked of the cache."""
+        """warm: every program that can be kept was there. off: nothing was asked of the cache."""
         if not self._counts["compile_requests_use_cache"]:
             return "off"
         return "warm" if self._counts["cache_hits"] and not self._counts["cache_misses"] else "cold"

@@ -64,7 +64,7 @@ def _handle(signum, frame):
 
 
 def _end_after_grace(read_end: int) -> None:
-    # The C-level handler writes each signal's number as it arrives, whatever Python is doing.
+    # The C-level handler writes each signal's number as it arrives, also while Python is busy.
     while not {signal.SIGINT, signal.SIGTERM} & set(os.read(read_end, 1)):
         pass
     _requested.set()

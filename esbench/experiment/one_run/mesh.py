@@ -26,7 +26,7 @@ def join() -> None:
 
 
 def claim(devices: int) -> None:
-    """InputError where there are no `devices` devices, or processes would be left without one of them."""
+    """InputError where there are fewer than `devices` devices, or a process would get none of them."""
     there = jax.device_count()
     if devices > there:
         hint = "; JAX_NUM_CPU_DEVICES=N splits a CPU in N" if jax.default_backend() == "cpu" else ""

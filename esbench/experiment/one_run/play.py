@@ -38,7 +38,7 @@ HOLD_SECONDS = 1.0
 @dataclass(frozen=True)
 class Played:
     """The episodes of a film: their mean return, their steps in all, how many steps lie between two frames, at most,
-    and the frames a second. untrained: what to say first where the policy is not trained, else empty."""
+    and the frames a second. untrained: what to say first of an untrained policy, else empty."""
 
     episode_return: float
     steps: int
@@ -51,13 +51,13 @@ class Played:
 def play(
     run: Path, out: Path, seed: int = 0, task: str | None = None, fps: float | None = None, episodes: int = 1
 ) -> Played:
-    """Writes episodes of the run in directory `run` to `out`, a .gif or an .mp4, the return drawn into each frame; the
-    last frame of each stays for HOLD_SECONDS.
+    """Writes episodes of the run in directory `run` to `out`, a .gif or an .mp4. Each frame shows the return; the last
+    frame of each episode stays for HOLD_SECONDS.
 
-    The policy acts as it is scored: greedily or sampling. seed: of the first episode, the next ones have the numbers
-    after it. task: the name of the run's task, None for the one that the run states; a Task of a file states no file.
-    fps: frames a second, None for FPS, or fewer, so that an episode lasts LEAST_SECONDS. InputError where there is no
-    such run, its task cannot be made or drawn, or `out` cannot be written.
+    The policy acts as it is scored: greedily or sampling. seed: of the first episode; the next ones have the numbers
+    after it. task: the name of the run's task. None: the name that the run states, which a Task out of a file lacks.
+    fps: frames a second, None for FPS, or fewer, so that an episode lasts LEAST_SECONDS. InputError where the run is
+    missing, its task cannot be made or drawn, or `out` cannot be written.
     """
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"--out {str(out)!r}: expected a file that ends in {' or '.join(FORMATS)}")
@@ -91,7 +91,8 @@ def play(
 def _environment(spec: dict[str, Any], name: str | None) -> gymnasium.Env:
     """The task of a manifest's spec, to be drawn."""
     if spec["suite"] == HOSTED_SUITE:
-        # Without these, drawing off screen looks for loudspeakers and a display, and MuJoCo aborts where there is none.
+        # Otherwise drawing off screen looks for loudspeakers and a display, and MuJoCo aborts on a machine without
+        # them.
         os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
         if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             os.environ.setdefault("SDL_VIDEODRIVER", "dummy")

@@ -1,4 +1,4 @@
-"""Whether a run can go on: what differs from what it began with, and would change its rows."""
+"""Whether a run can continue: what differs from what it began with, and would change its rows."""
 
 import json
 from collections.abc import Mapping

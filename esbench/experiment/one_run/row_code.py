@@ -61,8 +61,8 @@ def code(algorithm: Algorithm, task: Task, network: Any = None) -> str:
 
 
 def plugins(algorithm: Algorithm, task: Task, network: Any = None) -> str | None:
-    """sha256 over the files outside esbench that define the algorithm, the task and the network, and over all of the
-    user's that these import; None where there are none."""
+    """sha256 over the user's files: those that define the algorithm, the task and the network, and all that these
+    import. None for esbench's own."""
     package = Path(esbench.__file__).resolve().parent
     strategy = algorithm.strategy if isinstance(algorithm, EvolutionAlgorithm) else algorithm
     contents = []
@@ -73,9 +73,9 @@ def plugins(algorithm: Algorithm, task: Task, network: Any = None) -> str | None
 
 
 def _parts(value: Any) -> list[tuple[Any, bool]]:
-    """What a value is made of, where that can be code of the user's: what makes a task or a network, or the class that
-    Gymnasium has for it; a partial's function and arguments; what a function encloses. With each, whether it is what
-    defines the value, wherever it is installed, and not only something that it uses."""
+    """What a value is made of, where that can be code of the user's. It is what makes a task or a network, or the class
+    that Gymnasium has for it; a partial's function and arguments; what a function encloses. With each stands whether it
+    defines the value, also in an installed package, or is only used by it."""
     found: list[tuple[Any, bool]] = []
     pending = [(value, True)]
     while pending:
@@ -101,7 +101,7 @@ def _parts(value: Any) -> list[tuple[Any, bool]]:
 
 
 def _hosted_class(name: str) -> Any:
-    """What Gymnasium makes the environment of `gymnasium:NAME` by; None where it says nothing."""
+    """What Gymnasium makes the environment of `gymnasium:NAME` by; None where it does not say."""
     spec = gymnasium.registry.get(name.rpartition(":")[2])
     entry_point = None if spec is None else spec.entry_point
     return load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point

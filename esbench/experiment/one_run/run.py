@@ -18,6 +18,7 @@ from esbench.experiment.one_run.session import advance, session, unfinished
 from esbench.experiment.one_run.side_by_side import raise_first
 from esbench.experiment.options.config import RunConfig, resolve
 from esbench.experiment.options.run_options import RunOptions, Storage, takes
+from esbench.experiment.terminal.compilation import compiling
 from esbench.experiment.terminal.progress import Progress, progress
 from esbench.jax_switches import pinned
 from esbench.problem import Problem
@@ -85,9 +86,9 @@ def run(
         task: a name as on the command line, or an object; a class typed into a notebook cell is one.
         algorithm: a name or an object, as `task`.
         seed: of all randomness.
-        resume: go on with the run that is there and unfinished.
+        resume: continue the unfinished run that is there.
         max_seconds: stop after the first step past it, to be resumed.
-        overwrite: run anew where this very run is there already, as a cell that is run again wants.
+        overwrite: replace this run where it is there already, so that a cell can be run again.
         **options: those of the command line, fields of `RunOptions` and `Storage`; `settings` is `--set`.
 
     Raises:
@@ -169,7 +170,7 @@ def announce(config: RunConfig, reporter: Progress, verbose: bool = False) -> tu
     if verbose and callable(describe):
         for line in describe():
             reporter.message(line)
-    reporter.message(f"{config.label}: compiling")
+    reporter.message(f"{config.label}: {compiling(config)}")
     return problem, learner
 
 

@@ -31,12 +31,12 @@ class Reached:
 class Saver:
     """Saves what a run reached, when `seconds` have passed since the last time, and when it is told to.
 
-    latest: what the last finished step left, None where there is nothing to save (any more). It stays on the device;
-    it can be read there while the next step runs.
+    latest: what the last finished step left; None before it, and once the run is over. It stays on the device; it can
+    be read there while the next step runs.
     """
 
     def __init__(self, directory: RunDirectory, seconds: float, saves: bool = True):
-        """saves: whether the run's state can be saved at all."""
+        """saves: whether the run's state can be saved."""
         self._saves = saves
         self.latest: Reached | None = None
         self._checkpoints = directory.checkpoints
@@ -60,14 +60,14 @@ class Saver:
             self._lock.release()
 
     def finish(self) -> None:
-        """The run is over: nothing is left to go on from."""
+        """The run is over: nothing is left to resume."""
         with self._lock:
             self.latest = None
             self._checkpoints.clear()
 
 
 def can_be_saved(state: State) -> bool:
-    """Not where several processes would have to agree on the moment, nor where Python holds the episodes under way."""
+    """False for several processes, which would have to agree on the moment, and for episodes that Python holds."""
     nodes = jax.tree.leaves(state, is_leaf=lambda node: isinstance(node, Handle))
     return jax.process_count() == 1 and not any(isinstance(node, Handle) for node in nodes)
 
@@ -98,7 +98,7 @@ def to_device(arrays: list[np.ndarray], like: State) -> State:
 
 
 def find(directory: RunDirectory, code: str, like: State, reporter: Progress) -> Reached | None:
-    """What the newest checkpoint that can be read holds, None where there is none; what cannot be read is removed.
+    """The content of the newest readable checkpoint, None where there is none. Damaged ones are removed.
 
     code: the digest of what runs now; InputError where it is not what wrote the checkpoint. like: any state of the run.
     """

@@ -76,7 +76,7 @@ _SINKS: dict[str, tuple[str, Callable[[RunDirectory], Sink]]] = {
 
 
 def check(name: str | None) -> None:
-    """InputError where there is no such sink, or its package is not installed; None is no sink."""
+    """InputError for an unknown sink, or one whose package is missing; None is no sink."""
     if name is None:
         return
     if name not in _SINKS:
@@ -87,7 +87,7 @@ def check(name: str | None) -> None:
 
 
 class Guarded:
-    """A sink that never ends a run: its first error is said, and nothing more is sent."""
+    """A sink that cannot end a run: its first error is said, and then it is silent."""
 
     def __init__(self, name: str | None, directory: RunDirectory, message: Callable[[str], None]):
         self._name, self._message = name, message
@@ -106,7 +106,7 @@ class Guarded:
     def _attempt(self, call: Callable[[], Any]) -> Any:
         try:
             return call()
-        except Exception as error:  # a service's own: whatever it is, training goes on
+        except Exception as error:  # any error of a service: training continues
             self._sink = None
             self._message(f"--log {self._name} stopped: {type(error).__name__}: {' '.join(str(error).split())}")
             return None

@@ -21,8 +21,8 @@ from esbench.tasks.spec import RL
 
 @dataclass(frozen=True)
 class Assembled:
-    """network: None for a task that brings its own. problem: settings of a task that is no environment. sizes: only
-    those that were given, by name; the others are the machine's."""
+    """network: None for a task that brings its own. problem: settings of a task that is no environment. sizes: those
+    that were given, by name. The others are the machine's."""
 
     algorithm: Algorithm
     network: Any

@@ -29,11 +29,11 @@ MAX_SEED = 2**32 - 1
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One algorithm on one task, apart from the seed.
+    """One algorithm on one task, without the seed.
 
     options: as they were asked for, with budget, preset and name filled in. network: settings of the policy's network,
     None for a task that brings its own. problem: settings of a task that is no environment. sizes: those that were
-    given, by name; the others are the machine's. tuning: what the preset says of its cost.
+    given, by name. The others are the machine's. tuning: what the preset says of its cost.
     """
 
     task: Task
@@ -83,7 +83,7 @@ class RunConfig:
 
     @property
     def step_cost(self) -> StepCost | None:
-        """What one step of training takes; None where it is not known before it is taken."""
+        """What one step of training takes; None where only the step itself shows it."""
         return step_cost(self.algorithm, self.task.spec)
 
     def path(self, seed: int) -> Path:
@@ -117,10 +117,9 @@ class RunConfig:
             lines.append("stepped in Python on the host, one environment after the other: slower than a compiled task")
         if cost is not None and cost.fewest < cost.most and cost.most > self.budget:
             lines.append(
-                f"a generation of {cost.fewest:,} {spec.measure.sample}s takes up to {cost.most:,} {spec.cost_word} "
-                f"where all last {cost.most // cost.fewest:,}: more than the budget of {self.budget:,}; "
-                f"if the first does, the score is the UNTRAINED policy's: use --steps {cost.most} or more, or a "
-                f"smaller {next(iter(cost.factors))}"
+                f"a generation of {cost.fewest:,} {spec.measure.sample}s can take {cost.most:,} {spec.cost_word}, "
+                f"more than the budget of {self.budget:,}. If the first one does, the score is the UNTRAINED policy's: "
+                f"use --steps {cost.most} or more, or a smaller {next(iter(cost.factors))}"
             )
         return lines
 

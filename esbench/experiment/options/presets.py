@@ -47,7 +47,7 @@ class Preset:
         return {**(self.default or {}), **self.tasks.get(task, {})}
 
     def tuning(self, task: str) -> TuningCost | None:
-        """What finding the settings for `task` cost, None where the file does not say."""
+        """What finding the settings for `task` cost; None where the file is silent on it."""
         return self.task_tuning.get(task) if task in self.tasks else self.default_tuning
 
 
@@ -71,7 +71,7 @@ def find_preset(algorithm: Any, preset: str | None, tier: str, task: str) -> Fou
         raise InputError(f"preset {preset!r}: expected a name, or a path that ends in .toml")
     if not isinstance(algorithm, str):
         if preset not in (None, OWN_DEFAULTS) and not inspect.isclass(algorithm):
-            raise InputError(f"preset {preset!r}: an object has settings of its own: expected the algorithm's name")
+            raise InputError(f"preset {preset!r}: an object brings its settings: expected the algorithm's name")
         preset = preset or OWN_DEFAULTS
         algorithm = algorithm_name(algorithm)
     if preset is not None and preset.endswith(".toml"):

@@ -83,7 +83,7 @@ class RunOptions:
 class Storage:
     """Where and how a run is kept: nothing here changes a row.
 
-    InputError for what is no directory or no number of seconds.
+    InputError for a bad directory, or a bad number of seconds.
     """
 
     out: str | Path = "runs"

@@ -44,7 +44,7 @@ def plan(config: RunConfig, seed: int) -> list[tuple[str, str]]:
 
 
 def _lanes(problem: Problem, resolved: sizes.Sizes) -> list[tuple[str, str]]:
-    """What the episodes side by side take; nothing for a problem without episodes."""
+    """What the episodes side by side take; empty for a problem without episodes."""
     if not isinstance(problem, EpisodicProblem):
         return []
     episode = jax.eval_shape(problem.environment.reset, jax.random.key(0))

@@ -1,9 +1,14 @@
 """What a run says while it runs: a bar on a terminal, plain lines elsewhere."""
 
+import shutil
 import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, TextIO
 
 from esbench.results.records import Row
+from esbench.results.score_rule import ROWS, share_of
 
 
 class Progress(Protocol):
@@ -11,7 +16,7 @@ class Progress(Protocol):
 
     def message(self, text: str) -> None: ...
     def start(self, label: str, budget: int, cost: str = "steps") -> None:
-        """cost: the unit of the budget, in a word."""
+        """cost: the unit of the budget."""
         ...
 
     def step(self, useful_steps: int) -> None: ...
@@ -27,14 +32,36 @@ def progress(stream: TextIO | None = None) -> Progress:
     return Bar(stream) if stream.isatty() else Lines(stream)
 
 
-def pace(row: Row, budget: int, cost: str = "steps") -> str:
-    """The measure, speed and time left, as one text."""
-    text = f"{row.measure} {row.value:.4g}"
+def pace(row: Row, budget: int, cost: str = "steps", reached: int = 0) -> str:
+    """The measure, the speed, when the next evaluation is due and the time left, as one text.
+
+    reached: useful steps by now, where they are more than the row's. All times are judged by those up to the row.
+    """
+    text, reached = f"{row.measure} {row.value:.4g}", max(reached, row.useful_steps)
+    due = -(-budget * (share_of(row.useful_steps, budget) + 1) // ROWS)
     if not row.useful_steps:
+        return f"{text}, next evaluation at {min(due, budget):,} {cost}"
+    text += f", {row.useful_steps / row.train_seconds:,.0f} {cost}/s"
+    if row.useful_steps >= budget:
         return text
-    seconds = row.train_seconds + row.evaluate_seconds + row.log_seconds
-    left = max(0, budget - row.useful_steps) / row.useful_steps * seconds
-    return f"{text}, {row.useful_steps / row.train_seconds:,.0f} {cost}/s, {duration(left)} left"
+
+    def until(steps: int) -> str:
+        seconds = row.train_seconds + row.evaluate_seconds + row.log_seconds
+        return duration(max(0, steps - reached) / row.useful_steps * seconds)
+
+    if due >= budget:
+        return f"{text}, last evaluation in {until(budget)}"
+    return f"{text}, next evaluation in {until(due)}, {until(budget)} left"
+
+
+def countdown(what: str, names: Sequence[str], say: Callable[[str], object]) -> Generator[str]:
+    """Each name in turn. `say` hears first which it is, and the time left for all, judged by those before."""
+    start = time.monotonic()
+    for done, name in enumerate(names):
+        each = (time.monotonic() - start) / max(1, done)
+        left = f", about {duration(each * (len(names) - done))} left" if done else ""
+        say(f"{what} {done + 1} of {len(names)}: {name}{left}")
+        yield name
 
 
 def duration(seconds: float) -> str:
@@ -42,6 +69,29 @@ def duration(seconds: float) -> str:
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+@contextmanager
+def passing(stream: TextIO | None = None) -> Generator[Callable[[str], None]]:
+    """A function that says what is under way, on `stream` or standard error.
+
+    On a terminal each text replaces the one before, and none is left at the end; elsewhere each is a line.
+    """
+    stream = stream or sys.stderr
+
+    def replace(text: str) -> None:
+        columns = shutil.get_terminal_size().columns
+        print(f"\r\x1b[K{text[: columns - 1]}", end="", file=stream, flush=True)
+
+    def add(text: str) -> None:
+        if text:
+            print(text, file=stream, flush=True)
+
+    say = replace if stream.isatty() else add
+    try:
+        yield say
+    finally:
+        say("")
 
 
 class Silent:
@@ -104,26 +154,29 @@ class Bar:
         self._console = Console(file=stream)
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(20),
             TaskProgressColumn(),
             TextColumn("{task.fields[pace]}"),
         )
         self._bar = Progress(*columns, console=self._console)
         self._budget, self._cost = 0, "steps"
+        self._row: Row | None = None
 
     def message(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False)
 
     def start(self, label: str, budget: int, cost: str = "steps") -> None:
-        self._budget, self._cost = budget, cost
-        self._task = self._bar.add_task(label, total=budget, pace="")
+        self._budget, self._cost, self._row = budget, cost, None
+        self._task = self._bar.add_task(label, total=budget, pace="first evaluation")
         self._bar.start()
 
     def step(self, useful_steps: int) -> None:
-        self._bar.update(self._task, completed=useful_steps)
+        text = "" if self._row is None else pace(self._row, self._budget, self._cost, useful_steps)
+        self._bar.update(self._task, completed=useful_steps, pace=text)
 
     def row(self, row: Row) -> None:
-        self._bar.update(self._task, pace=pace(row, self._budget, self._cost))
+        self._row = row
+        self.step(row.useful_steps)
 
     def stop(self) -> None:
         self._bar.stop()

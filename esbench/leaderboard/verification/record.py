@@ -22,13 +22,14 @@ class Machine(Record):
 
 
 class ReplayedTask(Record):
-    """A task's deployed policies, evaluated anew.
+    """A task's deployed policies, evaluated again.
 
     seeds: of the policies that were there. same_machine: whether the runs' device and versions are this machine's, so
-    that returns on the recorded keys must be equal. difference: the largest there between a reported number and its
-    own, relative to the mean size of an episode's return. reported, fresh: means over seeds of the reported returns and
-    of those on fresh keys. margin: how far these two may lie apart. smallest_edit: of a reported return, what would
-    have been found: always on the same machine; elsewhere an edit of the mean over seeds, nine times in ten.
+    that returns on the recorded keys must be equal. difference: on those keys, the largest between a reported number
+    and its own, relative to the mean size of an episode's return. reported, fresh: means over seeds of the reported
+    returns and of those on fresh keys. margin: how much these two may differ. smallest_edit: of a reported return, what
+    would have been found. On the same machine it is always found; elsewhere an edit of the mean over seeds is found
+    nine times in ten.
     """
 
     seeds: tuple[int, ...]
@@ -41,7 +42,7 @@ class ReplayedTask(Record):
 
 
 class RerunTask(Record):
-    """A task, trained anew.
+    """A task, trained again.
 
     again: the reported seed that was run again. same_machine: whether its rows must be equal. equal: whether they are.
     seeds: fresh ones. reported, fresh: normalized scores of the entry's seeds and of the fresh ones. twin: of the same
@@ -101,7 +102,7 @@ class Verification(Record):
 
 
 def read_verification(directory: EntryDirectory) -> Verification | None:
-    """What is known of the entry as it is; None where it was not verified, or is another one now.
+    """What is known of the entry as it is; None before a verification, and after a change.
 
     InputError where verification.json is not what `verify` writes.
     """
@@ -144,5 +145,5 @@ def write_verification(directory: EntryDirectory, found: Replay | Rerun, over_fa
 
 
 def draw(directory: EntryDirectory, public_number: int, purpose: str) -> int:
-    """A number that nobody could know before both the entry and the public number were there."""
+    """A number that becomes known only with both the entry and the public number."""
     return int(hashlib.sha256(f"{directory.tree_hash}/{public_number}/{purpose}".encode()).hexdigest(), 16)

@@ -1,8 +1,8 @@
-"""`verify --mode replay`: the deployed policies of an entry, evaluated anew. None of the entry's code is run.
+"""`verify --mode replay`: the deployed policies of an entry, evaluated again. None of the entry's code is run.
 
 On the keys of the score's row first: on the machine of the run returns are equal, so an edit is found however small.
-Then on fresh keys, drawn from the entry and a public number: there the reported mean over seeds must lie within an
-interval that all honest tasks of an entry together leave once in a thousand entries.
+Then on fresh keys, drawn from the entry and a public number. There the reported mean over seeds must lie within an
+interval. Of a thousand honest entries, one has a task outside.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ import numpy as np
 from scipy import stats
 
 from esbench.errors import InputError
+from esbench.experiment.terminal.progress import countdown
 from esbench.jax_switches import pinned
 from esbench.keys import stream
 from esbench.leaderboard.entry import policy_file, run_key
@@ -58,7 +59,7 @@ def replay(evidence: Evidence, policies: Path | None, public_number: int, say: C
             raise InputError(f"no policy of {task} in the entry: expected --policies DIR with those of its runs{hint}")
     found: dict[str, ReplayedTask] = {}
     problems: list[str] = []
-    for task in tasks:
+    for task in countdown("replaying task", tasks, say):
         own = {seed: content for (name, seed), content in contents.items() if name == task}
         found[task], wrong = _replay_task(evidence, task, own, public_number, 1 - (1 - LEVEL) / len(tasks))
         problems += [f"{task}: {problem}" for problem in wrong]
@@ -148,7 +149,7 @@ def _replay_task(
     if abs(mean - fresh_mean) > margin:
         problems.append(
             f"the reported return is {mean:.6g}, on fresh episodes its policies have {fresh_mean:.6g}: "
-            f"at most {margin:.3g} apart expected"
+            f"expected a difference of at most {margin:.3g}"
         )
     detected = TOLERANCE * scale if not elsewhere else margin + float(stats.t.ppf(POWER, freedom)) * error
     found = ReplayedTask(
@@ -164,7 +165,7 @@ def _replay_task(
 
 
 def _fresh_key(evidence: Evidence, task: str, seed: int, public_number: int) -> jax.Array:
-    """A key of a stream of its own: `verify`, then all of the drawn number."""
+    """A key of the separate stream `verify`, folded with all of the drawn number."""
     key = stream(jax.random.key(0), "verify")
     drawn = draw(evidence.directory, public_number, f"replay/{run_key(task, seed)}")
     for shift in range(0, 256, 32):

@@ -1,9 +1,9 @@
-"""`verify --mode rerun`: an entry's method, trained anew on some of its tasks.
+"""`verify --mode rerun`: an entry's method, trained again on some of its tasks.
 
-One reported seed of each task again: on the machine of the entry its rows come out equal, clocks apart, and its policy.
-Then fresh seeds, which nobody could know before the entry was there: pooled over the tasks they must not do worse than
-the reported ones. The entry's code runs in a sandbox, and what it says of itself is not believed: the scores of its
-runs are those of the policies it left, evaluated here.
+One reported seed of each task again: on the machine of the entry its policy is equal, and its rows are, except for the
+clocks. Then fresh seeds, drawn after the entry was made. Pooled over the tasks they must do as well as the reported
+ones. The entry's code runs in a sandbox, and its own reports do not count. The scores of its runs are those of the
+policies that it left, evaluated here.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ import numpy as np
 from esbench.algorithms.built_in import BUILT_IN, EVOSAX
 from esbench.errors import InputError, StrategyError
 from esbench.experiment.one_run import checkout
+from esbench.experiment.terminal.progress import countdown
 from esbench.jax_switches import pinned
 from esbench.leaderboard.entry import ALGORITHM_FILE, run_key
 from esbench.leaderboard.entry_scores import entry_cells
@@ -46,7 +47,7 @@ from esbench.tasks.registry import Task
 TASKS = 4
 """The fewest tasks to pool: with three fresh runs on one, no result could be told from chance."""
 SATURATED = 0.95
-"""A mean normalized score from which on a task tells methods, and budgets, apart no more."""
+"""From this mean normalized score on, methods and budgets no longer differ on a task."""
 FRESH_SEEDS = 3
 FIRST_FRESH_SEED = 2000
 """Below are the boards' seeds and those of tuning, 1000 to 1999."""
@@ -54,8 +55,8 @@ FIRST_FRESH_SEED = 2000
 
 @dataclass(frozen=True)
 class Plan:
-    """What to rerun. tasks: which, None for a draw of TASKS of those that are unsaturated. twins: also train on each
-    task's twin, as is always done with code of the entry's own. limits: of the entry's code, for each task."""
+    """What to rerun. tasks: which; None draws TASKS unsaturated ones. twins: also train on each task's twin, which is
+    always done with code of the entry's own. limits: of the entry's code, for each task."""
 
     tasks: Sequence[str] | None = None
     fresh_seeds: int = FRESH_SEEDS
@@ -67,8 +68,8 @@ class Plan:
 def rerun(evidence: Evidence, plan: Plan, public_number: int, say: Callable[[str], None]) -> Rerun:
     """Reruns an entry.
 
-    InputError where it cannot be: fewer than TASKS unsaturated tasks, an algorithm that is neither esbench's nor the
-    entry's file, code of its own and no sandbox here. StrategyError where its code fails, or had to be stopped.
+    InputError for fewer than TASKS unsaturated tasks, for an algorithm outside esbench and the entry's file, and for
+    code of the entry's own on a machine without a sandbox. StrategyError where its code fails, or had to be stopped.
     """
     entry = evidence.entry
     sandboxed = _can_be_run(evidence)
@@ -76,7 +77,7 @@ def rerun(evidence: Evidence, plan: Plan, public_number: int, say: Callable[[str
     found: dict[str, RerunTask] = {}
     problems: list[str] = []
     strata, twin_strata = [], []
-    for name in names:
+    for name in countdown("rerunning task", names, say):
         task = _Task(evidence, name, plan, public_number, say)
         found[name], wrong = task.rerun(twins=plan.twins or entry.own_code)
         problems += [f"{name}: {problem}" for problem in wrong]
@@ -106,14 +107,15 @@ def rerun(evidence: Evidence, plan: Plan, public_number: int, say: Callable[[str
 
 
 def _can_be_run(evidence: Evidence) -> bool:
-    """Whether there is a sandbox for it; InputError where it needs one and there is none, or nobody knows it."""
+    """Whether there is a sandbox for it. InputError where it needs one and this machine has none, or where its
+    algorithm is unknown."""
     name, lack = evidence.entry.algorithm, sandbox.missing()
     if not (evidence.entry.own_code or name in BUILT_IN or name.startswith(EVOSAX)):
         raise InputError(f"algorithm {name!r}: expected {', '.join(BUILT_IN)}, {EVOSAX}NAME or {ALGORITHM_FILE}:NAME")
     if evidence.entry.own_code and ALGORITHM_FILE not in evidence.files:
         raise InputError(f"algorithm {name!r}: the entry has no {ALGORITHM_FILE}")
     if evidence.entry.own_code and lack is not None:
-        raise InputError(f"the entry has code of its own, and there is no sandbox to run it in: {lack}")
+        raise InputError(f"the entry's own code needs a sandbox, which this machine lacks: {lack}")
     return lack is None
 
 
@@ -222,7 +224,7 @@ class _Task:
         return seeds
 
     def _elsewhere(self, manifest: Manifest) -> list[str]:
-        """Why rows need not be equal here, in words; nothing where they must be."""
+        """Why rows may differ here, in words; empty where they must be equal."""
         machine = here(self._task)
         found = differences(manifest, machine, set(self._evidence.board.versions))
         if manifest.commit != machine.commit:

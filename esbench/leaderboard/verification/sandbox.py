@@ -1,13 +1,14 @@
-"""Somebody else's code in a process of its own: no network, no secrets, one folder to write to, limits, killed whole.
+"""A stranger's code in a separate process. It has one folder to write to, and limits. Network and secrets are out of
+its reach, and all of it is killed together.
 
 By `unshare` and `setpriv` of util-linux: namespaces of users, processes, mounts, network, IPC and host names. The root
-that the code sees holds the system's libraries, this Python and esbench, read-only, and nothing else: no home folder,
-no other process, none of the caller's environment. Memory, processes, disk and the clock are watched from outside.
+that the code sees holds only the system's libraries, this Python and esbench, read-only. Home folders, other processes
+and the caller's environment are hidden. Memory, processes, disk and the clock are watched from outside.
 
-Memory is what the processes have mapped: kernel calls for memory that no process has mapped (`memfd_create`, `shmget`)
-are refused, but shared pages that a process let go of, and buffers of pipes, are not counted. Disk is what lies in the
-scratch folder and what is open though deleted, not what is mapped, deleted and closed. The caller's keys in the kernel
-cannot be reached.
+Memory is what the processes have mapped. Kernel calls for unmapped memory (`memfd_create`, `shmget`) are refused.
+Shared pages that a process let go of, and buffers of pipes, escape the count. Disk is what lies in the scratch folder
+and what is open though deleted, not what is mapped, deleted and closed. The caller's keys in the kernel cannot be
+reached.
 """
 
 import contextlib
@@ -161,7 +162,7 @@ def _environment() -> dict[str, str]:
         "PYTHONPATH": home,
         "PYTHONDONTWRITEBYTECODE": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "JAX_COMPILATION_CACHE_DIR": f"{SCRATCH}/cache",  # of its own: a shared one could be poisoned
+        "JAX_COMPILATION_CACHE_DIR": f"{SCRATCH}/cache",  # a new one: a shared one could be poisoned
     }
 
 
@@ -260,8 +261,8 @@ def _size(folder: Path) -> int:
 
 
 def _kill(process: subprocess.Popen) -> None:
-    """Ends the namespace, where it has not ended: its first process is the child of `unshare`, and the kernel kills all
-    of it before that one is gone, whatever those inside did to their signals."""
+    """Ends the namespace, unless it has ended. Its first process is the child of `unshare`. The kernel kills all the
+    others before that one is gone, and no signal handler inside can prevent it."""
     if process.poll() is not None:
         return
     with contextlib.suppress(psutil.NoSuchProcess, subprocess.TimeoutExpired):

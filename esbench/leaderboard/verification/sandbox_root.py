@@ -1,8 +1,8 @@
-"""The inside of the sandbox: makes a root of its own that can be read only, runs a command there without privileges.
+"""The inside of the sandbox: makes a read-only root, and runs a command there without privileges.
 
-Run by `sandbox.run` as a file, below `unshare`, with one argument: JSON with `root` (an empty folder, the mount
-point), `read_only` (paths that stay visible), `scratch` (the folder that becomes SCRATCH), `limits` (of `resource`, by
-name) and `command`. The standard library only; nothing of the command's is imported here.
+Run by `sandbox.run` as a file, below `unshare`, with one argument: JSON. Its names are `root` (an empty folder, the
+mount point), `read_only` (paths that stay visible), `scratch` (the folder that becomes SCRATCH), `limits` (of
+`resource`, by name) and `command`. The standard library only; nothing of the command's is imported here.
 
 The command is a child: this process stays the namespace's first, which nothing inside can end, and with which all ends.
 """
@@ -73,7 +73,7 @@ def _bind(source: Path, target: str, attributes: int) -> None:
 
 
 def enter(root: str, read_only: list[str], scratch: str) -> None:
-    """Makes `root` the root: what is not named is not there."""
+    """Makes `root` the root: only what is named is there."""
     _mount("none", "/", flags=_MS_REC | _MS_PRIVATE)
     _mount("tmpfs", root, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=1m,mode=755")
     for path in read_only:
@@ -97,14 +97,14 @@ def enter(root: str, read_only: list[str], scratch: str) -> None:
     _check("umount", _libc.umount2(b".", _MNT_DETACH))
     # In a user namespace below this one the command would be root again, if over nothing that is here.
     Path("/proc/sys/user/max_user_namespaces").write_text("0")
-    # The kernel's settings are the caller's to write where the caller is root, whatever the capabilities.
+    # A caller who is root can write the kernel's settings, also without capabilities.
     _restrict("/proc", _ATTR_RDONLY)
     _restrict("/", _ATTR_RDONLY, below=False)  # the scratch folder stays writable
     os.chdir(SCRATCH)
 
 
 def give_up_privileges(limits: dict[str, int]) -> None:
-    """No capability after the next exec, nor ever again, and the limits."""
+    """Drops all capabilities from the next exec on, for good, and sets the limits."""
     for name, value in limits.items():
         resource.setrlimit(getattr(resource, name), (value, value))
     for capability in range(64):
@@ -146,8 +146,8 @@ def wait_for(child: int) -> int:
 def main() -> None:
     order = json.loads(sys.argv[1])
     enter(order["root"], order["read_only"], order["scratch"])
-    # The command has this process's user, but none of its capabilities: it cannot look into it, nor signal what has no
-    # handler here.
+    # The command has this process's user without its capabilities. So it cannot look into this process, and only
+    # signals with a handler here arrive.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if child := os.fork():
         os._exit(wait_for(child))

@@ -49,7 +49,7 @@ def here(task: Task) -> Machine:
 
 
 def differences(manifest: Manifest, machine: Machine, packages: set[str]) -> list[str]:
-    """What of a run's machine is not this one's, in words: the device, versions of the `packages` that compute rows,
+    """How a run's machine differs from this one, in words: the device, versions of the `packages` that compute rows,
     and switches that change last bits. Equal numbers are expected where there is nothing."""
     theirs, ours = manifest.versions, machine.versions
     if not manifest.algorithm.startswith(EVOSAX):

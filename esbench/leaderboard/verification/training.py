@@ -35,8 +35,8 @@ def train(
 ) -> Trained:
     """What the entry's code leaves of `seeds`, trained on the task and with the settings of `manifest`.
 
-    twin: the seed of the task's twin, None for the task itself. limits: of the sandbox; where there is none, code that
-    is esbench's own has its seconds only. InputError for code of the entry's own and no sandbox, StrategyError where it
+    twin: the seed of the task's twin, None for the task itself. limits: of the sandbox; without one, esbench's own code
+    has the limit of seconds only. InputError for code of the entry's own without a sandbox. StrategyError where it
     fails, is stopped, or leaves no runs.
     """
     name = manifest.task["id"]
@@ -87,7 +87,7 @@ def _result(scratch: Path, seed: int) -> tuple[list[Row], bytes]:
 
 
 def _run_outside(command: Sequence[str], scratch: Path, seconds: float, what: str, job: bytes) -> None:
-    """esbench's own algorithms, where there is no sandbox: in a process, and no more."""
+    """esbench's own algorithms, on a machine without a sandbox: in a plain process."""
     home = str(Path(esbench.__file__).resolve().parents[1])
     environment = {**os.environ, "PYTHONPATH": home}
     try:
@@ -100,8 +100,8 @@ def _run_outside(command: Sequence[str], scratch: Path, seconds: float, what: st
 
 
 def _take(scratch: Path, name: str) -> bytes:
-    """The content of a file that the entry's code left; InputError where it is no plain file of at most so many
-    bytes. Nobody can put another in its place: the code and all it started has ended."""
+    """The content of a file that the entry's code left; InputError where it is no plain file of at most so many bytes.
+    No process can replace it: the code and all it started has ended."""
     path = scratch.resolve() / name
     most = _MOST_BYTES[path.name]
     if path.resolve() != path or not path.is_file() or path.stat().st_size > most:

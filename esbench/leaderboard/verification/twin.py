@@ -21,7 +21,7 @@ class Permuted:
     """`environment` with permuted indices; rewards, ends and lengths are those of the original.
 
     observations, actions: int (n,), permutations. Number i of a twin's observation is number `observations[i]` of the
-    original's. Action i of a Discrete twin is action `actions[i]` of the original's; number i of a Box twin's action is
+    original's. Action i of a Discrete twin is action `actions[i]` of the original's. Number i of a Box twin's action is
     number `actions[i]` of the original's.
     """
 

@@ -22,12 +22,12 @@ def verify(
     plan: Plan,
     say: Callable[[str], None],
 ) -> tuple[CheckedEntry, Replay | Rerun | None]:
-    """Verifies the entry in `path` and writes its verification.json. The check, and what was found: None where the
-    entry has no schema, and for a rerun where its check finds problems: nothing of it is run then.
+    """Verifies the entry in `path` and writes its verification.json. The check, and what was found. That is None where
+    entry.json fails its schema, and for a rerun where the check finds problems: then none of its code is run.
 
-    public_number: one that nobody could know when the entry was made; None draws one, and what passes with it is not
-    written over what failed before. policies: where those are that are not in the entry. Errors leave everything as it
-    was: InputError where the entry cannot be verified here, StrategyError where its code fails or had to be stopped.
+    public_number: one that became known after the entry was made. None draws one; a pass with it does not replace an
+    earlier failure. policies: where the policies outside the entry are. Errors leave everything as it was: InputError
+    where the entry cannot be verified here, StrategyError where its code fails or had to be stopped.
     """
     if mode not in MODES:
         raise unknown("mode", mode, MODES)

@@ -1,6 +1,6 @@
 """The figures of a report, one file each, which register themselves: a new file is a new figure.
 
-All that they show is told apart without its colours too.
+All that they show can be distinguished without colours, too.
 """
 
 from esbench.report.registry import FIGURES, RegisteredFigure, collect

@@ -28,9 +28,9 @@ _ANCHORS = {"random": ("random policy", (0, (1, 4))), "reference": ("reference",
 
 
 def mean_and_range(curves: Sequence[tuple[np.ndarray, np.ndarray]], end: float) -> tuple[np.ndarray, ...]:
-    """Over seeds: `(x, mean, lowest, highest)` at every x of any seed and at `end`; values are carried forward.
-    Of more than `MOST_POINTS` x as many are taken, evenly among them: seeds are not evaluated at the very same x, and
-    steps narrower than a line cannot be seen.
+    """Over seeds: `(x, mean, lowest, highest)` at every x of any seed and at `end`; values are carried forward. Where
+    there are more than `MOST_POINTS` of them, so many are taken, evenly. Each seed is evaluated at slightly different
+    x, and steps narrower than a line are invisible.
 
     curves: per seed its x (ascending) and its values.
     """

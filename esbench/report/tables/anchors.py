@@ -55,8 +55,8 @@ def anchors_table(section: Section) -> Table:
 
 
 def _against(cell: Cell, budget: int) -> dict:
-    """Per anchor its value and what is said of it; the useful steps to the first that is not beaten, NaN where none is
-    left to beat."""
+    """Per anchor its value and what is said of it; the useful steps to the first unbeaten one, NaN where all are
+    beaten."""
     mean, sign, reference = cell.mean, cell.spec.measure.sign, cell.spec.reference
     numbers: dict[str, float | str] = {}
     steps, unbeaten = math.nan, None
@@ -91,8 +91,8 @@ def beats(mean: Estimate, anchor: Anchor, higher_is_better: bool = True) -> str:
 
 
 def steps_to(cell: Cell, target: float, budget: int) -> float:
-    """Useful steps until the mean is at `target` if it goes on as in the last half of the budget; 0 where it is there,
-    infinity without a trend."""
+    """Useful steps until the mean is at `target`, if it continues as in the last half of the budget. 0 where it is
+    there, infinity without a trend."""
     sign = cell.spec.measure.sign
     left = sign * (target - fmean(cell.values))
     if left <= 0:
@@ -139,7 +139,7 @@ def _notes(say: Wording) -> list[str]:
         "Not shown: anything else.",
         "Heuristic: a rule that learns nothing; `esbench tasks show` names it.",
         f"Would take: useful {say.unit} until the mean reaches the first unbeaten anchor, if the last half's trend "
-        "goes on.",
+        "continues.",
         f"More seeds: the mean is {say.above} that anchor already. No trend: the last half does not clearly "
         f"{say.rises} (95% interval of its slope over seeds).",
         "A dash: every anchor is beaten, or the rule is the best possible.",

@@ -1,5 +1,5 @@
-"""How far the intervals of the other tables can be trusted: the committed simulation, `coverage.csv` beside this file,
-which `baselines/studies/coverage.py` writes."""
+"""How far the intervals of the other tables can be trusted. `baselines/studies/coverage.py` simulated it, and wrote
+`coverage.csv` next to this file."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The measure at equal training seconds, beside that at equal useful steps."""
+"""The measure at equal training seconds, next to that at equal useful steps."""
 
 from typing import Any
 

@@ -76,7 +76,7 @@ def _notes(tiers: Sequence[Tier], say: Wording) -> list[str]:
     seeds = sorted({len(cell.runs) for tier in tiers for cell in tier.cells.values()})
     return [
         f"Mean {say.title} over {span(seeds)} seeds, with its 95% interval (Student's t{say.cut}).",
-        f"Bold: the {say.best} mean of the task. ≈: the paired test cannot tell it from the best; it is not corrected "
+        f"Bold: the {say.best} mean of the task. ≈: the paired test shows no difference from the best, uncorrected "
         "over pairs of algorithms.",
         f"Random: the {say.measure} of a policy that acts at random. †: not shown to be {say.above} it. Reference: a "
         "score of 1.",

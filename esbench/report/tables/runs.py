@@ -32,7 +32,7 @@ def runs_table(section: Section) -> Table:
 
 
 def _options(run: Run) -> dict[str, str]:
-    """Those that no other column has, and no other table."""
+    """Those that are in no other column or table."""
     return {name: str(value) for name, value in (run.manifest.options.model_extra or {}).items()}
 
 

@@ -41,8 +41,7 @@ def scores_table(section: Section) -> Table:
 
 
 def standing(tier: Tier, task: str, pairs: dict[tuple[str, str], Comparison]) -> dict[str, tuple[bool, str]]:
-    """Of every algorithm that has the task whether its mean is the best, and the mark of what is not told apart from
-    the best."""
+    """For every algorithm with the task: whether its mean is the best, and the mark where it may equal the best."""
     best = best_algorithms(tier, task)
 
     def is_tied(name: str) -> bool:
@@ -56,7 +55,7 @@ def standing(tier: Tier, task: str, pairs: dict[tuple[str, str], Comparison]) ->
 
 
 def best_algorithms(tier: Tier, task: str) -> list[str]:
-    """Those with the best mean; none where there is no other to compare with."""
+    """Those with the best mean; empty for a single algorithm."""
     means = {
         algorithm: agreed(tier.specs[task].measure.sign * fmean(cell.values))
         for algorithm in tier.algorithms
@@ -108,8 +107,8 @@ def _notes(section: Section) -> list[str]:
     return [
         f"{say.heading}{say.remark}: mean over seeds of the deployed policy's mean over "
         f"{' or '.join(map(str, samples))} fresh {say.samples}. Interval: 95%, Student's t over seeds{say.cut}.",
-        f"Bold: the {say.best} mean of the task. ≈: the paired test of the table of tasks cannot tell it from the "
-        "best, or seeds are too few.",
+        f"Bold: the {say.best} mean of the task. ≈: the paired test of the table of tasks shows no difference from "
+        "the best, or seeds are too few.",
         f"Score: ({say.measure} - random) / (reference - random) with the task's fixed anchors{say.in_log2}; not "
         "clipped here.",
         f"Budget: {say.cost} of training. Useful {say.unit}: those at the score row. Overshoot: how far a run went "

@@ -46,7 +46,7 @@ class Episode(NamedTuple):
 class Programs:
     """A task's environment and its compiled programs, shared by all Gymnasium environments of the task and the cap.
 
-    max_episode_steps: the cap, None for none. made_of: the arguments of `_programs` that give the same.
+    max_episode_steps: the cap, None without one. made_of: the arguments of `_programs` that give the same.
 
     begin(bits, number) -> episode, obs, the bits being the root's. step(episode, action) -> episode, transition.
 
@@ -121,8 +121,8 @@ def programs(task: str, max_episode_steps: int | None = None) -> Programs:
     """The programs of a task's name whose episodes are truncated after `max_episode_steps`: None for the task's own
     cap, UNCAPPED for none.
 
-    gymnasium.error.DependencyNotInstalled where its library is absent; gymnasium.error.Error where the cap is none, or
-    the task's environment, one that keeps a cap by itself, ends before it.
+    gymnasium.error.DependencyNotInstalled where its library is absent. gymnasium.error.Error for a bad cap, or where
+    the environment keeps a cap by itself and ends before this one.
     """
     limit = max_episode_steps
     if limit is not None and (type(limit) is not int or (limit < 1 and limit != UNCAPPED)):
@@ -198,7 +198,7 @@ def checked_options(options: dict[str, Any] | None, known: tuple[str, ...] = ())
 
 
 def checked_render_mode(mode: Any) -> str | None:
-    """`mode`; gymnasium.error.UnsupportedMode where it is neither None nor one that there is."""
+    """`mode`; gymnasium.error.UnsupportedMode unless it is None or a known one."""
     if mode is not None and mode not in RENDER_MODES:
         raise UnsupportedMode(f"render_mode {mode!r}: expected one of {', '.join(map(repr, RENDER_MODES))}, or None")
     return mode

@@ -29,9 +29,9 @@ from esbench.tasks.gymnasium_api.episode import (
 class TaskEnv(gymnasium.Env[np.ndarray, Any]):
     """One episode of `task` at a time, truncated after `max_episode_steps`: by default the task's own cap, -1 for none.
 
-    Observations are float32 (n,), rewards Python floats, whatever switches of JAX are set. An episode's random numbers
-    depend on the seed last given to `reset` and on how many episodes have begun since. `task` is an id, or
-    `path/to/file.py:NAME`. Copies and pickles hold the episode under way and go on with it.
+    Observations are float32 (n,), rewards Python floats, under all switches of JAX. An episode's random numbers depend
+    on the seed last given to `reset` and on how many episodes have begun since. `task` is an id, or
+    `path/to/file.py:NAME`. Copies and pickles hold the episode under way and continue it.
     """
 
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": RENDER_FPS}  # noqa: RUF012
@@ -50,7 +50,8 @@ class TaskEnv(gymnasium.Env[np.ndarray, Any]):
 
     @pinned()
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict]:
-        """A fresh episode. There are no options: gymnasium.error.Error for any, and for a seed that is no integer."""
+        """A fresh episode. It takes no options: gymnasium.error.Error for any option, and for a seed other than an
+        integer."""
         checked_options(options)
         super().reset(seed=None if seed is None else checked_seed(seed))
         if seed is not None or self._root is None:

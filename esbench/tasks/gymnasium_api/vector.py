@@ -36,12 +36,12 @@ RESET_MASK = "reset_mask"
 class TaskVectorEnv(gymnasium.vector.VectorEnv):
     """`num_envs` episodes of `task` side by side in one compiled step, each as a TaskEnv of the same seed plays it.
 
-    Observations are float32 (num_envs, n), rewards float64, both ends bool (num_envs,), whatever switches of JAX are
-    set. Episodes are truncated after `max_episode_steps`: by default the task's own cap, -1 for none. Copies and
-    pickles hold the episodes under way and go on with them. `autoreset_mode`, as gymnasium.vector.SyncVectorEnv has it:
-    NEXT_STEP (an ended episode's next step is a reset that ignores its action), SAME_STEP (the reset's observation is
-    returned, the last one is in `info["final_obs"]`), or DISABLED (`reset(options={"reset_mask": mask})` restarts those
-    of a mask, which the other modes allow too).
+    Observations are float32 (num_envs, n), rewards float64, both ends bool (num_envs,), under all switches of JAX.
+    Episodes are truncated after `max_episode_steps`: by default the task's own cap, -1 for none. Copies and pickles
+    hold the episodes under way and continue them. `autoreset_mode` is as gymnasium.vector.SyncVectorEnv has it.
+    NEXT_STEP: an ended episode's next step is a reset that ignores its action. SAME_STEP: the reset's observation is
+    returned, the last one is in `info["final_obs"]`. DISABLED: `reset(options={"reset_mask": mask})` restarts those of
+    a mask, which the other modes allow too.
     """
 
     metadata: dict[str, Any] = {"render_modes": RENDER_MODES, "render_fps": RENDER_FPS}  # noqa: RUF012
@@ -81,8 +81,8 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
     ) -> tuple[np.ndarray, dict]:
         """Fresh episodes, of all environments or of those in `options["reset_mask"]`, bool (num_envs,).
 
-        seed: of the first environment, the next one's is one more; or one seed each, None for going on as before.
-        gymnasium.error.Error for seeds that are no integers, and for other options.
+        seed: of the first environment, the next one's is one more; or one seed each. None continues as before.
+        gymnasium.error.Error for seeds other than integers, and for other options.
         """
         checked_options(options, (RESET_MASK,))
         mask = self._checked_mask((options or {}).get(RESET_MASK))
@@ -101,7 +101,7 @@ class TaskVectorEnv(gymnasium.vector.VectorEnv):
     @pinned()
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
         """One step of all. gymnasium.error.ResetNeeded before the first reset and, where autoreset is DISABLED, for
-        environments whose episodes are over; gymnasium.error.InvalidAction for what are no actions."""
+        environments whose episodes are over. gymnasium.error.InvalidAction for values that are no actions."""
         if self._episodes is None:
             raise ResetNeeded(f"step({actions!r}) before the first reset()")
         if self._mode is AutoresetMode.DISABLED and self._ended.any():

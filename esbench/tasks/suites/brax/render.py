@@ -1,7 +1,7 @@
 """Pictures of brax's bodies, by MuJoCo's renderer, without a screen.
 
-Where MuJoCo's default way to OpenGL finds no display it aborts the process, so every way is first tried in a process of
-its own. The one that works is then put in place here: MuJoCo was imported with brax long before, when it was too late
+MuJoCo's default way to OpenGL aborts the process where it finds no display. So every way is first tried in a separate
+process. The one that works is then put in place here: MuJoCo was imported with brax long before, when it was too late
 to set MUJOCO_GL.
 """
 

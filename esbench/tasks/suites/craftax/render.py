@@ -18,8 +18,8 @@ class World:
         package = "craftax.craftax_classic" if "Classic" in name else "craftax.craftax"
         constants = importlib.import_module(f"{package}.constants")
         renderer: Any = importlib.import_module(f"{package}.renderer")
-        # Craftax's own loader makes its textures in three sizes, for minutes, and keeps them in a file inside its
-        # package, which stays broken if the process ends meanwhile. One size takes seconds: it is made anew.
+        # Craftax's own loader takes minutes to make its textures in three sizes. It keeps them in a file inside its
+        # package, which stays broken if the process ends meanwhile. One size takes seconds: it is made each time.
         load = renderer.load_all_textures
         renderer.load_all_textures = lambda: {BLOCK: constants.load_all_textures_given_size(BLOCK)}
         try:

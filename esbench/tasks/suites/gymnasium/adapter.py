@@ -27,11 +27,11 @@ LARGEST = float(np.finfo(np.float32).max)
 
 class Flat(gymnasium.Wrapper):
     """An environment with one flat float32 observation, and the actions of a policy: an integer from 0, or a flat
-    float32 vector, which is rounded to integers where the environment takes those, and clipped to its own bounds.
+    float32 vector. The vector is rounded where the environment takes integers, and clipped to its own bounds.
 
-    name: what messages call it. steps: taken in this episode. TaskError where the environment raises, or gives what
-    Gymnasium does not know: no (observation, info) or (observation, reward, terminated, truncated, info), another
-    size, numbers that are not finite.
+    name: what messages call it. steps: taken in this episode. TaskError where the environment raises, or breaks
+    Gymnasium's contract: (observation, info) and (observation, reward, terminated, truncated, info), of the right size,
+    with finite numbers.
     """
 
     def __init__(self, env: gymnasium.Env, name: str | None = None):
@@ -151,20 +151,20 @@ def _flat_box(space: Any) -> gymnasium.spaces.Box:
 def flat(name: str, render_mode: str | None = None) -> Flat:
     """Gymnasium's environment `name`, flat, with a time limit of 1000 steps where it has none.
 
-    InputError where there is no such environment, or it cannot be made.
+    InputError where the environment is unknown, or cannot be made.
     """
     if "esbench/" in name:
         raise InputError(f"gymnasium:{name} is a task of esbench: expected --task {name.rpartition('/')[2]}")
     # Not every environment takes a `render_mode`.
     options: Any = {} if render_mode is None else {"render_mode": render_mode}
     try:
-        # Without Gymnasium's own checker, which looks at the first step only: `Flat` looks at all.
+        # Without Gymnasium's own checker, which looks at the first step only: `Flat` looks at every step.
         env = gymnasium.make(name, disable_env_checker=True, **options)
         if env.spec is None or env.spec.max_episode_steps is None:
             env = gymnasium.wrappers.TimeLimit(env, DEFAULT_CAP)
     except gymnasium.error.UnregisteredEnv as error:
         raise InputError(f"unknown task 'gymnasium:{name}': {error}") from error
-    except Exception as error:  # whatever the environment's own code raises
+    except Exception as error:  # any error of the environment's own code
         raise InputError(f"gymnasium:{name} cannot be made: {type(error).__name__}: {error}") from error
     return Flat(env, f"{HOSTED_SUITE}:{name}")
 
@@ -184,7 +184,7 @@ def describe(name: str) -> TaskSpec:
 
 
 _told: list[TaskError] = []
-"""What callbacks have raised: JAX puts an error of its own in its place."""
+"""What callbacks have raised: JAX replaces it with an error of its own."""
 
 
 @contextlib.contextmanager
@@ -216,10 +216,10 @@ class Handle(NamedTuple):
 class Hosted:
     """Environments made by `make`, one for every episode in progress, behind the functional contract.
 
-    An episode is the one of the environment that its reset took, from its first observation to its end: where a seed
-    does not determine it, too. The seed is made of the reset's key; the keys of steps are not used. States may be
-    copied, but only the latest of an episode can be stepped (TaskError). An episode that is over goes on without
-    reward and stays terminated; one whose policy gives an action that is not finite ends with a reward of NaN.
+    An episode is the one of the environment that its reset took, from its first observation to its end. This holds also
+    where a seed does not determine it. The seed is made of the reset's key; the keys of steps are not used. States may
+    be copied, but only the latest of an episode can be stepped (TaskError). An episode that is over stays terminated,
+    without reward. An action of NaN or infinity ends the episode with a reward of NaN.
     """
 
     def __init__(self, make: Callable[[], Flat]):
@@ -238,7 +238,7 @@ class Hosted:
         return self._begin(key, jnp.bool_(True))
 
     def reset_rows(self, keys: jax.Array, wanted: jax.Array) -> tuple[Handle, jax.Array]:
-        """As `esbench.tasks.environment.reset_rows` says: no environment is taken for rows that are not wanted."""
+        """As `esbench.tasks.environment.reset_rows` says: only wanted rows take an environment."""
         return jax.vmap(self._begin)(keys, wanted)
 
     @faults()
@@ -281,7 +281,7 @@ class Hosted:
         with self._lock:
             rows = zip(np.asarray(numbers).tolist(), np.asarray(steps).tolist(), taken, strict=True)
             for lane, (number, step, action) in enumerate(rows):
-                # Several lanes may hold copies of one episode; it goes on once.
+                # Several lanes may hold copies of one episode; it is stepped once.
                 lane_of_copy = stepped.setdefault(number, lane)
                 if lane_of_copy != lane:
                     for part in (obs, reward, terminated, truncated):

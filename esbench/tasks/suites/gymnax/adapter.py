@@ -28,7 +28,7 @@ def make(spec: TaskSpec) -> Environment:
 
 
 class Gymnax:
-    """A gymnax environment, which keeps its time limit apart from `step_env`."""
+    """A gymnax environment, which keeps its time limit outside `step_env`."""
 
     def __init__(self, name: str):
         self._name = name

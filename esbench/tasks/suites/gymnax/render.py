@@ -17,7 +17,7 @@ class ClassicControl:
             raise DependencyNotInstalled(f"pictures of {name} need pygame: pip install 'esbench[gymnax]'") from error
         self._environment: Any = gymnasium.make(name, render_mode="rgb_array").unwrapped
         width, height = (600, 400) if name == "CartPole-v1" else (500, 500)
-        # With a surface of its own it does not start pygame's audio and video, which complain where there are none.
+        # With this surface it leaves pygame's audio and video alone: they complain on a machine without them.
         self._environment.screen = pygame.Surface((width, height))
 
     def __call__(self, state: Any) -> np.ndarray:

@@ -26,8 +26,8 @@ def goal_and_way(start: float, contact: float) -> Anchor:
 def _card(size: int, used: str) -> Card:
     return Card(
         observation=f"{size} numbers in [-10, 10]: every shape's, joint's and thruster's position, velocity and role",
-        action="6 numbers in [-1, 1]: 4 motors, 2 thrusters, of which a level uses some; a thruster takes [0, 1] of "
-        f"it; here {used}",
+        action=f"6 numbers in [-1, 1]: 4 motors, 2 thrusters. This level uses {used}. A thruster takes [0, 1] of its "
+        "number",
         reward="1 for the goal, -1 for what is forbidden, plus 0.1 for every unit by which the goal comes nearer",
         ends="terminated by the goal, a forbidden contact, or numbers that overflow",
         differences="kinetix merges its time limit with the other ends. Observations are SYMBOLIC_FLAT, actions "

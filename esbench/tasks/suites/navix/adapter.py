@@ -25,8 +25,8 @@ def make(spec: TaskSpec) -> Environment:
 class Navix:
     """A navix environment without its time limit.
 
-    The carried state leaves out two parts of navix's: the rendering cache (a picture of the bare grid, up to 70 kB,
-    which no rule reads) and the events, none of which has happened while an episode goes on that a rule reads.
+    The carried state leaves out two parts of navix's. The rendering cache is a picture of the bare grid, up to 70 kB,
+    which no rule reads. Of the events, those that a rule reads only happen at an episode's end.
     """
 
     def __init__(self, name: str):

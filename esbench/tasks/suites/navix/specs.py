@@ -24,7 +24,7 @@ def _card(size: int, cells: str, minigrid_allows: str, ends: str = "terminated b
         reward="1 for reaching the goal",
         ends=ends,
         differences="scaled and flat, where navix has bytes. MiniGrid shows 7 x 7 cells in front of the player, pays "
-        f"1 - 0.9 t / T for the goal and allows {minigrid_allows}; here the whole grid is seen, the goal pays 1 at any "
+        f"1 - 0.9 t / T for the goal and allows {minigrid_allows}. Here the whole grid is seen, the goal pays 1 at any "
         "time, and 100 steps are navix 0.7.4's",
     )
 
