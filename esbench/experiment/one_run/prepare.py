@@ -232,8 +232,8 @@ def reuse(prepared: Prepared, config: RunConfig) -> Prepared | None:
 
 
 def _without_the_rest(function: Callable[..., jax.Array], *arguments: Any) -> Callable[..., jax.Array]:
-    """`function` of arguments such as these without the steps that its result does not need: JAX leaves out those
-    that have an effect no more than Python does, and one of them may reset environments."""
+    """`function` of arguments such as these, without the steps that its result does not need. JAX by itself keeps those
+    with an effect, and one of them may reset environments."""
     traced = jax.make_jaxpr(function)(*arguments)
     needed, equations = {id(variable) for variable in traced.jaxpr.outvars}, []
     for equation in reversed(traced.eqns):
