@@ -11,6 +11,8 @@ import pytest
 from esbench.algorithms.ppo import PPO
 from esbench.cli import main
 from esbench.errors import InputError, TaskError
+from esbench.experiment.one_run.prepare import bind, make_problem, prepare
+from esbench.experiment.options.config import resolve
 from esbench.policies.mlp import MLP
 from esbench.population.gaussian import Gaussian
 from esbench.population.repeated import Repeated
@@ -83,6 +85,15 @@ def test_steps_as_gymnasium_does():
             )
             over[lane] = terminated
     assert over[1:].all()
+
+
+def test_how_a_policy_acts_is_known_before_any_environment_is_reset():
+    settings = {"num_envs": 2, "num_steps": 4, "num_minibatches": 2, "n_layers": 1, "layer_size": 8}
+    config = resolve("gymnasium:CartPole-v1", "ppo", steps=1000, preset="defaults", settings=settings)
+    problem = make_problem(config)
+    prepared = prepare(config, problem, bind(config, problem))
+    assert "callback" in prepared.start.as_text() and "callback" not in prepared.acts.as_text()
+    assert prepared.action_mode == "sample"
 
 
 def test_every_job_is_played_once_to_its_end():

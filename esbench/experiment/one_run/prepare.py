@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from esbench import sizes
 from esbench.algorithms.interface import Learner, StepMetrics
@@ -179,7 +180,7 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner, together: int
     def start(numbers, key):
         return bound(numbers).init(key)
 
-    def acts(numbers, key):  # of which XLA keeps next to nothing
+    def acts(numbers, key):
         learner = bound(numbers)
         return learner.deployed(learner.init(key)).greedy
 
@@ -202,7 +203,7 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner, together: int
             except (jax.errors.ConcretizationTypeError, StrategyError):  # Python may have asked for a number's value
                 numbers = None
                 init = jit(start).trace(numbers, key)
-            acting = jit(acts).trace(numbers, key)
+            acting = jit(_without_the_rest(acts, numbers, key)).trace(numbers, key)
             state = init.out_info
             slots, keys, active = (state,) * together, jax.random.split(key, together), jnp.ones(together, bool)
             # The state is not donated: while a step runs, the one before is there to be saved.
@@ -259,6 +260,19 @@ def reuse(prepared: Prepared, config: RunConfig) -> Prepared | None:
         return None
     bind(config, prepared.problem)  # which checks its values
     return replace(prepared, config=config, numbers=numbers)
+
+
+def _without_the_rest(function: Callable[..., jax.Array], *arguments: Any) -> Callable[..., jax.Array]:
+    """`function` of arguments such as these, without the steps that its result does not need. JAX by itself keeps those
+    with an effect, and one of them may reset environments."""
+    traced = jax.make_jaxpr(function)(*arguments)
+    needed, equations = {id(variable) for variable in traced.jaxpr.outvars}, []
+    for equation in reversed(traced.eqns):
+        if needed & {id(variable) for variable in equation.outvars}:
+            needed |= {id(variable) for variable in equation.invars}
+            equations.append(equation)
+    left = jaxpr_as_fun(ClosedJaxpr(traced.jaxpr.replace(eqns=equations[::-1]), traced.consts))
+    return lambda *arguments: left(*jax.tree.leaves(arguments))[0]
 
 
 def _numbers(algorithm: Any) -> Any | None:
