@@ -25,6 +25,11 @@ class Device(Record):
     kind: str
     count: int
 
+    @property
+    def first(self) -> str:
+        """The kind that a run began on."""
+        return self.kind.split(_THEN)[0]
+
     def then(self, other: "Device") -> "Device":
         """Where a run was computed that went on on `other`: of another kind, its seconds compare with neither's."""
         if self.kind.split(_THEN)[-1] == other.kind:
