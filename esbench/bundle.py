@@ -1,6 +1,6 @@
 """`make bundle`: esbench and all that it needs as one file, for a machine without a network.
 
-    python -m esbench.bundle [--platform manylinux_2_28_x86_64] [--python 3.12] [--extras all,evosax] [--has NAMES|FILE]
+    python -m esbench.bundle [--platform manylinux_2_28_x86_64] [--python 3.12] [--extras A,B] [--has NAMES|FILE]
 
 Works in a checkout. The file holds the code of the checkout, without results and leaderboards, and a wheel of all that
 `requirements.lock` names for these extras, but for what the machine has: JAX and what it brings, or what `--has` says,
@@ -23,8 +23,16 @@ from pathlib import Path
 from esbench.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[1]
-# Whoever has JAX has what it imports; kinetix names wandb and imports it nowhere that esbench comes by.
-HAS = ("jax", "jaxlib", "ml-dtypes", "numpy", "opt-einsum", "scipy", "wandb")
+# Whoever has JAX has what it imports.
+HAS = ("jax", "jaxlib", "ml-dtypes", "numpy", "opt-einsum", "scipy")
+# What the suites name and training imports nowhere: half of all. Of these pygame draws gymnax' tasks.
+_UNUSED = (
+    *("black", "flake8", "flask", "hf-xet", "isort", "moviepy"),
+    *("pygame", "pylint", "pyopengl", "pytest", "tensorboardx", "uvloop"),
+)
+_KINETIX_ALONE = ("orbax-checkpoint", "orbax-export", "tensorstore")
+# kinetix takes twice the room of all others.
+EXTRAS = ("gymnax", "brax", "craftax", "jumanji", "navix", "evosax")
 LEFT_OUT = ("results/", "leaderboards/", "docs/", "tests/", ".github/")
 FOLDER = "esbench-bundle"
 _PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
@@ -71,7 +79,8 @@ def roots(extras: Iterable[str]) -> list[str]:
             raise InputError(f"extra {extra!r}: expected some of {', '.join(optional)}")
         found += optional[extra]
     inner = {name for text in found if (own := re.match(r"esbench\[(.*)\]", text)) for name in own[1].split(",")}
-    return [*(canonical(re.split(r"[^\w.-]", text)[0]) for text in found), *(roots(inner) if inner else [])]
+    names = {canonical(re.split(r"[^\w.-]", text)[0]) for text in found} - {"esbench"}
+    return [*names, *(roots(inner) if inner else [])]
 
 
 def tags(name: str) -> list[str]:
@@ -134,7 +143,8 @@ def names_of(has: str) -> list[str]:
 
 def bundle(platform: str, python: str, extras: list[str], has: list[str], out: Path) -> Path:
     """Writes the file into `out`; InputError for an unknown extra, and for a platform without wheels."""
-    wanted = needed(pins((ROOT / "requirements.lock").read_text()), roots(extras), has)
+    unused = _UNUSED if {"kinetix", "all"} & {*extras} else (*_UNUSED, *_KINETIX_ALONE)
+    wanted = needed(pins((ROOT / "requirements.lock").read_text()), roots(extras), [*has, *unused])
     file = out / f"{FOLDER}-{platform}-py{python.replace('.', '')}.tar.xz"
     with tempfile.TemporaryDirectory() as scratch:
         wheels = Path(scratch) / FOLDER / "wheels"
@@ -146,7 +156,7 @@ def bundle(platform: str, python: str, extras: list[str], has: list[str], out: P
             unpacked(wheel)
         listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         code = [name for name in listed.splitlines() if not name.startswith(LEFT_OUT)]
-        with tarfile.open(file, "w:xz") as archive:
+        with tarfile.open(file, "w:xz", preset=9) as archive:
             for name in code:
                 archive.add(ROOT / name, f"{FOLDER}/code/{name}")
             for wheel in sorted(wheels.glob("*.whl")):
@@ -158,7 +168,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bundle", description=__doc__)
     parser.add_argument("--platform", default=f"manylinux_2_28_{platform.machine()}")
     parser.add_argument("--python", default=".".join(platform.python_version_tuple()[:2]))
-    parser.add_argument("--extras", default="all,evosax")
+    parser.add_argument("--extras", default=",".join(EXTRAS))
     parser.add_argument("--has", default=" ".join(HAS))
     parser.add_argument("--out", type=Path, default=Path("."))
     asked = parser.parse_args()
