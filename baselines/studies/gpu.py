@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -148,7 +148,7 @@ def measured(ready: Ready, scale: Scale) -> dict[str, Any]:
     }
 
 
-def cases(many: Iterable[Case], scale: Scale) -> list[dict[str, Any]]:
+def cases(many: Sequence[Case], scale: Scale) -> list[dict[str, Any]]:
     """All cases; first their programs are compiled side by side, then nothing disturbs the clock. One that cannot be
     made or run is there with its error."""
 
@@ -221,7 +221,7 @@ def same_seed(scale: Scale) -> list[dict[str, Any]]:
         state = program.state
         for _ in range(3):
             state, metrics = program.step(state)
-        return [np.asarray(leaf) for leaf in jax.tree.leaves((state.strategy.params, metrics))]
+        return [np.asarray(leaf) for leaf in jax.tree.leaves((state.strategy.mean, metrics))]
 
     same = all(np.array_equal(one, other) for one, other in zip(once(), once(), strict=True))
     flags = os.environ.get("XLA_FLAGS", "")
