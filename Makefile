@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13 and make. Everything is installed into .venv, nothing outside this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup bench results test test-slow test-ray test-install test-newest docs lint lock
+.PHONY: help python setup bench bundle gpu-speed results test test-slow test-ray test-install test-newest docs lint lock
 
 # The newest Python that works; PYTHON=... chooses another. Running it also sees through wrappers that only seem there.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
@@ -43,6 +43,13 @@ bench: $(STAMP) ## EGGROLL, OpenES and PPO on three tasks, three seeds each: a t
 	$(BIN)/esbench sweep --tasks Knapsack-v1,DynamicObstacles-6x6-v0 $(BENCH) --steps $(BENCH_STEPS) --out $(BENCH_OUT)
 	$(BIN)/esbench report $(BENCH_OUT) --out $(BENCH_OUT)/report
 
+gpu-speed: $(STAMP) ## what the GPU here does, in at most 8 minutes: JSON and a figure in results/speed
+	$(BIN)/python -m baselines.studies.gpu
+
+bundle: $(STAMP) ## esbench and its wheels as one file for a machine offline: PLATFORM, PYTHON_VERSION, EXTRAS, HAS
+	@$(BIN)/python -m esbench.bundle $(if $(PLATFORM),--platform $(PLATFORM)) \
+		$(if $(PYTHON_VERSION),--python $(PYTHON_VERSION)) $(if $(EXTRAS),--extras $(EXTRAS)) $(if $(HAS),--has "$(HAS)")
+
 results: $(STAMP) ## results/ anew from its raw rows: tables, figures and JSON Schema, the same bytes every time
 	$(BIN)/python -m esbench.results.schema results/schema
 	@for set in $(SETS); do echo "$$set/report"; \
@@ -71,7 +78,10 @@ test-install: | python ## the wheel alone and with every extra alone, each in a 
 test-newest: | python ## the tests with the newest versions that pyproject.toml allows, in .venv-newest
 	$(PYTHON) -m venv .venv-newest
 	$(NEWEST)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e '.[all,evosax,dev]'
-	$(NEWEST)/python -m pytest -q -n auto --dist loadfile
+# Only kinetix caps jax, by its metadata; its code runs with what esbench allows. pip warns, and goes on.
+	$(NEWEST)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e .
+# From jax 0.11 on XLA hands products on a CPU to a library whose last bits depend on how many are side by side.
+	XLA_FLAGS=--xla_cpu_experimental_ynn_fusion_type= $(NEWEST)/python -m pytest -q -n auto --dist loadfile
 
 docs: $(STAMP) ## the documentation as a site in site/; adds the extra docs to .venv
 	@$(BIN)/python -c 'import mkdocstrings, material' 2> /dev/null || \

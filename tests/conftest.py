@@ -1,6 +1,8 @@
 """Factories of manifests and rows: small, valid, and with any field replaced."""
 
 import dataclasses
+import os
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,9 @@ from esbench.results.records import Device, Row
 from esbench.results.run_directory import RunDirectory, run_path
 from esbench.tasks.spec import Anchor, TaskSpec
 from tests.manifests import manifest_from
+
+# Sizes that somebody kept for this machine are not those that tests know; processes that tests start read it too.
+os.environ["ESBENCH_SIZES"] = str(Path(__file__).with_name("no-sizes.json"))
 
 SPEC = TaskSpec(
     id="CartPole-v1",

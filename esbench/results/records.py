@@ -30,6 +30,11 @@ class Device(Record):
     count: int
     together: int = 1
 
+    @property
+    def first(self) -> str:
+        """The kind that a run began on."""
+        return self.kind.split(_THEN)[0]
+
     def then(self, other: "Device") -> "Device":
         """Where a run was computed that went on on `other`: its seconds compare with neither's, unless both are of one
         kind and had as many runs together."""

@@ -17,10 +17,8 @@ from esbench.policies.normalization import Moments
 from esbench.population.interface import Population
 from esbench.population.members import MemberStore
 from esbench.rollout.setup import Setup
+from esbench.sizes import Widths
 from esbench.tasks.environment import State, reset_rows
-
-_MIN_LANES = 64
-"""That a queue of many jobs has, however few a lane they are."""
 
 
 class Runs(NamedTuple):
@@ -125,22 +123,24 @@ class Work:
         return self.runs.greedy.shape[0]
 
     @property
+    def widths(self) -> Widths:
+        """Of each run."""
+        return self.problem.sizes.widths(self.queue.share, self.store.own_bytes)
+
+    @property
     def width(self) -> int:
         """Lanes of a run."""
-        sizes, share = self.problem.sizes, self.queue.share
-        fitting = sizes.member_bytes // max(self.store.own_bytes, 1) // 8 * 8
-        return _whole(min(sizes.lanes, max(share // sizes.jobs_per_lane, _MIN_LANES), share, max(fitting, 8)))
+        return self.widths.lanes
 
     @property
     def narrow(self) -> int:
-        """Lanes of a run for its last long episodes, an eighth of its lanes at most; 0 for none."""
-        narrow = _whole(min(self.problem.sizes.narrow, self.width // 8))
-        return narrow if narrow < self.width else 0
+        """Lanes of a run for its last long episodes; 0 for none."""
+        return self.widths.narrow
 
     @property
     def refill_width(self) -> int:
-        """So many idle lanes of a run are given new episodes at a time: an eighth at most, for the others wait."""
-        return min(self.problem.sizes.refill, max(self.width // 8, 8))
+        """So many idle lanes of a run are given new episodes at a time."""
+        return self.widths.refill
 
     def done(self) -> Done:
         """Works through all queues."""
@@ -348,11 +348,6 @@ def _in_all_lanes(function: Any, *operands: Any) -> Any:
     lanes = jax.tree.leaves(operands)[0].shape[:2]
     flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), operands)
     return jax.tree.map(lambda x: x.reshape(*lanes, *x.shape[1:]), jax.vmap(function)(*flat))
-
-
-def _whole(width: int) -> int:
-    """`width` rounded up to eights: a few lanes more or less leave other last bits in a narrower batch's rows."""
-    return -(-width // 8) * 8
 
 
 def _blank(like: Any, *rows: int) -> Any:

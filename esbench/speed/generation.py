@@ -40,6 +40,22 @@ class RandomActions:
         return carry, Categorical(jnp.zeros(int(self.space.n)))
 
 
+def evolution(environment: Environment, sizes: Sizes, width: int, strategy: Any) -> EvolutionLoop:
+    """The loop of a strategy on a task, as in training."""
+    policy: Any = MLP(layer_size=width).bind(environment.observation_space, environment.action_space)
+    return EvolutionLoop(strategy, EpisodicProblem(environment, policy, sizes).objective(Evolution()))
+
+
+def generation(name: str, loop: EvolutionLoop, state: Any) -> Program:
+    """A whole generation from `state`: noise, episodes, shaping, update."""
+
+    def run(state) -> tuple[Steps, Any]:
+        state, metrics = loop.step(state)
+        return Steps(metrics.useful_steps, metrics.computed_steps), state
+
+    return compiled(name, run, state)
+
+
 def programs(environment: Environment, sizes: Sizes, width: int, population: int, rank: int) -> list[Program]:
     """The environment with random actions, unperturbed inference, EGGROLL and OpenES: `population` episodes each.
 
@@ -58,18 +74,10 @@ def programs(environment: Environment, sizes: Sizes, width: int, population: int
 
         return compiled(name, run, problem.init_params(key), key)
 
-    def generation(name: str, strategy: OpenES) -> Program:
-        loop = EvolutionLoop(strategy, problem.objective(Evolution()))  # ty: ignore[invalid-argument-type] its tell takes only a Gaussian
-
-        def run(state) -> tuple[Steps, Any]:
-            state, metrics = loop.step(state)
-            return Steps(metrics.useful_steps, metrics.computed_steps), state
-
-        return compiled(name, run, jax.jit(loop.init)(key))
-
+    strategies = {"eggroll": EGGROLL(pop_size=population, rank=rank), "open_es": OpenES(pop_size=population)}
+    loops = {name: evolution(environment, sizes, width, strategy) for name, strategy in strategies.items()}
     return [
         episodes("environment", EpisodicProblem(environment, RandomActions(environment.action_space), sizes)),
         episodes("inference", problem),
-        generation("eggroll", EGGROLL(pop_size=population, rank=rank)),
-        generation("open_es", OpenES(pop_size=population)),
+        *(generation(name, loop, jax.jit(loop.init)(key)) for name, loop in loops.items()),
     ]

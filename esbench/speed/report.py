@@ -46,6 +46,18 @@ class SpeedReport:
         return asdict(self)
 
 
+def check(width: int, population: int, rank: int, seconds: float) -> None:
+    """InputError for a value out of range."""
+    for name, value, valid, expected in (
+        ("width", width, width >= 1, "at least 1"),
+        ("population", population, population >= 2 and population % 2 == 0, "an even number, at least 2"),
+        ("rank", rank, rank >= 1, "at least 1"),
+        ("seconds", seconds, seconds > 0, "more than 0"),
+    ):
+        if not valid:
+            raise InputError(f"{name} {value}: expected {expected}")
+
+
 @pinned()
 @faults()
 def measure(
@@ -56,14 +68,7 @@ def measure(
     width: units of each of the three hidden layers. population: members, an even number. Raises InputError for a
     value out of range, an unknown task or one whose suite is not installed, TaskError where Gymnasium's raises.
     """
-    for name, value, valid, expected in (
-        ("width", width, width >= 1, "at least 1"),
-        ("population", population, population >= 2 and population % 2 == 0, "an even number, at least 2"),
-        ("rank", rank, rank >= 1, "at least 1"),
-        ("seconds", seconds, seconds > 0, "more than 0"),
-    ):
-        if not valid:
-            raise InputError(f"{name} {value}: expected {expected}")
+    check(width, population, rank, seconds)
     options = RunOptions()
     settings: dict[str, Any] = {"width": width, "population": population, "rank": rank, **options.numeric}
     found = None if task is None else registry.task(task)

@@ -214,6 +214,19 @@ def test_on_another_kind_of_device_it_goes_on_and_says_so(stopped, whole):
     assert without_clocks(finished.rows) == without_clocks(whole.rows)
 
 
+def test_sizes_of_another_kind_of_device_are_refused_unless_asked_for(stopped, echo, whole):
+    run = directory(stopped)
+    h100 = run.manifest.device.model_copy(update={"platform": "gpu", "kind": "NVIDIA H100 80GB HBM3"})
+    run.replace(run.rows, run.manifest.model_copy(update={"device": h100}))
+    options = {**echo, "out": stopped.config.storage.out, "seed": 3, "resume": True}
+    with pytest.raises(InputError, match="its sizes are those of an H100 or H200, this is a CPU") as caught:
+        esbench.run(**options)
+    (given,) = re.findall(r"--set (\S+(?: \S+=\S+)*) goes on", str(caught.value))
+    asked = dict(pair.split("=") for pair in given.split())
+    finished = esbench.run(**{**options, "settings": {**echo["settings"], **asked}})
+    assert without_clocks(finished.rows) == without_clocks(whole.rows)
+
+
 def test_what_ended_before_its_first_row_begins_again_with_a_manifest_of_now(prepared, whole, tmp_path):
     parts = kept(prepared, out=tmp_path)
     old = RunDirectory.open(whole.path).manifest.model_copy(update={"started": "2026-01-01T00:00:00+00:00"})

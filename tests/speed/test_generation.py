@@ -9,8 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import esbench
 from baselines.studies.lanes import CASES, asked, fresh, generation, measure
+from esbench.algorithms.eggroll import EGGROLL
 from esbench.population.members import MemberStore
+from esbench.sizes import H100
 from esbench.speed.timing import Steps, compiled, interleave
 
 pytestmark = pytest.mark.slow
@@ -86,3 +89,13 @@ def test_a_quarter_million_members_fit_in_two_gigabytes():
     measured = json.loads(done.stdout.splitlines()[-1])
     assert measured["useful"] > 262_144 * 8
     assert measured["bytes"] < 2e9
+
+
+@pytest.mark.parametrize("population", [2048, 4096])
+def test_an_accelerators_lanes_are_busy_from_the_first_generation_on(population):
+    """Steps are counted, no clock is read: its sizes, simulated here."""
+    learner = esbench.learner("CartPole-v1", EGGROLL(pop_size=population), settings={"layer_size": 64, **H100.sizes})
+    state, step = jax.jit(learner.init)(0), jax.jit(learner.step)
+    for _ in range(6):
+        state, metrics = step(state)
+        assert metrics.useful_steps.sum() >= 0.7 * metrics.computed_steps.sum()

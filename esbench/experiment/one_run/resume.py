@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import jax
+
 from esbench.errors import InputError
 from esbench.experiment.one_run import provenance, row_code
 from esbench.experiment.options.config import RunConfig
@@ -13,7 +15,7 @@ from esbench.plugins import names_a_file
 from esbench.results.fingerprints import determining_options
 from esbench.results.records import Manifest
 from esbench.results.run_directory import RunDirectory
-from esbench.sizes import Sizes
+from esbench.sizes import Sizes, kind_of
 
 _SHOWN = 4
 
@@ -40,7 +42,7 @@ def differences(manifest: Manifest, config: RunConfig) -> list[str]:
         "switches": manifest.switches,
     }
     now = {"sizes": config.sizes, "versions": versions, "switches": recorded()}
-    return other_settings(manifest, config) + _differing(then, now)
+    return other_settings(manifest, config) + _differing(then, now) + _sizes_of_elsewhere(manifest, config)
 
 
 def other_settings(manifest: Manifest, config: RunConfig) -> list[str]:
@@ -48,6 +50,17 @@ def other_settings(manifest: Manifest, config: RunConfig) -> list[str]:
     then, now = _settings(manifest.model_dump()), _settings(config.determining(Sizes()))
     same_files = manifest.plugins == row_code.plugins(config.algorithm, config.task, config.network)
     return _differing(then, now) + ([] if same_files else ["the file of the algorithm or of the task has changed"])
+
+
+def _sizes_of_elsewhere(manifest: Manifest, config: RunConfig) -> list[str]:
+    """Whether the sizes are those of another kind of device, where they would be slow, unless all of them are asked
+    for."""
+    here = jax.devices()[0]
+    began, now = kind_of(manifest.device.platform, manifest.device.first), kind_of(here.platform, here.device_kind)
+    if began == now or manifest.sizes.keys() <= {*config.sizes, "devices"}:
+        return []
+    given = " ".join(f"{name}={size}" for name, size in manifest.sizes.items() if name != "devices")
+    return [f"its sizes are those of {began.name}, this is {now.name} (--set {given} goes on with them)"]
 
 
 def _settings(values: Mapping[str, Any]) -> dict[str, Any]:

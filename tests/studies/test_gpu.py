@@ -1,0 +1,44 @@
+"""What a GPU does: the rehearsal on a CPU takes the same way, and the figure is made from its JSON."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from baselines.studies import gpu
+
+
+def row(algorithm, size, runs, speed):
+    return {"algorithm": algorithm, "size": size, "runs": runs, "useful_steps_per_second": speed}
+
+
+def test_the_figure_has_a_line_an_algorithm_and_leaves_out_what_failed():
+    names = ("eggroll", "open_es", "ppo")
+    population = [row(name, size, 1, 1e6 * size) for name in names for size in (64, 256)]
+    failed = {**row("eggroll", 1024, 1, 0.0), "error": "no memory"}
+    parts = {"by population": [*population, failed], "by runs": [row("ppo", 64, runs, 1e5) for runs in (2, 1)]}
+    figure = gpu.draw({"parts": {name: {"measured": rows} for name, rows in parts.items()}})
+    left, right = figure.axes
+    assert [list(line.get_xdata()) for line in left.lines] == [[64, 256]] * 3
+    assert [list(line.get_xdata()) for line in right.lines] == [[1, 2]]
+
+
+def test_every_task_is_measured_light_ones_first():
+    specs = {spec.id: spec.suite for spec in gpu.task_specs() if spec.track == gpu.RL}
+    assert set(specs.values()) == {*gpu.SUITES} and len(specs) == 16
+
+
+@pytest.mark.slow
+def test_the_rehearsal_takes_the_same_way(tmp_path, capsys):
+    scale = replace(gpu.REHEARSAL, tasks=("CartPole-v1",), together=(1, 2), populations=(32,))
+    gpu.main(scale, tmp_path)
+    (file,) = tmp_path.glob("throughput-*.json")
+    parts = json.loads(file.read_text())["parts"]
+    assert list(parts) == list(gpu.PARTS)
+    rows = [row for part in parts.values() for row in part["measured"]]
+    assert not [row for row in rows if "error" in row]
+    assert all(0 < min(row["occupancy"]) <= 1 for row in rows if "occupancy" in row)
+    assert parts["same seed"]["measured"][0]["same_bits"] is True
+    assert max(parts["like a cpu"]["measured"][0]["relative_difference"]) == 0
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".png", ".svg"}
+    assert "12M" in capsys.readouterr().out
