@@ -106,6 +106,12 @@ def kind_of(platform: str, device: str) -> Kind:
     return H100 if re.search(r"\bH[12]00\b", device) else OTHER
 
 
+def kind_here() -> Kind:
+    """The kind of this process's devices."""
+    device = jax.devices()[0]
+    return kind_of(device.platform, device.device_kind)
+
+
 def resolve(given: Mapping[str, Any]) -> Sizes:
     """The sizes for this process's devices: those of their kind, in their place those that `esbench speed --sizes` kept
     for them, and those that are `given` (numbers, or text) as they are.
@@ -113,8 +119,7 @@ def resolve(given: Mapping[str, Any]) -> Sizes:
     Raises InputError for an unknown name, for a value that is no whole number or out of range, and for a file of kept
     sizes that is none.
     """
-    device = jax.devices()[0]
-    return build(Sizes, {**kind_of(device.platform, device.device_kind).sizes, **kept(device.device_kind), **given})
+    return build(Sizes, {**kind_here().sizes, **kept(jax.devices()[0].device_kind), **given})
 
 
 def file_of_sizes() -> Path:

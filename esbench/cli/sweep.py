@@ -68,7 +68,7 @@ def sweep(
         from esbench.experiment.many_runs import sweep as local
 
         processes, variables = local.device_environments(jobs, options.devices or 1)
-        outcome = local.sweep(runs, table(sys.stderr), processes, retries, variables, together=together or 1)
+        outcome = local.sweep(runs, table(sys.stderr), processes, retries, variables, together=together)
     return _print_outcome(runs, outcome, options.out)
 
 

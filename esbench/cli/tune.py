@@ -87,7 +87,7 @@ def tune(
     if not status:
         processes, variables = device_environments(jobs, 1)
         write = functools.partial(record.write, searches, spaces, out)
-        complete = tune.tune(searches, table(sys.stderr), write, processes, variables, together or 1)
+        complete = tune.tune(searches, table(sys.stderr), write, processes, variables, together)
     print_columns(tune.progress(searches))
     for line in [*tune.untold(searches), *tune.errors(searches)]:
         print(line)

@@ -53,7 +53,7 @@ def tune(
     record: Callable[[], object],
     processes: int = 1,
     environments: Sequence[dict[str, str]] = ({},),
-    together: int = 1,
+    together: int | None = None,
 ) -> bool:
     """Runs what is not settled; a search's next rung begins when the one before is settled. `record` is called when a
     search is finished, and at the end. Whether all is done: not where it was stopped, another process runs a part, or

@@ -6,8 +6,7 @@ import pytest
 
 import esbench
 from esbench.algorithms.eggroll import EGGROLL
-from esbench.errors import InputError
-from esbench.experiment.many_runs.together import Together, memory_of, planned_bytes
+from esbench.experiment.many_runs.together import Together, memory_of, planned_bytes, room
 from esbench.sizes import CPU, H100
 
 GIB = 2**30
@@ -28,15 +27,20 @@ def test_runs_fill_a_device_and_fit_it(kind, lanes, run_bytes, runs):
     assert Together(kind, lanes, run_bytes, memory=80 * GIB).runs == runs
 
 
-def test_what_does_not_fit_is_said_with_numbers_in_one_line():
+def test_what_does_not_fit_is_said_with_numbers():
     room = Together(H100, 512, run_bytes=8 * GIB, memory=80 * GIB)
-    room.check(8)
-    with pytest.raises(
-        InputError, match=r"9 runs together need 72 GiB, 8 GiB each, of the 80 GiB .*expected 8 together"
-    ):
-        room.check(9)
-    with pytest.raises(InputError, match="expected a smaller pop_size"):
-        Together(H100, 512, run_bytes=90 * GIB, memory=80 * GIB).check(1)
+    assert room.shortage(8) == ""
+    said = room.shortage(9)
+    assert said == "9 runs together need 72 GiB, 8 GiB each, of the 80 GiB of this device: 8 together"
+    assert "1 together" in Together(H100, 512, run_bytes=90 * GIB, memory=80 * GIB).shortage(2)
+
+
+def test_a_run_on_a_cpu_has_the_device_for_itself_and_room_for_more():
+    options = {"n_layers": 1, "layer_size": 8}
+    learner = esbench.learner("CartPole-v1", EGGROLL(pop_size=64), settings=options)
+    found = room(learner.problem, learner.learner, learner.config)
+    assert found.runs == 1 and found.lanes >= 64
+    assert found.fitting > 100 and 2**10 < found.run_bytes < 2**28
 
 
 def test_bytes_of_a_program_are_those_that_live_together():

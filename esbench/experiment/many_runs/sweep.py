@@ -39,12 +39,13 @@ def sweep(
     retries: int = RETRIES,
     environments: Sequence[dict[str, str]] = ({},),
     more: Callable[[SweepOutcome], Sequence[Job]] = lambda _: (),
-    together: int = 1,
+    together: int | None = None,
 ) -> SweepOutcome:
     """Runs `jobs` in `processes` processes: finished ones stay as they are, unfinished ones go on.
 
-    together: how many runs of the same programs a process runs side by side, at most; the next one takes the place of
-    one that has ended. A run that crashed is tried again by itself.
+    together: how many runs of the same programs a process runs side by side, at most and as far as memory goes; None
+    for as many as fill the device. The next run takes the place of one that has ended. A run that crashed is tried
+    again by itself.
     retries: how often a run that crashed is started again without having come further. environments: variables of the
     processes, in turn. more: given what has ended so far, the jobs that are due because of it; they go before those
     that wait.
@@ -118,15 +119,20 @@ class _Worker:
             return 0
         return max(self.together - len(self.jobs), 0) if self.jobs else 1
 
-    def start(self, number: int, job: Job, together: int) -> None:
-        if (job.programs, together) != (self.programs, self.together):
-            self.programs, self.together, self.compiling = job.programs, together, True
+    def start(self, number: int, job: Job, **room: Any) -> None:
+        """Gives it a job. room: for the worker's `begin`."""
+        if job.programs != self.programs or (room["alone"] and self.together > 1):
+            self.programs, self.together, self.compiling = job.programs, 1, True
         self.jobs[number] = job
-        order = {"number": number, "config": dict(job.options), "seed": job.seed, "together": together}
+        order = {"number": number, "config": dict(job.options), "seed": job.seed, **room}
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # it has died; its exit says so
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()
+
+    def begun(self, together: int) -> None:
+        """A job was begun, with programs that have room for so many."""
+        self.together, self.compiling = together, False
 
     def close(self) -> None:
         """No more work: it ends by itself."""
@@ -167,7 +173,7 @@ class _Pool:
         retries: int,
         environments: Sequence[dict[str, str]],
         more: Callable[[], Sequence[Job]],
-        together: int,
+        together: int | None,
     ):
         self._pending, self._outcome, self._table, self._more = pending, outcome, table, more
         self._retries, self._environments, self._together = retries, environments, together
@@ -218,7 +224,7 @@ class _Pool:
             number = next(self._numbers)
             self._pending.remove(job)
             self._table.started(number, job)
-            worker.start(number, job, worker.together if worker.jobs else self._room(job, worker))
+            worker.start(number, job, **self._room(job))
         if worker is not None and not worker.jobs:
             self._end(place)
 
@@ -241,14 +247,11 @@ class _Pool:
 
         return min(self._pending, key=preference, default=None)
 
-    def _room(self, job: Job, worker: _Worker) -> int:
-        """How many runs the programs of a job that a worker begins with shall have room for."""
-        if self._crashes[job]:
-            return 1
-        alike = sum(other.programs == job.programs and not self._crashes[other] for other in self._pending)
-        wanted = min(self._together, alike + 1)
-        # Programs that are there are not compiled anew for fewer runs.
-        return worker.together if worker.programs == job.programs and worker.together >= wanted else wanted
+    def _room(self, job: Job) -> dict[str, Any]:
+        """What the programs of a job shall have room for."""
+        alike = 1 + sum(other.programs == job.programs and not self._crashes[other] for other in self._pending)
+        alone, filling = bool(self._crashes[job]), self._together is None
+        return {"most": 1 if alone else min(self._together or alike, alike), "filling": filling, "alone": alone}
 
     def _handle(self, worker: _Worker, event: dict[str, Any]) -> None:
         if event["event"] == "exit":
@@ -259,8 +262,8 @@ class _Pool:
         match event["event"]:
             case "message":
                 self._table.message(event["text"])
-            case "start":
-                worker.compiling = False
+            case "begun":
+                worker.begun(event["together"])
             case "step":
                 self._table.step(number, event["useful_steps"])
             case "row":

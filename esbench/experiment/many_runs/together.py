@@ -8,8 +8,10 @@ import jax
 import psutil
 from jax.extend.core import ClosedJaxpr, Jaxpr, Var
 
-from esbench.errors import InputError
-from esbench.sizes import Kind
+from esbench.algorithms.interface import Learner
+from esbench.experiment.options.config import RunConfig
+from esbench.problem import Problem
+from esbench.sizes import Kind, kind_here
 
 USABLE = 0.8
 """The share of a device's memory that programs may plan for: the compiled code and its own buffers need some, too."""
@@ -37,14 +39,28 @@ class Together:
         """Runs side by side, at least one: a device that one fills has one."""
         return max(1, min(self.kind.together // max(self.lanes, 1), self.fitting))
 
-    def check(self, asked: int) -> None:
-        """InputError, with the numbers, where so many runs do not fit."""
-        if asked > self.fitting:
-            most = f"{self.fitting} together" if self.fitting else "a smaller pop_size, or fewer lanes"
-            raise InputError(
-                f"{asked} runs together need {_gigabytes(asked * self.run_bytes)}, {_gigabytes(self.run_bytes)} each, "
-                f"of the {_gigabytes(self.memory)} of this device: expected {most}"
-            )
+    def shortage(self, asked: int) -> str:
+        """Why so many runs are too many, with the numbers; empty where they fit."""
+        if asked <= max(self.fitting, 1):
+            return ""
+        return (
+            f"{asked} runs together need {_gigabytes(asked * self.run_bytes)}, {_gigabytes(self.run_bytes)} each, of "
+            f"the {_gigabytes(self.memory)} of this device: {max(self.fitting, 1)} together"
+        )
+
+
+def room(problem: Problem, learner: Learner, config: RunConfig) -> Together:
+    """Of the runs of a configuration on this process's device. Lanes are the parts that a step counts apart."""
+    with config.options.arithmetic():
+        state = jax.eval_shape(learner.init, jax.random.key(0))
+        traced = jax.jit(learner.step).trace(state)
+    _, metrics = traced.out_info
+    return Together(
+        kind_here(),
+        metrics.computed_steps.size,
+        planned_bytes(traced.jaxpr.jaxpr),
+        memory_of(jax.devices()[0]),
+    )
 
 
 def memory_of(device: jax.Device) -> int:

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from esbench.errors import InputError, StorageError, StrategyError, TaskError
-from esbench.experiment.one_run import interrupt
-from esbench.experiment.one_run.prepare import Prepared, reuse
-from esbench.experiment.one_run.run import announce_and_prepare, resumable
+from esbench.experiment.many_runs.together import room
+from esbench.experiment.one_run import compilation_cache, interrupt
+from esbench.experiment.one_run.prepare import Prepared, prepare, reuse
+from esbench.experiment.one_run.run import announce, resumable
 from esbench.experiment.one_run.session import Session, advance, session
 from esbench.experiment.options.config import resolve
 from esbench.experiment.terminal.progress import Progress
@@ -29,6 +30,7 @@ from esbench.jax_switches import pinned
 from esbench.results.lock import RunInUseError
 from esbench.results.records import Row
 from esbench.results.run_directory import FinishedRunError
+from esbench.sizes import kind_here
 from esbench.sizes import resolve as resolve_sizes
 
 _STEP_SECONDS = 0.5
@@ -62,11 +64,20 @@ class Runner:
         return bool(self._slots)
 
     @pinned()
-    def begin(self, number: int, config: dict[str, Any], seed: int, together: int = 1) -> dict[str, Any] | None:
+    def begin(
+        self,
+        number: int,
+        config: dict[str, Any],
+        seed: int,
+        most: int = 1,
+        filling: bool = False,
+        alone: bool = False,
+    ) -> dict[str, Any] | None:
         """Begins a run, or goes on with the one that is there: None, or what came of it at once.
 
-        config: options of `resolve`. together: how many runs the programs shall have room for; while others are under
-        way it must be theirs, and so must the programs.
+        config: options of `resolve`. most: how many runs new programs shall have room for, as far as memory goes; with
+        `filling`, no more than fill the device. alone: not with programs that have room for others. While runs are
+        under way the programs must be theirs.
         """
         self._compiling = False
         held = ExitStack()
@@ -75,7 +86,7 @@ class Runner:
         try:
             with others:
                 reporter = self._reporter_of(number)
-                prepared = self._programs(config, seed, together, reporter)
+                prepared = self._programs(config, seed, reporter, most, filling, alone)
                 self._slots[number] = _Slot(held.enter_context(session(prepared, seed, reporter, resume=True)), held)
         except Exception as error:
             return _failure(error, self._compiling)
@@ -112,13 +123,20 @@ class Runner:
             if not slot.run.finished:
                 slot.run.save()
 
-    def _programs(self, config: dict[str, Any], seed: int, together: int, reporter: Progress) -> Prepared:
+    @property
+    def together(self) -> int:
+        """How many runs the programs have room for."""
+        return 1 if self._prepared is None else self._prepared.together
+
+    def _programs(
+        self, config: dict[str, Any], seed: int, reporter: Progress, most: int, filling: bool, alone: bool
+    ) -> Prepared:
         """The programs that are there, where they are this run's, else new ones."""
         resolved = resolve(**config)
         if resolved.path(seed).is_dir():
             resolved = resumable(resolved, seed)
         there = self._prepared
-        if there is not None and config["task"] == self._task and there.together == together:
+        if there is not None and config["task"] == self._task and not (alone and there.together > 1):
             same_sizes = resolve_sizes(resolved.sizes) == there.sizes
             if same_sizes and (found := reuse(there, resolved)) is not None:
                 return found
@@ -126,7 +144,15 @@ class Runner:
             raise InputError("a run of other programs than those that are running")
         self._prepared = None  # its memory is wanted
         self._compiling = True
-        self._prepared = announce_and_prepare(resolved, reporter, together=together)
+        compilation_cache.enable()
+        problem, learner = announce(resolved, reporter)
+        together = 1
+        if most > 1 and not (filling and kind_here().together == 0):
+            found = room(problem, learner, resolved)
+            together = min(most, found.runs if filling else max(found.fitting, 1))
+            if not filling and (short := found.shortage(most)):
+                reporter.message(f"{resolved.label}: {short}")
+        self._prepared = prepare(resolved, problem, learner, together)
         self._compiling = False
         self._task = config["task"]
         return self._prepared
@@ -171,7 +197,7 @@ class _JobEvents:
         self._events.send("message", self._job, text=text)
 
     def start(self, label: str, budget: int, cost: str = "steps") -> None:
-        self._events.send("start", self._job)
+        pass
 
     def step(self, useful_steps: int) -> None:
         if time.monotonic() - self._said > _STEP_SECONDS:
@@ -207,7 +233,9 @@ def main() -> None:
             if (order := orders.get()) is None:
                 return
             busy.set()
-            if (outcome := runner.begin(**order)) is not None:
+            if (outcome := runner.begin(**order)) is None:
+                events.send("begun", order["number"], together=runner.together)
+            else:
                 events.send("outcome", order["number"], **outcome)
                 if interrupt.requested():
                     interrupt.leave()

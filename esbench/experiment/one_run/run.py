@@ -148,14 +148,11 @@ def resumable(config: RunConfig, seed: int) -> RunConfig:
 
 
 @pinned()
-def announce_and_prepare(
-    config: RunConfig, reporter: Progress, verbose: bool = False, together: int = 1
-) -> Prepared:  # fmt: skip
-    """The programs of a configuration, for `together` runs side by side, with a word to the reader before the wait;
-    InputError comes before the word."""
+def announce_and_prepare(config: RunConfig, reporter: Progress, verbose: bool = False) -> Prepared:
+    """The programs of a configuration, with a word to the reader before the wait; InputError comes before the word."""
     compilation_cache.enable()
     problem, learner = announce(config, reporter, verbose)
-    return prepare(config, problem, learner, together)
+    return prepare(config, problem, learner)
 
 
 def announce(config: RunConfig, reporter: Progress, verbose: bool = False) -> tuple[Problem, Learner]:
