@@ -269,8 +269,10 @@ class Work:
         moments, gather = seen.moments, self.runs.gather
         if moments is not None and gather is not None:
             # Where no run asks for moments none are computed; a run that does not, beside others, counts no lane.
+            # A GPU would wait for the host to see the condition, in every step.
             counted = running & gather[:, None]
-            moments = jax.lax.cond(gather.any(), self._gathered, lambda m, *_: m, moments, observations, counted)
+            asked = gather.any() if jax.default_backend() == "cpu" else True
+            moments = jax.lax.cond(asked, self._gathered, lambda m, *_: m, moments, observations, counted)
         return Seen(seen.nonfinite + broken.sum(1, dtype=jnp.int32), moments)
 
     def _gathered(self, moments: Moments, observations: jax.Array, counted: jax.Array) -> Moments:
