@@ -1,7 +1,7 @@
-"""Tasks by name: the 16 of the catalogue, installed plug-ins, files of the user's own, and objects.
+"""Tasks by name: the 16 of the catalogue, texts, installed plug-ins, files of the user's own, and objects.
 
-Looking specs up imports neither jax nor any suite; making an environment does. Every task that is registered here is
-registered with Gymnasium too, as `esbench/<id>`.
+Looking specs up imports neither jax nor any suite; making an environment does. Every environment that is registered
+here is registered with Gymnasium too, as `esbench/<id>`.
 """
 
 import contextlib
@@ -13,8 +13,9 @@ import logging
 import re
 import warnings
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
@@ -23,7 +24,8 @@ from esbench.errors import InputError, unknown
 from esbench.jax_switches import pinned
 from esbench.plugins import load_object, names_a_file, unnamed
 from esbench.tasks.catalogue import CATALOGUE
-from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, RL, Measure, TaskSpec
+from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, RL, Measure, TaskSpec, slug
+from esbench.tasks.text.specs import BITS, BUDGETS, TEXT, TEXTS, TOKENS
 from esbench.tasks.tiers import Budgets
 
 if TYPE_CHECKING:
@@ -42,12 +44,12 @@ class Task:
 
     Attributes:
         spec: what the task is.
-        make: builds it.
+        make: builds it; `module:NAME` of esbench's own, which `task` imports when the task is asked for.
         defaults: of the settings, where they are not the class's own.
     """
 
     spec: TaskSpec
-    make: Callable[..., "Environment | Problem"]
+    make: "Callable[..., Environment | Problem] | str"
     defaults: dict[str, Any] = field(default_factory=dict)
 
 
@@ -77,14 +79,14 @@ def register(task: Task) -> Task:
 
 
 def task(name: Any) -> Task:
-    """The task of an id, of the catalogue or of an installed plug-in, of `path/to/file.py:NAME`, of `gymnasium:ID`, or
-    of an object.
+    """The task of an id, of the catalogue or of an installed plug-in, of `path/to/file.py:NAME`, of `gymnasium:ID`, of
+    `text:PATH`, or of an object.
 
     NAME, or the object, is a Task, or a class or function without arguments that gives an Environment or a Problem: its
     id is then NAME-v0, its suite "user", its budgets the defaults. An environment's cap is its attribute
     `max_episode_steps`, or 1000. A problem states its `measure` (a `Measure`) and its `cost`, the unit of budgets, and
     may state its `track`. ID is an environment registered with Gymnasium: its id is then gymnasium-ID, its suite
-    "gymnasium".
+    "gymnasium". PATH is a text file to be learnt.
     Raises InputError where there is no such task.
     """
     if not isinstance(name, str):
@@ -93,17 +95,23 @@ def task(name: Any) -> Task:
         return _from_file(name)
     if name.startswith(f"{HOSTED_SUITE}:"):
         return _from_gymnasium(name.removeprefix(f"{HOSTED_SUITE}:"))
+    if name.startswith(f"{TEXT}:"):
+        return _from_text(name)
     if name not in _REGISTRY:
         broken = _load_plugins()
         if name in broken:
             raise InputError(f"plug-in task {name!r} cannot be loaded: {broken[name]}")
         if name not in _REGISTRY:
             raise unnamed("task", name) if name.endswith(".py") else unknown("task", name, _REGISTRY)
-    return _REGISTRY[name]
+    found = _REGISTRY[name]
+    if isinstance(found.make, str):
+        module, _, attribute = found.make.partition(":")
+        found = _REGISTRY[name] = replace(found, make=getattr(importlib.import_module(module), attribute))
+    return found
 
 
 def task_specs() -> list[TaskSpec]:
-    """All specs: the catalogue's in its order, then the installed plug-ins'."""
+    """All specs: the catalogue's in its order, the texts', then the installed plug-ins'."""
     _load_plugins()
     return [task.spec for task in _REGISTRY.values()]
 
@@ -198,6 +206,26 @@ def _from_gymnasium(name: str) -> Task:
 
     spec = adapter.describe(name)
     return Task(spec, lambda: TimeLimit(adapter.Hosted(lambda: adapter.flat(name)), spec.cap))
+
+
+def _from_text(name: str) -> Task:
+    from esbench.text import corpus
+    from esbench.text.problem import TextFile
+
+    path = name.removeprefix(f"{TEXT}:")
+    settings = {"path": path, "sha256": corpus.digest(corpus.of_file(path))}
+    TextFile(**settings).corpus()  # InputError where it is none to learn
+    spec = TaskSpec(
+        id=slug(f"{TEXT}-{Path(path).name}"),
+        suite=TEXT,
+        source_id=name,
+        description=f"Predict the next byte of {path}.",
+        budgets=BUDGETS,
+        track=TEXT,
+        measure=BITS,
+        cost=TOKENS,
+    )
+    return Task(spec, TextFile, settings)
 
 
 @pinned()
@@ -299,3 +327,5 @@ def _load_plugins() -> dict[str, str]:
 
 for _spec in CATALOGUE:
     register(Task(_spec, functools.partial(_make, _spec)))
+for _spec, _place in TEXTS.items():
+    register(Task(_spec, _place))
