@@ -18,6 +18,9 @@ from esbench.settings import settings
 _DEVIATION = ONE * ONE
 """Of an entry of a pair's noise."""
 _INT32 = 2**31 - 1
+_CARRIED = 4
+"""With momentum a step takes 1 / (4 alpha) deviations: at this pace chance moves about alpha of the parameters, as
+without, where alpha is an eighth."""
 _STEPS = ONE * 31
 """Steps of the schedule: 16 per doubling of the generation."""
 
@@ -44,8 +47,8 @@ class IntegerEGGROLL:
     instead, with which every member has matrices of its own. shift: how often the noise is halved; at 4 it is one step
     large where weights are 16. alpha: share of the parameters that would move in the first generation if votes were
     chance. alpha_decay: generation t has alpha / (alpha_decay * t + 1). momentum: 0 for none, which is the paper's;
-    else votes are remembered and fade by 2 to the power of -momentum a generation, and what has moved a parameter is
-    taken off again.
+    else votes add up over generations, fading by 2 to the power of -momentum in each, and a parameter that they move
+    loses what moved it.
     """
 
     pop_size: Annotated[int, Field(ge=2, multiple_of=2)] = 2048
@@ -66,7 +69,7 @@ class IntegerEGGROLL:
         least = min(min(leaf.shape) for leaf in leaves if leaf.ndim == 2)
         if self.rank > least:
             raise InputError(f"rank = {self.rank}: expected at most {least}, the smallest side of a matrix")
-        largest = self._population(params, jax.random.key(0)).largest_vote * self._memory
+        largest = self._population(params, jax.random.key(0)).largest_vote
         if largest > _INT32:
             fits = self.pop_size * _INT32 // largest // 2 * 2
             raise InputError(f"pop_size = {self.pop_size}: votes could overflow 32 bits: expected at most {fits}")
@@ -75,10 +78,9 @@ class IntegerEGGROLL:
         generation = jnp.exp2(jnp.arange(_STEPS) / ONE)
         alpha = self.alpha / (self.alpha_decay * (generation - 1) + 1)
         deviation = _DEVIATION * math.sqrt(self.pop_size / 2)
-        # Where all may move, those do that have a vote at all.
-        thresholds = jnp.maximum(-ndtri(alpha / 2) * deviation, 1).astype(jnp.int32)
-        if self.momentum:
-            thresholds = jnp.maximum(deviation / alpha, 1).astype(jnp.int32)
+        # In deviations of one generation's sum. Where all may move, those do that have a vote at all.
+        least = 1 / (_CARRIED * alpha) if self.momentum else -ndtri(alpha / 2)
+        thresholds = jnp.maximum(least * deviation, 1).astype(jnp.int32)
         velocity = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, jnp.int32), params) if self.momentum else ()
         none = jnp.int32(0)
         return IntegerState(params, velocity, jnp.int32(1), thresholds, jnp.float32(alpha), none, none)
@@ -91,7 +93,12 @@ class IntegerEGGROLL:
         threshold = state.thresholds[log2_sixteenths(state.generation)]
         total = population.votes(votes)
         if self.momentum:
-            total = jax.tree.map(lambda old, new: old - halved(old, self.momentum) + new, state.velocity, total)
+            room = _INT32 - population.largest_vote  # what is remembered stops there: a sum never overflows
+
+            def remembered(old: jax.Array) -> jax.Array:
+                return jnp.clip(old - halved(old, self.momentum), -room, room)
+
+            total = jax.tree.map(lambda old, new: remembered(old) + new, state.velocity, total)
         steps = jax.tree.map(lambda sums: jnp.where(jnp.abs(sums) >= threshold, jnp.sign(sums), 0), total)
         mean = jax.tree.map(lambda leaf, step: saturate(leaf.astype(jnp.int32) + step), state.mean, steps)
         pairs = zip(jax.tree.leaves(mean), jax.tree.leaves(state.mean), strict=True)
@@ -120,8 +127,3 @@ class IntegerEGGROLL:
 
     def _population(self, mean: Params, key: jax.Array) -> IntegerNoise:
         return IntegerNoise(mean, key, self.pop_size, self.shift, None if self.full_rank else self.rank)
-
-    @property
-    def _memory(self) -> int:
-        """How many generations' votes add up, at most."""
-        return 2**self.momentum

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from esbench.errors import InputError
 from esbench.policies.networks import Params
 from esbench.population.devices import device_count, gathered
 from esbench.population.interface import Population
@@ -45,6 +46,12 @@ class Likelihood:
     carry: bool
 
     def init(self, key: jax.Array, population_size: int) -> tuple[Params, Reading]:
+        """InputError where a sequence's part of the text is too short."""
+        if (part := len(self.text) // self.sequences(population_size)) <= self.tokens:
+            raise InputError(
+                f"tokens = {self.tokens}: each of {self.sequences(population_size):,} sequences has {part:,} bytes of "
+                "the text: expected fewer tokens, a larger group or a smaller pop_size"
+            )
         blank = self.network.blank()
         return self.network.init(key), Reading(jnp.int32(0), jnp.zeros((population_size, *blank.shape), blank.dtype))
 
