@@ -21,8 +21,8 @@ import numpy as np
 
 import esbench
 from esbench.keys import stream
-from esbench.tasks.environment import Environment
 from esbench.tasks.catalogue import CATALOGUE
+from esbench.tasks.environment import Environment
 from esbench.tasks.suites.brax.specs import STILL
 from esbench.tasks.suites.jumanji.specs import LEGAL
 from esbench.tasks.suites.kinetix.specs import NOOP

@@ -1,6 +1,6 @@
 """What is easily known of a text's held-out part, in bits per byte: what tasks of the track text have as anchors.
 
-    python baselines/studies/text_anchors.py                     of KingJames-v0: writes text_anchors.csv beside this file
+    python baselines/studies/text_anchors.py                     of KingJames-v0: writes text_anchors.csv here
     python baselines/studies/text_anchors.py --task text:my.txt  of another text: prints only
 
 Counts of one, two and three symbols in a row are of the chapters that are trained on, each smoothed by the one below:

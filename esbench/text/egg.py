@@ -4,6 +4,7 @@ Weights, activations and memory are int8, 16 standing for 1. There is no activat
 127 is what bends. The network is written without knowing how its parameters are perturbed.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ import numpy as np
 from esbench.policies.networks import Params
 from esbench.population.integers import FIXED_POINT, ONE, TOP, saturate
 from esbench.text.corpus import SEPARATOR
+from esbench.text.loss import integer_log_likelihood
 
 WIDTHS = (4, 16, 64, 256)
 """Powers of 4, so that the root of a width is a shift; a product over four times the largest still fits int32."""
@@ -65,6 +67,10 @@ class Egg:
         """The memory before a text: int8 (layers, width)."""
         return jnp.zeros((self.layers, self.width), jnp.int8)
 
+    def log_likelihood(self, logits: jax.Array, target: jax.Array) -> jax.Array:
+        """What a prediction is worth in training: int32 (), sixteenths of a bit."""
+        return integer_log_likelihood(logits, target)
+
     def step(self, params: Params, memory: jax.Array, token: jax.Array) -> tuple[jax.Array, jax.Array]:
         """The memory after `token`, int32 (), and what may follow it: int8 (symbols,), log2 of unscaled probabilities
         in sixteenths."""
@@ -107,7 +113,7 @@ def _product(x: jax.Array, matrix: jax.Array) -> jax.Array:
 
 
 def _sum(*terms: jax.Array) -> jax.Array:
-    return saturate(sum(_wide(term) for term in terms))
+    return saturate(functools.reduce(jnp.add, map(_wide, terms)))
 
 
 def _wide(x: jax.Array) -> jax.Array:

@@ -19,7 +19,9 @@ def random_params(network, seed=0):
     """Parameters none of which is what it is at the start, some of them at the ends of their range."""
     rng, start = np.random.default_rng(seed), network.init(jax.random.key(seed))
     return jax.tree.map(
-        lambda leaf: jnp.clip(leaf + rng.normal(0, 12, leaf.shape).round().astype(np.int32), -127, 127).astype(jnp.int8),
+        lambda leaf: jnp.clip(leaf + rng.normal(0, 12, leaf.shape).round().astype(np.int32), -127, 127).astype(
+            jnp.int8
+        ),
         start,
     )
 

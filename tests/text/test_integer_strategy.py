@@ -1,18 +1,19 @@
 """Pairs vote and weights move by whole steps: as a slow version of the same does it, alike in both directions."""
 
+from statistics import NormalDist
+
 import jax
 import jax.extend.core
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from statistics import NormalDist
 
 from esbench.algorithms.eggroll_int import IntegerEGGROLL
 from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.errors import InputError
+from esbench.text.corpus import digest
 from esbench.text.egg import Egg
 from esbench.text.problem import TextFile
-from esbench.text.corpus import digest
 from tests.text.test_integer_noise import whole_noise
 
 NETWORK = Egg(20, 16, 1)

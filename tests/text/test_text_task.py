@@ -96,14 +96,14 @@ def test_play_refuses_in_one_line(once, arguments, message, capsys):
 
 
 def test_evaluation_is_exact_and_reads_what_is_held_out(once):
-    text, path = once
+    _, path = once
     model = esbench.load_policy(path)
     problem, corpus = model.problem, model.problem.corpus()
     scores = problem.evaluate(model.deployed, jax.random.key(0), 4)
     length = len(corpus.held_out) // 4
-    memory, bits = problem.network.blank(), []
+    memory, bits = problem.model.blank(), []
     for token, target in zip(corpus.held_out[: length - 1], corpus.held_out[1:length], strict=True):
-        memory, logits = jax.jit(problem.network.step)(model.deployed.params, memory, np.int32(token))
+        memory, logits = jax.jit(problem.model.step)(model.deployed.params, memory, np.int32(token))
         probabilities = 2 ** (np.asarray(logits, float) / 16)
         bits.append(-np.log2(probabilities[target] / probabilities.sum()))
     assert scores["bits per byte"][0] == pytest.approx(np.mean(bits), rel=1e-4)

@@ -66,14 +66,12 @@ def texts(
         return [first, *written] if first else written
     if prompt is not None or length is not None:
         raise InputError(f"{run} is of no language model: expected no --prompt and no --length")
-    if out is None:
-        raise InputError("--out is missing: expected FILE.gif or FILE.mp4")
     return None
 
 
 @pinned()
 def play(
-    run: Path, out: Path, seed: int = 0, task: str | None = None, fps: float | None = None, episodes: int = 1
+    run: Path, out: Path | None, seed: int = 0, task: str | None = None, fps: float | None = None, episodes: int = 1
 ) -> Played:
     """Writes episodes of the run in directory `run` to `out`, a .gif or an .mp4, the return drawn into each frame; the
     last frame of each stays for HOLD_SECONDS.
@@ -83,6 +81,8 @@ def play(
     fps: frames a second, None for FPS, or fewer, so that an episode lasts LEAST_SECONDS. InputError where there is no
     such run, its task cannot be made or drawn, or `out` cannot be written.
     """
+    if out is None:
+        raise InputError("--out is missing: expected FILE.gif or FILE.mp4")
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"--out {str(out)!r}: expected a file that ends in {' or '.join(FORMATS)}")
     if out.suffix.lower() == ".mp4":
