@@ -79,7 +79,7 @@ class Likelihood:
         evaluation = Evaluation(
             fitness=fitness,
             group=None,
-            useful_steps=jnp.full(size // 2, 2 * self.tokens, jnp.int32),
+            useful_steps=jnp.full(size, self.tokens, jnp.int32),
             computed_steps=counted,
             sequential_steps=jnp.int32(self.tokens),
         )

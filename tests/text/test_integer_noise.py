@@ -21,7 +21,7 @@ def population(rank=1, size=12, shift=4):
 def whole_noise(noise, pair):
     """The noise of a pair, int64 arrays of the parameters' shapes, before its division."""
     leaves = []
-    for a, b in noise._noise(jnp.int32(pair)):
+    for a, b in jax.jit(IntegerNoise._noise)(noise, jnp.int32(pair)):
         a = np.asarray(a, np.int64)
         if b is None:
             leaves.append(16 * a)
@@ -43,8 +43,8 @@ def test_a_members_products_and_rows_are_those_of_its_dense_matrices(rank):
     rng = np.random.default_rng(0)
     for index in (0, 1, 6, 7):
         sign = 1 - 2 * (index % 2)
-        member = noise.member(jnp.int32(index))
-        per_rank = noise._noise(jnp.int32(index // 2))
+        member = jax.jit(IntegerNoise.member)(noise, jnp.int32(index))
+        per_rank = jax.jit(IntegerNoise._noise)(noise, jnp.int32(index // 2))
         leaves = jax.tree.leaves(member, is_leaf=lambda leaf: isinstance(leaf, Lattice))
         for leaf, mean, (a, b) in zip(leaves, jax.tree.leaves(noise.mean), per_rank, strict=True):
             a, b, mean = (np.asarray(x, np.int64) for x in (a, b, mean))
@@ -116,7 +116,7 @@ def test_votes_are_summed_in_chunks(monkeypatch):
 @pytest.mark.parametrize("rank", [1, 2, 8, None])
 def test_an_entry_of_the_noise_has_the_same_deviation_at_every_rank(rank):
     noise = population(rank, size=2)
-    draws = jax.vmap(noise._noise)(jnp.arange(300))
+    draws = jax.jit(jax.vmap(noise._noise))(jnp.arange(300))
     for (a, b), leaf in zip(draws, jax.tree.leaves(noise.mean), strict=True):
         a = np.asarray(a, float)
         entries = 16 * a if b is None else np.einsum("pmk,pnk->pmn" if leaf.ndim == 2 else "pmk,pmk->pm", a, b)
@@ -125,7 +125,7 @@ def test_an_entry_of_the_noise_has_the_same_deviation_at_every_rank(rank):
 
 
 def test_no_matrix_of_a_members_own_is_in_the_program():
-    noise, store = population(size=64), None
+    noise = population(size=64)
     store = MemberStore.of(noise)
 
     def read(noise):

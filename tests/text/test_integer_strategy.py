@@ -1,5 +1,6 @@
 """Pairs vote and weights move by whole steps: as a slow version of the same does it, alike in both directions."""
 
+import functools
 from statistics import NormalDist
 
 import jax
@@ -24,6 +25,7 @@ def started(**settings):
     return strategy, strategy.init(jax.random.key(1), NETWORK.init(jax.random.key(0)))
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def told(strategy, state, fitness, generation=0):
     population, state = strategy.ask(jax.random.key(generation), state)
     return population, strategy.tell(jax.random.key(0), state, population, fitness)
@@ -39,11 +41,10 @@ def test_the_update_equals_a_slow_reference(settings):
         before = [np.asarray(leaf, np.int64) for leaf in jax.tree.leaves(state.mean)]
         population, after = told(strategy, state, jnp.asarray(fitness, jnp.int32), generation)
         alpha = 0.5 / (0.1 * generation + 1)
-        moved = 0
+        moved, noises = 0, [whole_noise(population, pair) for pair in range(16)]
         for number, leaf in enumerate(jax.tree.leaves(after.mean)):
             votes = [
-                np.sign(fitness[2 * pair] - fitness[2 * pair + 1]) * whole_noise(population, pair)[number]
-                for pair in range(16)
+                np.sign(fitness[2 * pair] - fitness[2 * pair + 1]) * noise[number] for pair, noise in enumerate(noises)
             ]
             if strategy.momentum:
                 old = memory[number]
@@ -97,10 +98,9 @@ def test_votes_by_chance_do_not_drift():
     """The floor of a negative number is further from 0: weights that followed it would all sink."""
     strategy, state = started(pop_size=64, alpha=0.3, alpha_decay=0.0)
     zero = state.replace(mean=jax.tree.map(jnp.zeros_like, state.mean))
-    step = jax.jit(lambda state, generation, fitness: told(strategy, state, fitness, generation)[1])
     rng = np.random.default_rng(0)
     for generation in range(200):
-        zero = step(zero, generation, jnp.asarray(rng.integers(-9, 9, 64), jnp.int32))
+        _, zero = told(strategy, zero, jnp.asarray(rng.integers(-9, 9, 64), jnp.int32), generation)
     weights = np.concatenate([np.asarray(leaf, float).ravel() for leaf in jax.tree.leaves(zero.mean)])
     assert abs(weights.mean()) < 5 * weights.std() / np.sqrt(len(weights))
 

@@ -14,6 +14,7 @@ from esbench.results.run_directory import RunDirectory
 from esbench.tasks import registry
 from esbench.tasks.spec import TaskSpec
 from esbench.tasks.text.specs import KING_JAMES
+from esbench.text.problem import TextFile
 
 CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
 SET = ["--set", "pop_size=128", "width=16", "tokens=8"]
@@ -68,7 +69,7 @@ def test_a_text_that_has_changed_is_another(once, tmp_path, capsys):
     changed = tmp_path / text.name
     changed.write_text(text.read_text().replace("fox", "cat"))
     with pytest.raises(InputError, match=r"has the sha256 .*: expected .*, that it had before"):
-        registry.made(registry.task(f"text:{changed}"), sha256=RunDirectory.open(path).manifest.problem["sha256"])
+        TextFile(path=str(changed), sha256=RunDirectory.open(path).manifest.problem["sha256"]).corpus()
 
 
 def test_a_trained_model_goes_on_with_a_prompt(once, capsys):
@@ -96,14 +97,14 @@ def test_play_refuses_in_one_line(once, arguments, message, capsys):
 
 
 def test_evaluation_is_exact_and_reads_what_is_held_out(once):
-    _, path = once
+    text, path = once
     model = esbench.load_policy(path)
     problem, corpus = model.problem, model.problem.corpus()
-    scores = problem.evaluate(model.deployed, jax.random.key(0), 4)
+    scores = esbench.evaluate(f"text:{text}", model, episodes=4)
     length = len(corpus.held_out) // 4
-    memory, bits = problem.model.blank(), []
+    memory, bits, step = problem.model.blank(), [], jax.jit(problem.model.step)
     for token, target in zip(corpus.held_out[: length - 1], corpus.held_out[1:length], strict=True):
-        memory, logits = jax.jit(problem.model.step)(model.deployed.params, memory, np.int32(token))
+        memory, logits = step(model.deployed.params, memory, np.int32(token))
         probabilities = 2 ** (np.asarray(logits, float) / 16)
         bits.append(-np.log2(probabilities[target] / probabilities.sum()))
     assert scores["bits per byte"][0] == pytest.approx(np.mean(bits), rel=1e-4)
