@@ -17,7 +17,8 @@ from esbench.settings import settings
 
 _DEVIATION = ONE * ONE
 """Of an entry of a pair's noise."""
-_INT32 = 2**31 - 1
+_MOST = 2**31 - 2**13
+"""Of sums of votes: 32 bits, with room for what `halved` adds on the way."""
 _CARRIED = 4
 """With momentum a step takes 1 / (4 alpha) deviations: at this pace chance moves about alpha of the parameters, as
 without, where alpha is an eighth."""
@@ -70,8 +71,8 @@ class IntegerEGGROLL:
         if self.rank > least:
             raise InputError(f"rank = {self.rank}: expected at most {least}, the smallest side of a matrix")
         largest = self._population(params, jax.random.key(0)).largest_vote
-        if largest > _INT32:
-            fits = self.pop_size * _INT32 // largest // 2 * 2
+        if largest > _MOST:
+            fits = self.pop_size * _MOST // largest // 2 * 2
             raise InputError(f"pop_size = {self.pop_size}: votes could overflow 32 bits: expected at most {fits}")
 
     def init(self, key: jax.Array, params: Params) -> IntegerState:
@@ -80,7 +81,7 @@ class IntegerEGGROLL:
         deviation = _DEVIATION * math.sqrt(self.pop_size / 2)
         # In deviations of one generation's sum. Where all may move, those do that have a vote at all.
         least = 1 / (_CARRIED * alpha) if self.momentum else -ndtri(alpha / 2)
-        thresholds = jnp.maximum(least * deviation, 1).astype(jnp.int32)
+        thresholds = jnp.clip(least * deviation, 1, _MOST).astype(jnp.int32)
         velocity = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, jnp.int32), params) if self.momentum else ()
         none = jnp.int32(0)
         return IntegerState(params, velocity, jnp.int32(1), thresholds, jnp.float32(alpha), none, none)
@@ -93,7 +94,7 @@ class IntegerEGGROLL:
         threshold = state.thresholds[log2_sixteenths(state.generation)]
         total = population.votes(votes)
         if self.momentum:
-            room = _INT32 - population.largest_vote  # what is remembered stops there: a sum never overflows
+            room = _MOST - population.largest_vote  # what is remembered stops there: a sum never overflows
 
             def remembered(old: jax.Array) -> jax.Array:
                 return jnp.clip(old - halved(old, self.momentum), -room, room)
