@@ -1,7 +1,7 @@
 """EGGROLL on integers (Sarkar et al., arXiv 2511.16652, section 5): pairs vote, and weights move by whole steps."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -27,12 +27,14 @@ _STEPS = ONE * 31
 
 
 class IntegerState(struct.PyTreeNode):
-    """mean: int8, what is deployed. velocity: int32 like it, the votes remembered; () without momentum. thresholds:
-    int32 (steps,), that votes must reach, by `log2_sixteenths` of the generation, which is int32 () and counts from 1.
+    """mean: int8, what is deployed. velocity: int32 like it, the votes remembered; () without momentum. keys: typed
+    PRNG keys (unroll,), of this unroll's generations; None without. thresholds: int32 (steps, unroll), that votes must
+    reach, by `log2_sixteenths` of the generation, which is int32 () and counts from 1, and by its place in the unroll.
     moved, ties: int32 (), of the last generation: parameters, pairs. alpha: float32 (steps,), for the record."""
 
     mean: Params
     velocity: Params
+    keys: jax.Array | None
     generation: jax.Array
     thresholds: jax.Array
     alpha: jax.Array
@@ -49,7 +51,9 @@ class IntegerEGGROLL:
     large where weights are 16. alpha: share of the parameters that would move in the first generation if votes were
     chance. alpha_decay: generation t has alpha / (alpha_decay * t + 1). momentum: 0 for none, which is the paper's;
     else votes add up over generations, fading by 2 to the power of -momentum in each, and a parameter that they move
-    loses what moved it.
+    loses what moved it. unroll: generations after which members forget what they read; within them votes are also for
+    the noise that members had in the earlier ones, which made what they remember (persistent evolution strategies);
+    1 for none, which is the paper's.
     """
 
     pop_size: Annotated[int, Field(ge=2, multiple_of=2)] = 2048
@@ -59,6 +63,7 @@ class IntegerEGGROLL:
     alpha: Annotated[float, Field(gt=0, le=1)] = 1.0
     alpha_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.015
     momentum: Annotated[int, Field(ge=0, le=12)] = 0
+    unroll: Annotated[int, Field(ge=1)] = 1
 
     def check(self, params: Params) -> None:
         """InputError where the parameters are no integers, the rank is above a matrix's, or votes could overflow."""
@@ -70,7 +75,8 @@ class IntegerEGGROLL:
         least = min(min(leaf.shape) for leaf in leaves if leaf.ndim == 2)
         if self.rank > least:
             raise InputError(f"rank = {self.rank}: expected at most {least}, the smallest side of a matrix")
-        largest = self._population(params, jax.random.key(0)).largest_vote
+        key = jax.random.key(0)
+        largest = self._population(params, key, self._keys(key)).largest_vote
         if largest > _MOST:
             fits = self.pop_size * _MOST // largest // 2 * 2
             raise InputError(f"pop_size = {self.pop_size}: votes could overflow 32 bits: expected at most {fits}")
@@ -81,17 +87,20 @@ class IntegerEGGROLL:
         deviation = _DEVIATION * math.sqrt(self.pop_size / 2)
         # In deviations of one generation's sum. Where all may move, those do that have a vote at all.
         least = 1 / (_CARRIED * alpha) if self.momentum else -ndtri(alpha / 2)
-        thresholds = jnp.clip(least * deviation, 1, _MOST).astype(jnp.int32)
+        # Of an unroll's second generation votes are for twice the noise, and so on.
+        spread = deviation * jnp.sqrt(jnp.arange(1, self.unroll + 1))
+        thresholds = jnp.clip(least[:, None] * spread, 1, _MOST).astype(jnp.int32)
         velocity = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, jnp.int32), params) if self.momentum else ()
         none = jnp.int32(0)
-        return IntegerState(params, velocity, jnp.int32(1), thresholds, jnp.float32(alpha), none, none)
+        return IntegerState(params, velocity, self._keys(key), jnp.int32(1), thresholds, jnp.float32(alpha), none, none)
 
     def ask(self, key: jax.Array, state: IntegerState) -> tuple[IntegerNoise, IntegerState]:
-        return self._population(state.mean, key), state
+        return self._population(state.mean, key, state.keys, self._age(state)), state
 
     def tell(self, key: jax.Array, state: IntegerState, population: IntegerNoise, fitness: jax.Array) -> IntegerState:
         votes = jnp.sign(fitness[0::2] - fitness[1::2]).astype(jnp.int8)
-        threshold = state.thresholds[log2_sixteenths(state.generation)]
+        age = self._age(state)
+        threshold = state.thresholds[log2_sixteenths(state.generation), age]
         total = population.votes(votes)
         if self.momentum:
             room = _MOST - population.largest_vote  # what is remembered stops there: a sum never overflows
@@ -106,6 +115,7 @@ class IntegerEGGROLL:
         return IntegerState(
             mean=mean,
             velocity=jax.tree.map(lambda sums, step: sums - step * threshold, total, steps) if self.momentum else (),
+            keys=None if state.keys is None else state.keys.at[age].set(population.key),
             generation=state.generation + 1,
             thresholds=state.thresholds,
             alpha=state.alpha,
@@ -126,5 +136,14 @@ class IntegerEGGROLL:
             "ties": state.ties / (self.pop_size // 2),
         }
 
-    def _population(self, mean: Params, key: jax.Array) -> IntegerNoise:
-        return IntegerNoise(mean, key, self.pop_size, self.shift, None if self.full_rank else self.rank)
+    def _population(self, mean: Params, key: jax.Array, keys: Any, age: Any = None) -> IntegerNoise:
+        rank = None if self.full_rank else self.rank
+        return IntegerNoise(mean, key, self.pop_size, self.shift, rank, keys, None if keys is None else age)
+
+    def _keys(self, key: jax.Array) -> jax.Array | None:
+        """Room for the keys of an unroll; each is set before it is used."""
+        return jax.random.split(key, self.unroll) if self.unroll > 1 else None
+
+    def _age(self, state: IntegerState) -> jax.Array:
+        """The generation's place in its unroll: int32 ()."""
+        return (state.generation - 1) % self.unroll

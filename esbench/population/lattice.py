@@ -88,6 +88,8 @@ class IntegerNoise(struct.PyTreeNode):
         size: members, an even number.
         shift: how often the noise is halved.
         rank: of a matrix's noise; None for noise of full rank, with which a member has matrices of its own.
+        earlier: the keys of the generations that belong to one unroll with this one, (longest unroll,), the first `age`
+            of which, int32 (), are past; None where every generation is by itself. Votes are for the noise of all.
     """
 
     mean: Params
@@ -95,6 +97,13 @@ class IntegerNoise(struct.PyTreeNode):
     size: int = struct.field(pytree_node=False)
     shift: int = struct.field(pytree_node=False, default=4)
     rank: int | None = struct.field(pytree_node=False, default=1)
+    earlier: jax.Array | None = None
+    age: jax.Array | None = None
+
+    @property
+    def begins(self) -> jax.Array | None:
+        """Whether an unroll begins, bool (): members then remember nothing. None where there are no unrolls."""
+        return None if self.age is None else self.age == 0
 
     @property
     def axes(self) -> Any:
@@ -114,7 +123,8 @@ class IntegerNoise(struct.PyTreeNode):
     def largest_vote(self) -> int:
         """What an entry of `votes` can be at most, as a Python integer: it must fit 31 bits."""
         top = int(self.table.max())
-        return (ONE * top if self.rank is None else top * top * self.rank) * (self.size // 2)
+        generations = 1 if self.earlier is None else len(self.earlier)
+        return (ONE * top if self.rank is None else top * top * self.rank) * (self.size // 2) * generations
 
     def pair(self, index: jax.Array) -> jax.Array:
         return index // 2
@@ -131,8 +141,15 @@ class IntegerNoise(struct.PyTreeNode):
         return jax.vmap(self._perturbed, out_axes=self.axes)(indices, own)
 
     def votes(self, votes: jax.Array) -> Params:
-        """The sum over pairs of `votes[k] * noise_k`, before the noise's division: an int32 tree, exactly, where
-        `largest_vote` fits. votes: int8 (size / 2,) of -1, 0 and 1."""
+        """The sum over pairs of `votes[k] * noise_k`, before the noise's division, and over the generations of an
+        unroll: an int32 tree, exactly, where `largest_vote` fits. votes: int8 (size / 2,) of -1, 0 and 1."""
+        if self.earlier is not None and self.age is not None:
+            alone, keys = self.replace(earlier=None, age=None), self.earlier
+
+            def add(number: jax.Array, total: Params) -> Params:
+                return jax.tree.map(jnp.add, total, alone.replace(key=keys[number]).votes(votes))
+
+            return jax.lax.fori_loop(0, self.age, add, alone.votes(votes))
         if votes.shape != (self.size // 2,):
             raise ValueError(f"votes of shape {votes.shape}: expected one per pair, {(self.size // 2,)}")
         devices = device_count()

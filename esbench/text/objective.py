@@ -62,6 +62,9 @@ class Likelihood:
 
     def evaluate(self, key: jax.Array, state: Reading, population: Population) -> tuple[Evaluation, Reading]:
         size, devices = population.size, device_count()
+        if (begins := getattr(population, "begins", None)) is not None:
+            memory = jax.tree.map(lambda x, blank: jnp.where(begins, blank, x), state.memory, self.network.blank())
+            state = state.replace(memory=memory)
         rows = min(ROWS, -(-size // (2 * devices)) * 2)
         chunks = -(-size // (rows * devices))  # of a device
         # Of an odd number of members, or more devices than these fill, the last is read more than once.

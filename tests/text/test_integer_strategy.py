@@ -12,6 +12,7 @@ import pytest
 from esbench.algorithms.eggroll_int import IntegerEGGROLL
 from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.errors import InputError
+from esbench.population.lattice import IntegerNoise
 from esbench.text.corpus import digest
 from esbench.text.egg import Egg
 from esbench.text.problem import TextFile
@@ -60,7 +61,7 @@ def test_the_update_equals_a_slow_reference(settings):
             ends = np.clip(before[number] + np.sign(memory[number]), -127, 127) - before[number]
             assert (step[sure] == ends[sure]).all() and (step[never] == 0).all()
             assert ((step == 0) | (step == ends)).all()
-            threshold = int(after.thresholds[int(16 * np.log2(generation + 1))])
+            threshold = int(after.thresholds[int(16 * np.log2(generation + 1)), 0])
             assert ((np.abs(memory[number]) >= threshold) * ends == step).all()
             if strategy.momentum:
                 memory[number] -= np.sign(memory[number]) * (np.abs(memory[number]) >= threshold) * threshold
@@ -68,6 +69,21 @@ def test_the_update_equals_a_slow_reference(settings):
             moved += (step != 0).sum()
         assert after.moved == moved
         state = after
+
+
+def test_in_an_unroll_votes_are_for_the_noise_of_all_its_generations():
+    strategy, state = started(unroll=3)
+    for generation in range(5):
+        fitness = jnp.asarray(np.random.default_rng(generation).integers(-50, 50, 32), jnp.int32)
+        population, after = told(strategy, state, fitness, generation)
+        assert population.begins == (generation % 3 == 0)
+        past = [IntegerNoise(state.mean, jax.random.key(g), 32) for g in range(generation // 3 * 3, generation + 1)]
+        votes = jnp.sign(fitness[0::2] - fitness[1::2]).astype(jnp.int8)
+        expected = jax.tree.map(lambda *parts: sum(parts), *(one.votes(votes) for one in past))
+        jax.tree.map(np.testing.assert_array_equal, population.votes(votes), expected)
+        state = after
+    ratio = state.thresholds[:, 2] / state.thresholds[:, 0]
+    assert float(ratio[100]) == pytest.approx(3**0.5, rel=1e-3)
 
 
 def test_equal_members_move_nothing():
@@ -130,7 +146,7 @@ def floats(jaxpr):
     return found
 
 
-@pytest.mark.parametrize("settings", [{"rank": 2, "momentum": 4}, {"full_rank": True}])
+@pytest.mark.parametrize("settings", [{"rank": 2, "momentum": 4, "unroll": 3}, {"full_rank": True}])
 def test_ask_evaluate_and_tell_have_no_float(settings, verses):
     problem = TextFile(path=str(verses), sha256=digest(verses.read_bytes()), width=16, tokens=4)
     loop = EvolutionAlgorithm(IntegerEGGROLL(pop_size=16, **settings)).bind(problem)
@@ -168,3 +184,16 @@ def test_what_does_not_fit_the_network_is_refused(settings, message):
 def test_float_parameters_are_refused():
     with pytest.raises(InputError, match="eggroll_int moves int8 parameters"):
         IntegerEGGROLL().check({"w": jnp.zeros((3, 3))})
+
+
+def test_members_forget_where_an_unroll_begins(verses):
+    problem = TextFile(path=str(verses), sha256=digest(verses.read_bytes()), width=4, tokens=4)
+    loop = EvolutionAlgorithm(IntegerEGGROLL(pop_size=8, unroll=2)).bind(problem)
+    state = jax.jit(loop.init)(jax.random.key(0))
+    noise = loop.ask(jax.random.key(1), state.strategy)[0]
+    used = state.objective.replace(memory=jnp.full_like(state.objective.memory, 90))
+    evaluate = jax.jit(lambda population, reading: loop.objective.evaluate(jax.random.key(0), reading, population)[0])
+    fresh, begun = evaluate(noise, state.objective), evaluate(noise, used)
+    goes_on = evaluate(noise.replace(age=jnp.int32(1)), used)
+    np.testing.assert_array_equal(fresh.fitness, begun.fitness)
+    assert (fresh.fitness != goes_on.fitness).any()

@@ -17,7 +17,7 @@ from esbench.tasks.text.specs import KING_JAMES
 from esbench.text.problem import TextFile
 
 CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
-SET = ["--set", "pop_size=128", "width=16", "tokens=8"]
+SET = ["--set", "pop_size=128", "width=16", "tokens=8", "momentum=4", "unroll=3"]
 
 
 def command(verses, *arguments):
