@@ -85,6 +85,7 @@ class Likelihood:
             useful_steps=jnp.full(size, self.tokens, jnp.int32),
             computed_steps=counted,
             sequential_steps=jnp.int32(self.tokens),
+            training={"sequences": jnp.int32(self.sequences(size))},
         )
         return evaluation, self.after(state, size, memory)
 

@@ -46,6 +46,7 @@ def test_it_learns_in_bits_and_tokens(once, capsys):
     assert run.rows[-1].value < run.rows[0].value - 0.5
     assert {"bits per byte", "integer bits per byte", "saturated", "dead units"} == run.rows[0].scores.keys()
     assert {"moved", "alpha", "ties"} <= run.rows[-1].training.keys()
+    assert run.rows[-1].training["sequences"] == 64
     assert run.rows[-1].sequential_steps == 8 * run.rows[-1].generation
     assert run.manifest.problem["path"] == str(text) and len(run.manifest.problem["sha256"]) == 64
     spec = TaskSpec.from_json(run.manifest.task)
