@@ -11,6 +11,7 @@ from statistics import NormalDist
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_batching import custom_vmap
 
 TOP = 127
 """The largest value of an int8 number; -128 is none, so that every number has its negative."""
@@ -31,6 +32,19 @@ def halved(x: jax.Array, times: int) -> jax.Array:
     the negative of `x` the negative result: noise of both signs moves a value equally far."""
     half = (1 << times) >> 1
     return (x + half + (x >> 31)) >> times if times else x
+
+
+@custom_vmap
+def kept(x: jax.Array) -> jax.Array:
+    """`x`, int8, side by side computed once: XLA's code for a CPU would compute it again for each of its uses, and what
+    it is made of too, which was a third of a generation."""
+    return x
+
+
+@kept.def_vmap
+def _(_size: int, _batched: list[bool], x: jax.Array) -> tuple[jax.Array, bool]:
+    # What a conditional is given and gives is kept in memory. -128 is no number here, which XLA does not know.
+    return jax.lax.cond(x.reshape(-1)[0] >= -TOP, lambda x: x, jnp.zeros_like, x), True
 
 
 def log2_sixteenths(x: jax.Array) -> jax.Array:

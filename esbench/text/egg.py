@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from esbench.policies.networks import Params
-from esbench.population.integers import FIXED_POINT, ONE, TOP, saturate
+from esbench.population.integers import FIXED_POINT, ONE, TOP, kept, saturate
 from esbench.text.corpus import SEPARATOR
 from esbench.text.loss import integer_log_likelihood
 
@@ -75,24 +75,25 @@ class Egg:
         """The memory after `token`, int32 (), and what may follow it: int8 (symbols,), log2 of unscaled probabilities
         in sixteenths."""
         memory = jnp.where(token == SEPARATOR, jnp.int8(0), memory)
-        x = params["embedding"].at[token].get(mode="promise_in_bounds")
+        x = kept(params["embedding"].at[token].get(mode="promise_in_bounds"))
         after = []
         for number in range(self.layers):
             layer = params["layers"][str(number)]
             unit = _unit(layer, _norm(x, layer["norm"]), memory[number])
             after.append(unit)
             x = _sum(x, unit)
-            x = _sum(x, _product(_product(_norm(x, layer["wide_norm"]), layer["up"]), layer["down"]))
-        return jnp.stack(after), _product(_norm(x, params["norm"]), params["head"])
+            middle = kept(_product(_norm(x, layer["wide_norm"]), layer["up"]))
+            x = _sum(x, _product(middle, layer["down"]))
+        return jnp.stack(after), kept(_product(_norm(x, params["norm"]), params["head"]))
 
 
 def _unit(layer: Params, x: jax.Array, memory: jax.Array) -> jax.Array:
     """The gated recurrent unit's memory after x. A gate from -127 to 127 stands for a share from 0 to 1."""
     gate, new = layer["gate"], layer["new"]
     open_by = _wide(_sum(_product(x, gate["input"]), _product(memory, gate["memory"]), gate["bias"])) + TOP
-    past = ((open_by * _wide(memory)) >> 8).astype(jnp.int8)
+    past = kept(((open_by * _wide(memory)) >> 8).astype(jnp.int8))
     update = _sum(_product(x, new["input"]), _product(past, new["memory"]), new["bias"])
-    return (_wide(memory) + ((open_by * (_wide(update) - _wide(memory))) >> 8)).astype(jnp.int8)
+    return kept((_wide(memory) + ((open_by * (_wide(update) - _wide(memory))) >> 8)).astype(jnp.int8))
 
 
 def _norm(x: jax.Array, weight: jax.Array) -> jax.Array:
@@ -103,7 +104,7 @@ def _norm(x: jax.Array, weight: jax.Array) -> jax.Array:
     mean, reciprocal = jax.lax.optimization_barrier((mean, reciprocal))
     # Lifted by 128 results the numerator is positive where the result can be above -128.
     lifted = jnp.clip(_wide(x) * _wide(weight) + 128 * mean, 0, 256 * mean - 1)
-    return saturate(((lifted * reciprocal) >> _SHIFT) - 128)
+    return kept(saturate(((lifted * reciprocal) >> _SHIFT) - 128))
 
 
 def _product(x: jax.Array, matrix: jax.Array) -> jax.Array:
@@ -113,7 +114,7 @@ def _product(x: jax.Array, matrix: jax.Array) -> jax.Array:
 
 
 def _sum(*terms: jax.Array) -> jax.Array:
-    return saturate(functools.reduce(jnp.add, map(_wide, terms)))
+    return kept(saturate(functools.reduce(jnp.add, map(_wide, terms))))
 
 
 def _wide(x: jax.Array) -> jax.Array:

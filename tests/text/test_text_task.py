@@ -10,6 +10,7 @@ import pytest
 import esbench
 from esbench.cli import main
 from esbench.errors import InputError
+from esbench.experiment.options.config import resolve
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks import registry
 from esbench.tasks.spec import TaskSpec
@@ -166,3 +167,13 @@ def test_the_bible_is_the_one_that_is_stated():
     assert len(corpus.alphabet) == 72
     assert (len(corpus.train), len(corpus.held_out)) == (3_782_411, 403_578)
     assert corpus.decode(corpus.train[:21]) == "\n\nIn the beginning God"[: len(corpus.decode(corpus.train[:21]))]
+
+
+@pytest.mark.parametrize(
+    ("preset", "width", "layers"),
+    [("smoke", 16, 1), ("lite", 64, 1), ("deep", 64, 4), ("wide", 256, 1), ("paper", 256, 6)],
+)
+def test_presets_have_their_networks(preset, width, layers, verses):
+    config = resolve(KING_JAMES.id, "eggroll_int", preset=preset)
+    assert (config.problem["width"], config.problem["layers"]) == (width, layers)
+    assert resolve(f"text:{verses}", "eggroll_int", preset=preset).settings == config.settings
