@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from esbench.population.integers import halved, log2_sixteenths, normal_table
+from esbench.population.integers import halved, kept, log2_sixteenths, normal_table
 from esbench.text.egg import _RECIPROCALS, _SHIFT, Egg
 from esbench.text.loss import POWERS, bits, integer_log_likelihood
 from tests.text import reference
@@ -105,3 +105,9 @@ def test_the_integer_loss_is_a_little_lower_than_the_exact_one():
     probabilities = 2 ** (np.asarray(logits, float) / 16)
     expected = -np.log2(probabilities[np.arange(500), targets] / probabilities.sum(1))
     np.testing.assert_allclose(exact, expected, rtol=1e-5)
+
+
+def test_what_is_kept_is_unchanged():
+    numbers = jnp.asarray(np.random.default_rng(0).integers(-127, 128, (3, 4, 5)), jnp.int8)
+    for function in (kept, jax.vmap(kept), jax.vmap(jax.vmap(kept)), jax.jit(jax.vmap(kept))):
+        np.testing.assert_array_equal(function(numbers), numbers)
