@@ -41,6 +41,7 @@ from esbench.results.load import columns, results_of
 from esbench.results.records import Manifest, Row
 from esbench.results.score_rule import share_of
 from esbench.results.trained_policy import TrainedPolicy, load_policy
+from esbench.results.trained_text import TrainedText
 from esbench.results.untrained import untrained
 from esbench.rollout.problem import EpisodicProblem
 from esbench.settings import field_names, number_names, whole
@@ -393,7 +394,7 @@ def evaluate(task: Any, policy: Any, *, episodes: int = EPISODES, seed: int = 0)
     Args:
         task: as `train` takes it.
         policy: of `load_policy` or of a `TrainResult`, or a run's directory; of a problem that is no environment, the
-            DeployedPolicy of a `TrainResult`.
+            DeployedPolicy of a `TrainResult`, of a text also what `load_policy` gives.
         episodes: how many samples.
         seed: the same one gives every policy the same samples, those of a run's first evaluation with it.
 
@@ -408,6 +409,8 @@ def evaluate(task: Any, policy: Any, *, episodes: int = EPISODES, seed: int = 0)
     episodes, seed = whole("episodes", episodes, least=1), whole("seed", seed, most=MAX_SEED)
     if found.spec.track == RL:
         problem, deployed = _problem_of(found, policy)
+    elif isinstance(policy, TrainedText):
+        problem, deployed = policy.problem, policy.deployed
     elif isinstance(policy, DeployedPolicy):
         problem, deployed = registry.made(found, **found.defaults), policy
     else:
@@ -423,6 +426,8 @@ def _problem_of(task: Task, policy: Any) -> tuple[EpisodicProblem, DeployedPolic
     if not isinstance(policy, TrainedPolicy | str | PathLike):
         raise InputError(f"policy {policy!r}: expected what load_policy or train gives, or a run's directory")
     trained = policy if isinstance(policy, TrainedPolicy) else load_policy(policy)
+    if isinstance(trained, TrainedText):
+        raise InputError(f"policy {policy!r} is a language model: expected a policy for {task.spec.id}")
     environment = registry.environment_of(task)
     check_policy(trained.policy, environment.observation_space, environment.action_space)
     if trained.observation_space.shape != environment.observation_space.shape:

@@ -16,7 +16,7 @@ from tests.documents import PAGES, ROOT, block, blocks, forget_what_tests_regist
 
 SHELL = "bash"
 TEXTS = ("text", "toml", "json", "yaml", "bibtex", "markdown")
-SLOW = {"python.md", "own_environment.md", "own_strategy.md", "get_started.md", "runs.md"}
+SLOW = {"text.md", "python.md", "own_environment.md", "own_strategy.md", "get_started.md", "runs.md"}
 """Pages whose Python takes longer than a fast test may."""
 PYTHON_PAGES = [
     pytest.param(page, marks=pytest.mark.slow if page.name in SLOW else (), id=page.name)

@@ -21,8 +21,8 @@ import numpy as np
 
 import esbench
 from esbench.keys import stream
+from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.environment import Environment
-from esbench.tasks.registry import task_specs
 from esbench.tasks.suites.brax.specs import STILL
 from esbench.tasks.suites.jumanji.specs import LEGAL
 from esbench.tasks.suites.kinetix.specs import NOOP
@@ -59,7 +59,7 @@ def greedy_packing(space: Any, key: jax.Array, obs: jax.Array) -> jax.Array:
 
 
 RULES: dict[tuple[str, str], tuple[str, Callable]] = {
-    **{(spec.id, "random"): ("uniformly random actions", random_actions) for spec in task_specs()},
+    **{(spec.id, "random"): ("uniformly random actions", random_actions) for spec in CATALOGUE},
     ("CartPole-v1", "heuristic"): ("push where the pole falls: the sign of angle + velocity / 2", against_the_fall),
     ("Ant-v0", "heuristic"): (STILL, nothing),
     ("Humanoid-v0", "heuristic"): (STILL, nothing),
@@ -73,9 +73,9 @@ RULES: dict[tuple[str, str], tuple[str, Callable]] = {
     ("ThrustOverBall-v0", "heuristic"): (NOOP, nothing),
 }
 EPISODES = {
-    **{(spec.id, "random"): 10_000 for spec in task_specs()},
-    **{(spec.id, "random"): 20_000 for spec in task_specs() if spec.suite == "navix"},
-    **{(spec.id, "random"): 1000 for spec in task_specs() if spec.suite in ("brax", "kinetix")},
+    **{(spec.id, "random"): 10_000 for spec in CATALOGUE},
+    **{(spec.id, "random"): 20_000 for spec in CATALOGUE if spec.suite == "navix"},
+    **{(spec.id, "random"): 1000 for spec in CATALOGUE if spec.suite in ("brax", "kinetix")},
     ("InvertedDoublePendulum-v0", "random"): 2000,
     ("CraftaxClassic-v0", "random"): 1000,
     ("Craftax-v0", "random"): 256,
@@ -145,7 +145,7 @@ def main(wanted: list[tuple[str, str]], episodes: int | None = None, out: Path =
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tasks", default=",".join(spec.id for spec in task_specs()))
+    parser.add_argument("--tasks", default=",".join(spec.id for spec in CATALOGUE))
     parser.add_argument("--policies", default="random,heuristic,legal")
     parser.add_argument("--episodes", type=int, help="of each (default: as committed)")
     arguments = parser.parse_args()

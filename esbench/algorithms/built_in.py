@@ -5,5 +5,7 @@ BUILT_IN = {
     "open_es": "esbench.algorithms.open_es:OpenES",
     "ppo": "esbench.algorithms.ppo:PPO",
     "ars": "esbench.algorithms.ars:ARS",
+    "backprop": "esbench.algorithms.backprop:Backprop",
+    "eggroll_int": "esbench.algorithms.eggroll_int:IntegerEGGROLL",
 }
 EVOSAX = "evosax:"

@@ -11,7 +11,7 @@ from flax import struct
 from pydantic import AfterValidator, Field
 
 from esbench.algorithms.shaping import centred_ranks, z_score
-from esbench.errors import unknown
+from esbench.errors import InputError, unknown
 from esbench.policies.networks import Params
 from esbench.population.gaussian import Gaussian
 from esbench.settings import Switch, settings
@@ -56,6 +56,11 @@ class OpenES:
     optimizer: Annotated[str, AfterValidator(optax_name)] = "adam"
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     rank_transform: Switch = False
+
+    def check(self, params: Params) -> None:
+        """InputError for parameters that are no floats."""
+        if any(not jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(params)):
+            raise InputError("this task's parameters are integers, and small steps are none: expected eggroll_int")
 
     def init(self, key: jax.Array, params: Params) -> GradientState:
         numbers = jax.tree.map(jnp.float32, self)

@@ -34,8 +34,10 @@ def centred_ranks(fitness: jax.Array) -> jax.Array:
 def finite(fitness: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Fitness with every NaN or infinity replaced by the worst finite value, and how many there were, int32 ().
 
-    Where all are infinite or NaN, all become 0: equal members teach nothing.
+    Where all are infinite or NaN, all become 0: equal members teach nothing. Integers stay as they are.
     """
+    if jnp.issubdtype(fitness.dtype, jnp.integer):
+        return fitness, jnp.int32(0)
     ok = jnp.isfinite(fitness)
     worst = jnp.where(ok.any(), jnp.where(ok, fitness, jnp.inf).min(), 0.0)
     return jnp.where(ok, fitness, worst), (~ok).sum()

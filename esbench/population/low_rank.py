@@ -141,7 +141,8 @@ def _(w: _Probe, *, permutation):
 # Looking up rows of an embedding: a product with one-hot vectors, which sums over the first axis.
 
 
-def _looks_up_rows(ndim: int, indices: jax.Array, dimension_numbers: Any, slice_sizes: Any, shape: Any) -> bool:
+def looks_up_rows(ndim: int, indices: jax.Array, dimension_numbers: Any, slice_sizes: Any, shape: Any) -> bool:
+    """Whether a gather from a matrix of `shape` takes whole rows of it, the first axis its only index."""
     return (
         ndim == 2
         and dimension_numbers.start_index_map == dimension_numbers.collapsed_slice_dims == (0,)
@@ -152,7 +153,7 @@ def _looks_up_rows(ndim: int, indices: jax.Array, dimension_numbers: Any, slice_
 
 @quax.register(jax.lax.gather_p)
 def _(w: LowRank, indices: jax.Array, *, dimension_numbers, slice_sizes, **options):
-    if not _looks_up_rows(w.kernel.ndim, indices, dimension_numbers, slice_sizes, w.kernel.shape):
+    if not looks_up_rows(w.kernel.ndim, indices, dimension_numbers, slice_sizes, w.kernel.shape):
         return w.materialise()
     a, b = w.factors((0,))
     base = jax.lax.gather_p.bind(
@@ -165,7 +166,7 @@ def _(w: LowRank, indices: jax.Array, *, dimension_numbers, slice_sizes, **optio
 
 @quax.register(jax.lax.gather_p)
 def _(w: _Probe, indices: jax.Array, *, dimension_numbers, slice_sizes, **options):
-    w.note((0,) if _looks_up_rows(w.array.ndim, indices, dimension_numbers, slice_sizes, w.array.shape) else None)
+    w.note((0,) if looks_up_rows(w.array.ndim, indices, dimension_numbers, slice_sizes, w.array.shape) else None)
     return jax.lax.gather_p.bind(
         w.array, indices, dimension_numbers=dimension_numbers, slice_sizes=slice_sizes, **options
     )

@@ -79,6 +79,12 @@ def scores(population: Population, function: Callable[..., jax.Array], rows: int
     return values.reshape(-1)[: population.size]
 
 
+def own_parts(population: Population, index: jax.Array) -> list[jax.Array]:
+    """The leaves of a member that it shares with no other."""
+    leaves, tree = jax.tree.flatten(population.member(index))
+    return [leaf for leaf, axis in zip(leaves, _flatten_axes(population.axes, tree), strict=True) if axis is not None]
+
+
 def _flatten_axes(axes: Any, tree: Any) -> list[int | None]:
     """The axis of each leaf of `tree`, from a prefix of it whose leaves are 0 or None."""
     filled = jax.tree.unflatten(tree, range(tree.num_leaves))

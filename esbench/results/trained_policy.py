@@ -16,6 +16,8 @@ from esbench.policies.registry import network_from
 from esbench.policies.spaces import spaces_from, spaces_of_mlp
 from esbench.problem import DeployedPolicy
 from esbench.results.run_directory import RunDirectory
+from esbench.results.trained_text import TrainedText
+from esbench.tasks.text.specs import TEXT
 
 
 class TrainedPolicy:
@@ -108,8 +110,9 @@ class TrainedPolicy:
 
 
 @pinned()
-def load_policy(run: str | os.PathLike[str], policy: Any = None) -> TrainedPolicy:
-    """The deployed policy of a run: at its score, or as far as an unfinished run has come.
+def load_policy(run: str | os.PathLike[str], policy: Any = None) -> TrainedPolicy | TrainedText:
+    """The deployed policy of a run: at its score, or as far as an unfinished run has come. Of a language model a
+    function that goes on with a prompt.
 
     Args:
         run: the run's directory.
@@ -120,6 +123,8 @@ def load_policy(run: str | os.PathLike[str], policy: Any = None) -> TrainedPolic
         InputError: where there is no run, its policy is missing or damaged, or the network is another.
     """
     directory = RunDirectory.open(run)
+    if directory.manifest.task["suite"] == TEXT:
+        return TrainedText.of(directory)
     deployed, record = directory.load_policy(), directory.manifest.policy
     if not record:
         raise InputError(f"{directory.path}: its problem brings its own network; there is no policy")

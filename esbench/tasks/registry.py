@@ -1,7 +1,7 @@
-"""Tasks by name: the 16 of the catalogue, installed plug-ins, files of the user's own, and objects.
+"""Tasks by name: the 16 of the catalogue, texts, installed plug-ins, files of the user's own, and objects.
 
-Looking up specs needs neither jax nor a suite; making an environment imports both. Every task that is registered here
-is registered with Gymnasium too, as `esbench/<id>`.
+Looking up specs needs neither jax nor a suite; making an environment imports both. Every environment that is registered
+here is registered with Gymnasium too, as `esbench/<id>`.
 """
 
 import contextlib
@@ -13,8 +13,9 @@ import logging
 import re
 import warnings
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
@@ -23,7 +24,8 @@ from esbench.errors import InputError, unknown
 from esbench.jax_switches import pinned
 from esbench.plugins import load_object, names_a_file, unnamed
 from esbench.tasks.catalogue import CATALOGUE
-from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, RL, Measure, TaskSpec
+from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, RL, Measure, TaskSpec, slug
+from esbench.tasks.text.specs import BITS, BUDGETS, TEXT, TEXTS, TOKENS
 from esbench.tasks.tiers import Budgets
 
 if TYPE_CHECKING:
@@ -77,14 +79,14 @@ def register(task: Task) -> Task:
 
 
 def task(name: Any) -> Task:
-    """The task of an id, of the catalogue or of an installed plug-in, of `path/to/file.py:NAME`, of `gymnasium:ID`, or
-    of an object.
+    """The task of an id, of the catalogue or of an installed plug-in, of `path/to/file.py:NAME`, of `gymnasium:ID`, of
+    `text:PATH`, or of an object.
 
     NAME, or the object, is a Task, or a class or function without arguments that gives an Environment or a Problem.
     Then its id is NAME-v0, its suite "user", and it has the default budgets. An environment's cap is its attribute
     `max_episode_steps`, or 1000. A problem states its `measure` (a `Measure`) and its `cost`, the unit of budgets, and
     may state its `track`. ID is an environment registered with Gymnasium: its id is then gymnasium-ID, its suite
-    "gymnasium". Raises InputError where there is no such task.
+    "gymnasium". PATH is a text file to be learnt. Raises InputError where there is no such task.
     """
     if not isinstance(name, str):
         return _of_object(_named(name), name)
@@ -92,17 +94,20 @@ def task(name: Any) -> Task:
         return _from_file(name)
     if name.startswith(f"{HOSTED_SUITE}:"):
         return _from_gymnasium(name.removeprefix(f"{HOSTED_SUITE}:"))
+    if name.startswith(f"{TEXT}:"):
+        return _from_text(name)
     if name not in _REGISTRY:
         broken = _load_plugins()
         if name in broken:
             raise InputError(f"plug-in task {name!r} cannot be loaded: {broken[name]}")
         if name not in _REGISTRY:
             raise unnamed("task", name) if name.endswith(".py") else unknown("task", name, _REGISTRY)
-    return _REGISTRY[name]
+    found = _REGISTRY[name]
+    return _of_text(found) if found.spec in TEXTS else found
 
 
 def task_specs() -> list[TaskSpec]:
-    """All specs: the catalogue's in its order, then the installed plug-ins'."""
+    """All specs: the catalogue's in its order, the texts', then the installed plug-ins'."""
     _load_plugins()
     return [task.spec for task in _REGISTRY.values()]
 
@@ -197,6 +202,37 @@ def _from_gymnasium(name: str) -> Task:
 
     spec = adapter.describe(name)
     return Task(spec, lambda: TimeLimit(adapter.Hosted(lambda: adapter.flat(name)), spec.cap))
+
+
+def _of_text(found: Task) -> Task:
+    """The task with the class of its problem, whose settings are the task's."""
+    return replace(found, make=_class(found.spec))
+
+
+def _class(spec: TaskSpec) -> Any:
+    """The class of a text's problem, imported when it is asked for."""
+    module, _, name = TEXTS[spec].partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _from_text(name: str) -> Task:
+    from esbench.text import corpus
+    from esbench.text.problem import TextFile
+
+    path = name.removeprefix(f"{TEXT}:")
+    sha256 = corpus.digest(corpus.of_file(path))
+    TextFile(path=path, sha256=sha256).corpus()  # InputError where it is none to learn
+    spec = TaskSpec(
+        id=slug(f"{TEXT}-{Path(path).name}"),
+        suite=TEXT,
+        source_id=name,
+        description=f"Predict the next byte of {path}.",
+        budgets=BUDGETS,
+        track=TEXT,
+        measure=BITS,
+        cost=TOKENS,
+    )
+    return Task(spec, TextFile, {"path": path, "sha256": sha256})
 
 
 @pinned()
@@ -298,3 +334,5 @@ def _load_plugins() -> dict[str, str]:
 
 for _spec in CATALOGUE:
     register(Task(_spec, functools.partial(_make, _spec)))
+for _spec in TEXTS:
+    register(Task(_spec, functools.partial(lambda spec, **settings: _class(spec)(**settings), _spec)))

@@ -181,5 +181,10 @@ _DETERMINING = (
 
 def hosted_id(name: str) -> str:
     """The id of the task `gymnasium:<name>`: `gymnasium-<name>`, in letters that can name a directory."""
-    slug = re.sub(r"[^\w.-]+", "-", f"{HOSTED_SUITE}-{name}")
-    return slug if re.search(r"-v\d+$", slug) else f"{slug}-v0"
+    return slug(f"{HOSTED_SUITE}-{name}")
+
+
+def slug(name: str) -> str:
+    """`name` as a task's id: in letters that can name a directory, with a version."""
+    safe = re.sub(r"[^\w.-]+", "-", name)
+    return safe if re.search(r"-v\d+$", safe) else f"{safe}-v0"

@@ -11,12 +11,12 @@ from esbench.errors import InputError
 from esbench.experiment.options.config import resolve
 from esbench.experiment.options.presets import preset_file, read_presets
 from esbench.results.records import TuningCost
-from esbench.tasks.registry import task_specs
+from esbench.tasks.registry import environments
 
 ALGORITHMS = ("eggroll", "open_es", "ppo")
 """Those of the paper."""
 OTHERS = ("ars", "evosax:SNES", "evosax:PGPE")
-TASKS = [spec.id for spec in task_specs()]
+TASKS = environments()
 TUNING = Path(__file__).parents[2] / "results" / "tuning"
 
 

@@ -33,9 +33,9 @@ from esbench.keys import stream
 from esbench.tasks.gymnasium_api import episode as episode_module
 from esbench.tasks.gymnasium_api.single import TaskEnv, UncappedTaskEnv
 from esbench.tasks.gymnasium_api.vector import TaskVectorEnv
-from esbench.tasks.registry import task, task_specs
+from esbench.tasks.registry import environments, task
 
-NAMES = [spec.id for spec in task_specs()]
+NAMES = environments()
 LIGHT = ["CartPole-v1", "Pendulum-v1", "Knapsack-v1", "DoorKey-8x8-v0"]
 
 

@@ -14,12 +14,12 @@ from PIL import Image
 from esbench.cli import main
 from esbench.tasks.gallery import contact_sheet, snapshot
 from esbench.tasks.gymnasium_api.single import TaskEnv
-from esbench.tasks.registry import task_specs
+from esbench.tasks.registry import environments
 from esbench.tasks.suites.pixels import enlarge
 from tests.tasks.test_registry import CORRIDOR
 
 FAST = ["CartPole-v1", "Pendulum-v1", "Knapsack-v1", "Snake-v1", "Game2048-v1", "DoorKey-8x8-v0"]
-NAMES = [spec.id for spec in task_specs()]
+NAMES = environments()
 
 
 def in_a_process(code: str, **variables: str) -> subprocess.CompletedProcess:

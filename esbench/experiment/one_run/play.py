@@ -1,4 +1,4 @@
-"""Watching the deployed policy of a run: episodes on its task, as a film."""
+"""Watching the deployed policy of a run: episodes on its task, as a film. Reading what a language model writes."""
 
 import os
 import subprocess
@@ -20,11 +20,13 @@ from esbench.keys import stream
 from esbench.policies.registry import network_from
 from esbench.problem import DeployedPolicy
 from esbench.results.run_directory import RunDirectory
+from esbench.results.trained_text import TrainedText
 from esbench.results.untrained import untrained
 from esbench.tasks import registry
 from esbench.tasks.gymnasium_api.single import TaskEnv
 from esbench.tasks.spec import HOSTED_SUITE
 from esbench.tasks.suites.gymnasium import adapter
+from esbench.tasks.text.specs import TEXT, TOKENS
 
 FORMATS = (".gif", ".mp4")
 FPS = 30
@@ -33,6 +35,8 @@ MAX_FRAMES = 600
 # Of an episode: a film of few steps is slower.
 LEAST_SECONDS = 3.0
 HOLD_SECONDS = 1.0
+LENGTH = 400
+"""Bytes that a language model writes."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,27 @@ class Played:
     untrained: str = ""
 
 
+def texts(
+    run: Path, out: Path | None, seed: int, prompt: str | None, length: int | None, number: int
+) -> list[str] | None:
+    """What the language model of a run goes on with, `number` times, with seed `seed` and those after it; each begins
+    with the prompt. None for the run of an environment. InputError where the options are of the other kind."""
+    directory = RunDirectory.open(run)
+    if directory.manifest.task["suite"] == TEXT:
+        if out is not None:
+            raise InputError(f"--out {str(out)!r}: {run} is of a language model, whose text is printed: expected none")
+        prompt, model = prompt or "", TrainedText.of(directory)
+        first = untrained(directory.rows, TOKENS)
+        written = [prompt + model(prompt, length or LENGTH, seed + number) for number in range(number)]
+        return [first, *written] if first else written
+    if prompt is not None or length is not None:
+        raise InputError(f"{run} is of no language model: expected no --prompt and no --length")
+    return None
+
+
 @pinned()
 def play(
-    run: Path, out: Path, seed: int = 0, task: str | None = None, fps: float | None = None, episodes: int = 1
+    run: Path, out: Path | None, seed: int = 0, task: str | None = None, fps: float | None = None, episodes: int = 1
 ) -> Played:
     """Writes episodes of the run in directory `run` to `out`, a .gif or an .mp4. Each frame shows the return; the last
     frame of each episode stays for HOLD_SECONDS.
@@ -59,6 +81,8 @@ def play(
     fps: frames a second, None for FPS, or fewer, so that an episode lasts LEAST_SECONDS. InputError where the run is
     missing, its task cannot be made or drawn, or `out` cannot be written.
     """
+    if out is None:
+        raise InputError("--out is missing: expected FILE.gif or FILE.mp4")
     if out.suffix.lower() not in FORMATS:
         raise InputError(f"--out {str(out)!r}: expected a file that ends in {' or '.join(FORMATS)}")
     if out.suffix.lower() == ".mp4":

@@ -24,6 +24,7 @@ MAKES_ROWS = (
     "population/*.py",
     "policies/*.py",
     "rollout/*.py",
+    "text/*.py",
     "tasks/environment.py",
     "tasks/registry.py",
     "tasks/suites/*/adapter.py",

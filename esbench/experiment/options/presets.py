@@ -16,8 +16,9 @@ from esbench.errors import InputError, unknown
 from esbench.experiment.options.assembly import assemble
 from esbench.policies.registry import settings_of as network_settings
 from esbench.results.records import TuningCost
-from esbench.tasks.registry import task_specs
-from esbench.tasks.spec import hosted_id
+from esbench.tasks.registry import Task, environments, task_specs
+from esbench.tasks.registry import task as registered
+from esbench.tasks.spec import RL, hosted_id
 
 TIER_PRESETS = {"smoke": "smoke", "lite": "lite", "standard": "lite", "paper": "paper"}
 OWN_DEFAULTS = "defaults"
@@ -93,13 +94,13 @@ def find_preset(algorithm: Any, preset: str | None, tier: str, task: str) -> Fou
 
 
 def lite_values(algorithm: str) -> tuple[str, dict[str, dict[str, Any]]]:
-    """The preset that runs of tier lite have, by name, and its settings by task."""
+    """The preset that runs of tier lite have, by name, and its settings by environment."""
     path, name = preset_file(algorithm), TIER_PRESETS["lite"]
     presets = {} if path is None else read_presets(path, algorithm)
     if name not in presets:
-        return OWN_DEFAULTS, {spec.id: {} for spec in task_specs()}
+        return OWN_DEFAULTS, {task: {} for task in environments()}
     preset = presets[name]
-    known = [spec.id for spec in task_specs() if preset.default is not None or spec.id in preset.tasks]
+    known = [task for task in environments() if preset.default is not None or task in preset.tasks]
     return name, {task: preset.values(task) for task in known}
 
 
@@ -163,8 +164,10 @@ def _preset(path: Path, name: str, table: dict[str, Any], algorithm: str, *own_t
             raise InputError(f"{path}: {prefix}tasks: {unknown('task', task, ids)}")
     if default is not None:
         check_values(f"{path}: [{prefix}default]", default, default, algorithm)
+    others = {spec.id for spec in task_specs() if spec.track != RL}  # these have settings of their own
     for task, values in tasks.items():
-        check_values(f'{path}: [{prefix}tasks."{task}"]', values, {**(default or {}), **values}, algorithm)
+        own = registered(task) if task in others else None
+        check_values(f'{path}: [{prefix}tasks."{task}"]', values, {**(default or {}), **values}, algorithm, own)
     source = f"preset {name or path}" + (f" of {algorithm}" if name else "")
     return Preset(source, default, tasks, default_tuning, task_tuning)
 
@@ -191,13 +194,17 @@ def _costs(
     return of_default, {task: cost(f'{where}.tasks."{task}"', own, task in tasks) for task, own in of_tasks.items()}
 
 
-def check_values(where: str, table: dict[str, Any], values: dict[str, Any], algorithm: str) -> None:
-    """InputError unless `values` build and those of them in `table` have the types of their settings."""
+def check_values(
+    where: str, table: dict[str, Any], values: dict[str, Any], algorithm: str, task: Task | None = None
+) -> None:
+    """InputError unless `values` build and those of them in `table` have the types of their settings. task: None for
+    an environment."""
     try:
-        built = assemble(algorithm, values)
+        built = assemble(algorithm, values, task=task)
     except InputError as error:
         raise InputError(f"{where} {error}") from error
-    settings = {**built.sizes, **network_settings(built.network), **settings_of(built.algorithm)}
+    network = {} if built.network is None else network_settings(built.network)
+    settings = {**built.sizes, **network, **built.problem, **settings_of(built.algorithm)}
     for name, value in table.items():
         setting = settings[name]
         # The one conversion: a whole number where a float is expected.

@@ -4,13 +4,18 @@ import math
 from dataclasses import asdict
 
 import jax
+import jax.numpy as jnp
 
 from esbench import sizes
-from esbench.experiment.one_run.prepare import make_problem
+from esbench.algorithms.evolution import EvolutionLoop
+from esbench.experiment.one_run.prepare import bind, make_problem
 from esbench.experiment.options.config import RunConfig
 from esbench.jax_switches import pinned
+from esbench.population.members import own_parts
 from esbench.problem import Problem
 from esbench.rollout.problem import EpisodicProblem
+from esbench.text.objective import ROWS
+from esbench.text.problem import LanguageModel
 
 
 @pinned()
@@ -32,6 +37,7 @@ def plan(config: RunConfig, seed: int) -> list[tuple[str, str]]:
         ("sizes", ", ".join(f"{name} {value}" for name, value in asdict(resolved).items())),
         ("parameters", f"{sum(leaf.size for leaf in jax.tree.leaves(parameters)):,}"),
         *_lanes(problem, resolved),
+        *_memory(config, problem),
         *config.options.numeric.items(),
         ("directory", str(config.path(seed))),
         *(("warning", text) for text in config.warnings()),
@@ -50,6 +56,21 @@ def _lanes(problem: Problem, resolved: sizes.Sizes) -> list[tuple[str, str]]:
     episode = jax.eval_shape(problem.environment.reset, jax.random.key(0))
     memory = resolved.lanes * _bytes(episode) / 2**20
     return [("lanes", f"{memory:.3g} MiB for {resolved.lanes} episodes' states")]
+
+
+def _memory(config: RunConfig, problem: Problem) -> list[tuple[str, str]]:
+    """What training on a text keeps, and what the members that read side by side have of their own."""
+    if not isinstance(problem, LanguageModel):
+        return []
+    learner, key = bind(config, problem), jax.random.key(0)
+    state = jax.eval_shape(learner.init, key)
+    found = f"{_bytes(state) / 2**20:,.4g} MiB of state, twice while a step is taken"
+    if isinstance(learner, EvolutionLoop):
+        population, _ = jax.eval_shape(learner.ask, key, state.strategy)
+        own = jax.eval_shape(lambda population: own_parts(population, jnp.int32(0)), population)
+        rows = min(ROWS, population.size)
+        found += f"; {rows * _bytes(own) / 2**20:,.4g} MiB of noise for {rows} members at a time"
+    return [("memory", found)]
 
 
 def _bytes(tree) -> int:

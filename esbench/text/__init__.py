@@ -1,0 +1,1 @@
+"""Language models of integers only: a text, the network, its loss, and the problem that these are."""
