@@ -88,9 +88,20 @@ def test_a_process_that_dies_loses_nothing_of_its_runs_and_each_is_tried_by_itse
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["eggroll", "open_es"])
+@pytest.mark.parametrize("task", ["CartPole-v1", "Pendulum-v1", "Knapsack-v1", "DynamicObstacles-6x6-v0"])
+def test_eight_seeds_together_and_three_have_the_rows_of_each_alone(tmp_path, task, algorithm):
+    for together in (8, 3):
+        jobs = runs(tmp_path / str(together), range(8), task, algorithm, **{**EGGROLL, "pop_size": 32})
+        assert sweep(jobs, SweepTable(sys.stderr), together=together).complete
+        for job in (jobs[0], jobs[7]):
+            assert rows(job.path) == alone(job, tmp_path / f"alone-{together}")
+
+
+@pytest.mark.slow
 def test_eight_runs_killed_five_times_and_gone_on_with_in_four_two_and_one_slots(echo, tmp_path):
     generator = random.Random(0)
-    names = ("--task" + "s", echo["task"], "--algorithms", echo["algorithm"], "--seeds", "0:8", "--tier", "smoke")
+    names = ("--tasks", echo["task"], "--algorithms", echo["algorithm"], "--seeds", "0:8", "--tier", "smoke")
     small = ("--checkpoint-seconds", "0.2", "--set", "n_layers=1", "layer_size=8", "slow=1000")
     killed = tmp_path / "killed"
     for together in (4, 4, 2, 1, 4):
