@@ -37,6 +37,7 @@ $(STAMP): requirements.lock pyproject.toml | python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+	@echo "Installed. Next: . $(BIN)/activate, then esbench doctor"
 
 bench: $(STAMP) ## EGGROLL, OpenES and PPO on three tasks, three seeds each: a table and a figure
 	$(BIN)/esbench sweep --tasks CartPole-v1 $(BENCH) --steps $(BENCH_STEPS_CARTPOLE) --out $(BENCH_OUT)

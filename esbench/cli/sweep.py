@@ -90,7 +90,8 @@ def _print_outcome(runs: "Sequence[Job]", outcome: "SweepOutcome", out: str | Pa
 
 
 def _print_scores(jobs: "Sequence[Job]") -> None:
-    """By task and algorithm the mean of the scores of finished runs; first, where some are the untrained policy's."""
+    """By task and algorithm the mean of the scores of finished runs, next to the task's anchors; first, where some are
+    the untrained policy's."""
     from collections import defaultdict
     from statistics import fmean
 
@@ -98,11 +99,15 @@ def _print_scores(jobs: "Sequence[Job]") -> None:
     from esbench.results.untrained import is_untrained, untrained
 
     scores: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    anchors: dict[str, list[str]] = {}
     spoilt: dict[str, list[Row]] = {}  # of the untrained runs of each, the one with the longest generation
     for job in jobs:
         spec, rows = job.config.task.spec, RunDirectory.open(job.path).rows
         (score,) = [row for row in rows if row.final]
-        scores[f"{spec.id} ({score.measure})"][job.config.name].append(score.value)
+        label = f"{spec.id} ({score.measure})"
+        scores[label][job.config.name].append(score.value)
+        known = (spec.random, spec.reference)
+        anchors[label] = ["-" if anchor is None else f"{anchor.value:.4g}" for anchor in known]
         if is_untrained(score):
             others = spoilt.get(job.config.label, rows)
             spoilt[job.config.label] = max(rows, others, key=lambda of: of[-1].useful_steps)
@@ -116,7 +121,8 @@ def _print_scores(jobs: "Sequence[Job]") -> None:
         return f"{fmean(found):.4g} (n={len(found)}){mark}"
 
     names = list(dict.fromkeys(job.config.name for job in jobs))
-    print_columns([("mean score", *names), *((task, *(cell(task, name) for name in names)) for task in scores)])
+    head = ("mean score", "random", "reference", *names)
+    print_columns([head, *((task, *anchors[task], *(cell(task, name) for name in names)) for task in scores)])
 
 
 def _print_status(jobs: "Sequence[Job]") -> int:
