@@ -80,7 +80,11 @@ def product(tasks: Sequence[str], algorithms: Sequence[str], seeds: Sequence[int
         if (other := paths.setdefault(job.path, job)) is not job:
             raise InputError(
                 f"{other.config.algorithm_name} and {job.config.algorithm_name} would share the directory {job.path}: "
-                "expected algorithms of different names"
+                + (
+                    "--name goes with one algorithm"
+                    if options.get("name")
+                    else "expected algorithms of different names"
+                )
             )
     return jobs
 
@@ -97,7 +101,9 @@ def check_settings(jobs: Sequence[Job]) -> None:
         except InputError:  # a damaged file: its own run says so, and the others go on
             continue
         if found := other_settings(manifest, job.config):
-            raise InputError(f"{job.path} holds another run: {found[0]}; expected another --out, or the same settings")
+            raise InputError(
+                f"{job.path} holds another run: {found[0]}; expected another --name or --out, or the same settings"
+            )
 
 
 def shard(jobs: Sequence[Job], number: int, of: int) -> Sequence[Job]:
