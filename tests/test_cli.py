@@ -151,7 +151,9 @@ def test_one_algorithm_with_meanings_and_what_a_run_uses(name, capsys):
         assert all(used[setting] in of["lite"] for setting, of in shown["settings"].items())
     assert main(["algorithms", name]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(shown["settings"]) + 3
+    several = any(len(of["lite"]) > 1 for of in shown["settings"].values())
+    assert len(lines) == len(shown["settings"]) + 3 + several
+    assert ("several values: by task" in lines[-1]) == several
     if name == "eggroll":
         assert next(line for line in lines if line.startswith("sigma ")).split()[1:3] == ["0.05", "0.2"]
 

@@ -282,7 +282,7 @@ def test_what_a_task_is_made_of_is_recorded_through_whatever_makes_it(write):
 def test_a_worker_does_not_go_on_with_the_programs_of_a_file_that_was_edited(write, tmp_path):
     file = write(mine=STRATEGY, helper="RATE = 0.25", line=ENVIRONMENT, rewards="REWARD = 1")
     config = {"task": f"{file.with_name('line.py')}:Line", "algorithm": f"{file}:Mine", "out": str(tmp_path), **SMALL}
-    runner = Runner(Silent())
+    runner = Runner(lambda _: Silent())
     assert runner.run({**config, "name": "before"}, 0) == {"outcome": "finished"}
     file.with_name("rewards.py").write_text("REWARD = 3")
     assert runner.run({**config, "name": "after"}, 0) == {"outcome": "finished"}

@@ -39,6 +39,11 @@ OWN_TEST = "import test_mine as t; [getattr(t, name)() for name in dir(t) if nam
 
 def commands(extra: str) -> list[list[str]]:
     """What is done with an extra: of `esbench`, but for those that begin with `python`."""
+    python = [["python", "-m", "pip", "check"], ["python", "-c", FROM_THE_WHEEL]]
+    if extra == "text":
+        run = "runs/smoke/KingJames-v0/eggroll_int/seed-0"
+        texts = ["run --task KingJames-v0 --algorithm eggroll_int --tier smoke", f"play {run} --prompt And"]
+        return [*python, *(text.split() for text in texts)]
     task = TASKS.get(extra, "drawn.py:Dot")
     algorithm, log = {"evosax": ("evosax:SNES", ""), "tensorboard": ("eggroll", "--log tensorboard")}.get(
         extra, ("eggroll", "--log wandb" if extra == "wandb" else "")
@@ -58,7 +63,6 @@ def commands(extra: str) -> list[list[str]]:
         "new strategy mine",
         f"run --task {task} --algorithm mine.py:Mine {SMALL}",
     ]
-    python = [["python", "-m", "pip", "check"], ["python", "-c", FROM_THE_WHEEL]]
     return [*python, *(text.split() for text in texts), ["python", "-c", OWN_TEST]]
 
 

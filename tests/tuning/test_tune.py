@@ -191,7 +191,7 @@ def test_a_run_that_is_tried_again_is_not_yet_a_failed_trial(tmp_path):
 
 def test_programs_that_read_a_number_elsewhere_than_in_init_are_not_shared(tmp_path):
     said = io.StringIO()
-    runner = Runner(Lines(said))
+    runner = Runner(lambda _: Lines(said))
     for number, spread in enumerate((0.1, 0.2)):
         values = {"n_layers": 1, "layer_size": 8, "spread": spread}
         config = {"task": TASK, "algorithm": REREADING, "tier": "smoke", "settings": values, "steps": 300}
@@ -202,7 +202,7 @@ def test_programs_that_read_a_number_elsewhere_than_in_init_are_not_shared(tmp_p
 def run_in_one_process(jobs, out):
     """What a worker says while it runs jobs of (task, algorithm, settings); their directories, or errors."""
     said, directories = io.StringIO(), []
-    runner = Runner(Lines(said))
+    runner = Runner(lambda _: Lines(said))
     for number, (task, algorithm, values) in enumerate(jobs):
         config = {"task": task, "algorithm": algorithm, "tier": "smoke", "preset": OWN_DEFAULTS, "settings": values}
         config |= {"name": f"r{number}", "out": str(out)}
