@@ -366,13 +366,9 @@ def _line(row: dict[str, Any]) -> str:
     def text(value: Any) -> str:
         if isinstance(value, list):
             return "[" + ", ".join(map(text, value)) + "]"
-        return (
-            f"{value:,.3g}"
-            if isinstance(value, float) and value < 1000
-            else f"{value:,.0f}"
-            if isinstance(value, float)
-            else str(value)
-        )
+        if not isinstance(value, float):
+            return str(value)
+        return f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
 
     return ", ".join(f"{name} {text(value)}" for name, value in row.items() if value != {})
 

@@ -1,6 +1,7 @@
 """`esbench speed --sizes`: the sizes at which a generation is fastest on this machine, kept for the runs to come."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from esbench.experiment.options.run_options import RunOptions
 from esbench.jax_switches import pinned
 from esbench.population.members import MemberStore
 from esbench.results.files import replacing
-from esbench.sizes import Sizes, all_kept, file_of_sizes, resolve
+from esbench.sizes import Sizes, Widths, all_kept, file_of_sizes, resolve
 from esbench.speed.generation import evolution, generation
 from esbench.speed.report import check
 from esbench.speed.timing import Timing, interleave
@@ -77,12 +78,12 @@ def keep_best(
             state, _ = step(state)
         own_bytes = MemberStore.of(loop.ask(state.key, state.strategy)[0]).own_bytes
 
-        def effect(sizes: Sizes) -> tuple[Any, ...]:
+        def effect(sizes: Sizes) -> tuple[Widths, int]:
             """What sizes come to: with the same, programs are the same."""
             return sizes.widths(population, own_bytes), sizes.block
 
         for name in _ORDER:
-            others = [s for s in _half_and_twice(best, name, population, own_bytes) if effect(s) not in tried]
+            others = [s for s in _half_and_twice(best, name, effect) if effect(s) not in tried]
             if not others:
                 continue
             programs = {
@@ -106,12 +107,12 @@ def keep_best(
     )
 
 
-def _half_and_twice(best: Sizes, name: str, population: int, own_bytes: int) -> list[Sizes]:
-    """`best` with one of its sizes halved and doubled, as far as that changes anything."""
-    widths = best.widths(population, own_bytes)
+def _half_and_twice(best: Sizes, name: str, effect: Callable[[Sizes], tuple[Widths, int]]) -> list[Sizes]:
+    """`best` with one of its sizes halved and doubled, as far as that has another effect."""
+    widths, _ = effect(best)
     now = {"lanes": widths.lanes, "refill": widths.refill, "narrow": widths.narrow}.get(name, getattr(best, name))
     others = [replace(best, **{name: size}) for size in (now // 2, now * 2) if size > 0]
-    return [s for s in others if (s.widths(population, own_bytes), s.block) != (widths, best.block)]
+    return [sizes for sizes in others if effect(sizes) != effect(best)]
 
 
 def _tried(sizes: Sizes, timing: Timing) -> Tried:

@@ -127,3 +127,14 @@ def test_eight_runs_killed_five_times_and_gone_on_with_in_four_two_and_one_slots
         assert status(job) == "finished"
         assert rows(job.path) == alone(job, tmp_path / "alone")
     assert len(np.unique([rows(job.path)[-1]["scores"]["return"] for job in jobs])) > 1
+
+
+def test_a_run_that_cannot_be_saved_leaves_the_others_whole(echo, tmp_path):
+    options = {"tier": "smoke", "settings": echo["settings"], "out": str(tmp_path / "together")}
+    jobs = product([echo["task"]], [echo["algorithm"]], range(3), **options, checkpoint_seconds=1e-6)
+    jobs[1].path.mkdir(parents=True)
+    (jobs[1].path / "checkpoints").write_text("no folder")
+    outcome = sweep(jobs, SweepTable(sys.stderr), together=3)
+    assert set(outcome.failed) == {jobs[1]} and "checkpoint" in outcome.failed[jobs[1]]
+    for job in (jobs[0], jobs[2]):
+        assert rows(job.path) == alone(job, tmp_path / "alone")

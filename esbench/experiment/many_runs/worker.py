@@ -24,8 +24,9 @@ from esbench.experiment.one_run import compilation_cache, interrupt
 from esbench.experiment.one_run.prepare import Prepared, prepare, reuse
 from esbench.experiment.one_run.run import announce, resumable
 from esbench.experiment.one_run.session import Session, advance, session
+from esbench.experiment.one_run.side_by_side import attempt, raise_first
 from esbench.experiment.options.config import resolve
-from esbench.experiment.terminal.progress import Progress
+from esbench.experiment.terminal.progress import Progress, Silent
 from esbench.jax_switches import pinned
 from esbench.results.lock import RunInUseError
 from esbench.results.records import Row
@@ -96,16 +97,16 @@ class Runner:
     def turn(self) -> dict[int, dict[str, Any]]:
         """A step of every run that is under way; what came of those that ended, by number."""
         runs = {slot.run: number for number, slot in self._slots.items()}
-        ended: dict[int, dict[str, Any]] = {}
         with interrupt.rescuing(self._save):
-            for run, error in advance(list(runs)).items():
-                ended[runs[run]] = _failure(error)
-            if interrupt.requested():
-                self._save()
+            failures = advance(list(runs))
+            stop = interrupt.requested()
+            if stop:
+                self._save_each(failures)
+        ended = {runs[run]: _failure(error) for run, error in failures.items()}
         for run, number in runs.items():
             if run.finished:
                 ended[number] = {"outcome": "finished"}
-            elif interrupt.requested():
+            elif stop:
                 ended.setdefault(number, {"outcome": "stopped"})
         for number in ended:
             self._slots.pop(number).held.close()
@@ -119,9 +120,16 @@ class Runner:
         return outcome
 
     def _save(self) -> None:
-        for slot in list(self._slots.values()):
-            if not slot.run.finished:
-                slot.run.save()
+        failures: dict[Session, Exception] = {}
+        self._save_each(failures)
+        raise_first(failures)
+
+    def _save_each(self, failures: dict[Session, Exception]) -> None:
+        """Saves what every run reached that has not failed: one that cannot be saved does not keep the others from
+        it."""
+        for run in [slot.run for slot in self._slots.values()]:
+            if not run.finished and run not in failures:
+                attempt(failures, run, run.save)
 
     @property
     def together(self) -> int:
@@ -186,7 +194,7 @@ class _Events:
             print(json.dumps({"event": event, "job": job, **values}), file=self._stream, flush=True)
 
 
-class _JobEvents:
+class _JobEvents(Silent):
     """A job's progress as events."""
 
     def __init__(self, events: _Events, job: int):
@@ -196,9 +204,6 @@ class _JobEvents:
     def message(self, text: str) -> None:
         self._events.send("message", self._job, text=text)
 
-    def start(self, label: str, budget: int, cost: str = "steps") -> None:
-        pass
-
     def step(self, useful_steps: int) -> None:
         if time.monotonic() - self._said > _STEP_SECONDS:
             self._said = time.monotonic()
@@ -206,9 +211,6 @@ class _JobEvents:
 
     def row(self, row: Row) -> None:
         self._events.send("row", self._job, row=row.model_dump())
-
-    def stop(self) -> None:
-        pass
 
 
 def main() -> None:

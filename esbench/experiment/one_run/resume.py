@@ -4,8 +4,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import jax
-
 from esbench.errors import InputError
 from esbench.experiment.one_run import provenance, row_code
 from esbench.experiment.options.config import RunConfig
@@ -15,7 +13,7 @@ from esbench.plugins import names_a_file
 from esbench.results.fingerprints import determining_options
 from esbench.results.records import Manifest
 from esbench.results.run_directory import RunDirectory
-from esbench.sizes import Sizes, kind_of
+from esbench.sizes import Sizes, kind_here, kind_of
 
 _SHOWN = 4
 
@@ -55,8 +53,7 @@ def other_settings(manifest: Manifest, config: RunConfig) -> list[str]:
 def _sizes_of_elsewhere(manifest: Manifest, config: RunConfig) -> list[str]:
     """Whether the sizes are those of another kind of device, where they would be slow, unless all of them are asked
     for."""
-    here = jax.devices()[0]
-    began, now = kind_of(manifest.device.platform, manifest.device.first), kind_of(here.platform, here.device_kind)
+    began, now = kind_of(manifest.device.platform, manifest.device.first), kind_here()
     if began == now or manifest.sizes.keys() <= {*config.sizes, "devices"}:
         return []
     given = " ".join(f"{name}={size}" for name, size in manifest.sizes.items() if name != "devices")

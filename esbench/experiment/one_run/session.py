@@ -159,10 +159,6 @@ def advance(runs: Sequence[Session]) -> dict[Session, Exception]:
                 of[training].mark()
         write()
     for training, run in of.items():
-        if training in failures:
-            continue
-        if training.done:
-            run.finish()
-        else:
-            run.save_where_due()
+        if training not in failures:
+            side_by_side.attempt(failures, training, run.finish if training.done else run.save_where_due)
     return {of[training]: error for training, error in failures.items()}

@@ -29,7 +29,7 @@ def step(trainings: Sequence[Training]) -> Failures:
     everything = sum(useful.values())
     for training, (state, metrics) in found.items():
         training.clocks.train += seconds * (useful[training] / everything if everything else 1 / len(found))
-        _attempt(failures, training, training.stepped, state, metrics)
+        attempt(failures, training, training.stepped, state, metrics)
     return failures
 
 
@@ -44,7 +44,7 @@ def write_rows(trainings: Sequence[Training]) -> Failures:
     results, failures, seconds = _run(trainings, evaluate)
     for training, (deployed, scores) in results.items():
         training.clocks.evaluate += seconds / len(results)
-        _attempt(failures, training, training.evaluated, deployed, scores)
+        attempt(failures, training, training.evaluated, deployed, scores)
     return failures
 
 
@@ -81,8 +81,9 @@ def _run(trainings: Sequence[Training], program: _Program) -> tuple[dict[Trainin
     return results, failures, time.perf_counter() - start
 
 
-def _attempt(failures: Failures, training: Training, call: Callable[..., None], *arguments: Any) -> None:
+def attempt(failures: dict[Any, Exception], owner: Any, call: Callable[..., None], *arguments: Any) -> None:
+    """Calls; what it raises becomes the owner's failure, and nobody else's."""
     try:
         call(*arguments)
     except Exception as error:
-        failures[training] = error
+        failures[owner] = error
