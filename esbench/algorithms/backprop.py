@@ -71,7 +71,12 @@ class BackpropLearner:
             useful_steps=tokens,
             computed_steps=tokens,
             sequential_steps=jnp.int32(self.objective.tokens),
-            training={"loss": bits, "gradient_norm": optax.global_norm(gradient), "learning_rate": state.learning_rate},
+            training={
+                "loss": bits,
+                "gradient_norm": optax.global_norm(gradient),
+                "learning_rate": state.learning_rate,
+                "sequences": jnp.int32(self.settings.batch),
+            },
         )
         return BackpropState(params, optimizer, reading, state.learning_rate), metrics
 
