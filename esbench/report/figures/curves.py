@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -164,7 +165,7 @@ def _draw_anchors(axes: Axes, spec: TaskSpec) -> list[str]:
     """Draws thin lines at the anchors and at the landmarks, these with their names. Lines that would leave the curves
     less than half of the height are put into words instead: what is returned."""
     low, high = axes.get_ylim()
-    lines = [
+    lines: list[tuple[str, float, Any, str]] = [
         (label, anchor.value, dash, "")
         for kind, (label, dash) in _ANCHORS.items()
         if (anchor := getattr(spec, kind)) is not None
@@ -181,7 +182,7 @@ def _draw_anchors(axes: Axes, spec: TaskSpec) -> list[str]:
             continue
         axes.set_ylim(below, above)
         axes.axhline(value, color=GREY, linestyle=dash, linewidth=0.9, zorder=1)
-        place = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "bottom"}
         if written:
-            axes.text(0.99, value, written, color=GREY, fontsize=7.5, **place)
+            where: Any = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "bottom"}
+            axes.text(0.99, value, written, color=GREY, fontsize=7.5, **where)
     return remarks
