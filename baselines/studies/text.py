@@ -16,7 +16,7 @@ import jax
 
 TASK = "KingJames-v0"
 BUDGET = 20_000_000
-POPULATIONS = [2**power for power in range(8, 15)]
+POPULATIONS = [2**power for power in (8, 10, 12, 14)]
 BASE = 2048
 GENERATIONS = 150
 SEQUENCES = 16
@@ -54,7 +54,7 @@ def backprop(network: str, optimizer: str, learning_rate: float, seeds: int) -> 
 
 STUDIES = {
     "base": [Variant("base")],
-    "population": [at_equal_tokens(size) for size in POPULATIONS if size != BASE],
+    "population": [at_equal_tokens(size) for size in POPULATIONS],
     "generations": [at_equal_generations(size) for size in POPULATIONS],
     "rank": [Variant(f"rank-{rank}", {"rank": rank}) for rank in (2, 4, 8)],
     "momentum": [
