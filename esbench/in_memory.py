@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,22 +165,23 @@ def train(
     algorithm: Any,
     *,
     seeds: int | Iterable[int] | None = None,
-    start: TrainResult | None = None,
+    start: TrainResult | str | PathLike[str] | None = None,
     callback: Callable[[dict[str, Any]], Any] | None = None,
     progress: bool = True,
     **options: Any,
 ) -> TrainResult:
     """Trains `algorithm` on `task`, one seed after the other with one compilation; nothing is written.
 
-    Without `start`, rows are those of `esbench.run`: the same seed gives the same rows, except for the clocks. Ctrl-C
-    ends it early, with what was reached.
+    Without an earlier result, rows are those of `esbench.run`: the same seed gives the same rows, except for the
+    clocks. Ctrl-C ends it early, with what was reached.
 
     Args:
         task: a name as on the command line, or an object; a class typed into a notebook cell is one.
         algorithm: a name or an object, as `task`.
         seeds: one, or several. 0 where None.
         start: an earlier result of the same settings, to be continued to a larger budget. Its seeds reach
-            the states of one longer run. New rows are at the shares of the larger budget.
+            the states of one longer run. New rows are at the shares of the larger budget. Or a policy file to begin
+            from, as on the command line.
         callback: called with every row, a dictionary with the columns of `load_results`.
         progress: show the progress, on standard error.
         **options: those of the command line, fields of `RunOptions`. An object brings its settings; `settings`
@@ -193,6 +194,8 @@ def train(
         InputError: before anything is compiled, for what cannot be run.
         StrategyError: where an algorithm breaks its contract.
     """
+    if isinstance(start, str | PathLike):
+        start, options["start"] = None, fspath(start)
     config = resolve(task, algorithm, **options)
     if callback is not None and not callable(callback):
         raise InputError(f"callback {callback!r}: expected a function of a row")

@@ -105,7 +105,7 @@ class PPOState(struct.PyTreeNode):
     """Everything an update needs and changes.
 
     key: the run's training stream. updates: int32 (), how many were made. params: of `actor` and `critic`.
-    statistics: of all observations of earlier updates; where observations are not normalized, of nothing.
+    statistics: of all observations of earlier updates; where observations are not normalized, of nothing or a start's.
     environments, observations (num_envs, n): the episodes under way. returns (num_envs,): their rewards so far.
     """
 
@@ -195,7 +195,7 @@ class PPOLearner:
             updates=jnp.int32(0),
             params=params,
             optimizer=self._optimizer.init(params),
-            statistics=Moments.empty(observation.size),
+            statistics=self.problem.first_statistics,
             environments=environments,
             observations=observations,
             returns=jnp.zeros(self.algorithm.num_envs),

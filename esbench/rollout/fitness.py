@@ -21,7 +21,8 @@ class Acting(struct.PyTreeNode):
     """How members act in every generation, and what was seen in those before.
 
     greedy: bool (), by the distribution's mode instead of samples. normalize: bool (), whether observations are
-    normalized. moments: of all observations so far where they are; else of nothing, which leaves them as they are.
+    normalized. moments: of all observations so far where they are; else of nothing, which leaves them as they are, or
+    a start's.
     """
 
     greedy: jax.Array
@@ -43,8 +44,7 @@ class EpisodicReturn:
     normalize_observations: jax.Array | bool
 
     def init(self, key: jax.Array, population_size: int) -> tuple[Params, Acting]:
-        moments = Moments.empty(self.problem.environment.observation_space.shape[0])
-        acting = Acting(jnp.bool_(self.greedy), jnp.bool_(self.normalize_observations), moments)
+        acting = Acting(jnp.bool_(self.greedy), jnp.bool_(self.normalize_observations), self.problem.first_statistics)
         return self.problem.init_params(key), acting
 
     def layout(self, params: Params) -> Layout:

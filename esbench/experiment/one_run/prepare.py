@@ -18,6 +18,7 @@ from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.errors import InputError, StrategyError
 from esbench.experiment.one_run import compilation_cache, mesh, row_code
 from esbench.experiment.options.config import RunConfig
+from esbench.experiment.options.start import read_start
 from esbench.jax_switches import pinned
 from esbench.policies.check import check_policy
 from esbench.problem import ActionMode, DeployedPolicy, Problem, is_problem
@@ -91,7 +92,8 @@ class Prepared:
 def make_problem(config: RunConfig) -> Problem:
     """The problem of a configuration: the task's environment and the policy for it, or the task's own.
 
-    InputError where the task's suite is not installed, the devices are not there, or task and network do not fit.
+    InputError where the task's suite is not installed, the devices are not there, or task, network and start do not
+    fit.
     """
     resolved = sizes.resolve(config.sizes)
     mesh.claim(resolved.devices)
@@ -104,7 +106,11 @@ def make_problem(config: RunConfig) -> Problem:
         raise InputError(f"{config.task.spec.id} is a Problem: expected a spec of another track than rl")
     policy = config.network.bind(made.observation_space, made.action_space)
     check_policy(policy, made.observation_space, made.action_space)
-    return EpisodicProblem(made, policy, resolved)
+    problem, options = EpisodicProblem(made, policy, resolved), config.options
+    if options.start is None:
+        return problem
+    assert options.start_sha256 is not None  # filled in by `resolve`
+    return replace(problem, start=read_start(options.start, options.start_sha256, problem))
 
 
 @contextmanager
