@@ -48,7 +48,6 @@ from esbench.settings import field_names, number_names, whole
 from esbench.sizes import resolve as resolve_sizes
 from esbench.tasks import registry
 from esbench.tasks.registry import Task
-from esbench.tasks.spec import RL
 from esbench.tasks.tiers import EPISODES
 
 if TYPE_CHECKING:
@@ -410,7 +409,7 @@ def evaluate(task: Any, policy: Any, *, episodes: int = EPISODES, seed: int = 0)
     """
     found = registry.task(task)
     episodes, seed = whole("episodes", episodes, least=1), whole("seed", seed, most=MAX_SEED)
-    if found.spec.track == RL:
+    if found.spec.is_environment:
         problem, deployed = _problem_of(found, policy)
     elif isinstance(policy, TrainedText):
         problem, deployed = policy.problem, policy.deployed

@@ -1,4 +1,4 @@
-"""What algorithms that follow a gradient share: the clipped ratio, epochs of minibatches, and a guarded step of Adam."""
+"""What algorithms that follow a policy's gradient share: the clipped ratio, minibatches, a guarded step of Adam."""
 
 from collections.abc import Callable
 from typing import Any

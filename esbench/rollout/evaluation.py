@@ -1,5 +1,7 @@
 """Scoring a deployed policy: fresh episodes, in both action modes on the same keys."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 
@@ -7,15 +9,17 @@ from esbench.population.repeated import Repeated
 from esbench.problem import DeployedPolicy
 from esbench.rollout.episodes import run_episodes
 from esbench.rollout.setup import Setup
+from esbench.tasks.environment import evaluation
 
 
 def evaluate(problem: Setup, deployed: DeployedPolicy, key: jax.Array, episodes: int) -> tuple[jax.Array, jax.Array]:
-    """Returns, float32 (2, episodes), and lengths, int32 (2, episodes): row 0 acts greedily, row 1 samples.
+    """Returns, float32 (2, episodes), and lengths, int32 (2, episodes): row 0 acts greedily, row 1 samples. Episodes
+    are those of the environment's evaluation.
 
     Both modes are two members of one population, so that they share one compiled program and see the same episodes.
     """
     result = run_episodes(
-        problem,
+        dataclasses.replace(problem, environment=evaluation(problem.environment)),
         Repeated(deployed.params, size=2),
         key,
         episodes=episodes,

@@ -116,8 +116,8 @@ class _Progress(NamedTuple):
 class Work:
     """One device's work: a queue of jobs for each run. A job's number here is its place in the queue.
 
-    record: how many steps of each episode are recorded. store: of one run; how members lie in lanes is the same for all. shared: what the members of a run share,
-    (runs, ...).
+    record: how many steps of each episode are recorded. store: of one run; how members lie in lanes is the same for
+    all. shared: what the members of a run share, (runs, ...).
     """
 
     problem: Setup

@@ -27,11 +27,24 @@ class Transition(NamedTuple):
     truncated: jax.Array
 
 
+class Demonstration(NamedTuple):
+    """An episode as it would go if it were done rightly, cut or filled up to T steps.
+
+    observations: float32 (T, n), what is seen before each step. actions: int32 (T,) or float32 (T, m), what should be
+    done there. counted: bool (T,), where that matters to how the episode ends.
+    """
+
+    observations: jax.Array
+    actions: jax.Array
+    counted: jax.Array
+
+
 class Environment(Protocol):
     """A task's dynamics as pure functions of explicit state and typed PRNG keys.
 
     An environment may also have `render(state)`, which gives a picture, uint8 (height, width, 3), outside of tracing.
-    It may have `reset_rows` and `acts`, as the functions of these names say.
+    It may have `reset_rows`, `acts` and `evaluation`, as the functions of these names say, and `demonstration(key)`,
+    which gives a Demonstration for imitation, of the same shape for every key.
 
     Observations are one flat float32 vector (`observation_space` is a one-dimensional Box). Actions are an int32
     scalar, from 0, for a Discrete space and a float32 vector inside the box for a one-dimensional Box of floats. What
@@ -69,6 +82,13 @@ def acts(environment: Environment, state: State) -> jax.Array:
     `acts(state)`. One that shows a prompt first ignores what is done meanwhile."""
     own = getattr(environment, "acts", None)
     return jnp.bool_(True) if own is None else own(state)
+
+
+def evaluation(environment: Environment) -> Environment:
+    """The environment that policies are evaluated in, of the same spaces: `environment` itself, unless it has an own
+    `evaluation()`, whose episodes are of another kind than those of training."""
+    own = getattr(environment, "evaluation", None)
+    return environment if own is None else own()
 
 
 def picture(environment: Environment, state: State) -> np.ndarray:
@@ -180,6 +200,15 @@ class TimeLimit:
             return _strong((_Timed(state, jnp.zeros(len(keys), jnp.int32)), obs))
 
         return timed
+
+    @property
+    def evaluation(self) -> Callable[[], "TimeLimit"]:
+        own = self._environment.evaluation  # ty: ignore[missing-attribute] Likewise.
+        return lambda: TimeLimit(own(), self.max_episode_steps)
+
+    @property
+    def demonstration(self) -> Callable[[jax.Array], Demonstration]:
+        return self._environment.demonstration  # ty: ignore[missing-attribute] Likewise.
 
     def step(self, key: jax.Array, state: _Timed, action: jax.Array) -> tuple[_Timed, Transition]:
         inner, transition = self._environment.step(key, state.inner, action)

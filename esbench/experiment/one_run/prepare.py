@@ -26,7 +26,6 @@ from esbench.rollout.episodes import only_where
 from esbench.rollout.problem import EpisodicProblem
 from esbench.tasks import registry
 from esbench.tasks.registry import Task
-from esbench.tasks.spec import RL
 
 State = Any
 Slots = tuple[State, ...]
@@ -121,7 +120,7 @@ def _blaming(task: Task) -> Generator[None]:
     except (InputError, StrategyError):
         raise
     except Exception as error:
-        if task.spec.track == RL:
+        if task.spec.is_environment:
             raise
         # JAX's own messages go on for paragraphs.
         text = str(error).partition("\n")[0]
