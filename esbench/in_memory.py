@@ -24,7 +24,7 @@ import numpy as np
 from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.errors import InputError, unknown
-from esbench.experiment.one_run.prepare import Prepared, bind, make_problem, prepare
+from esbench.experiment.one_run.prepare import Prepared, as_scored, bind, make_problem, prepare
 from esbench.experiment.one_run.resume import other_settings
 from esbench.experiment.one_run.run import announce
 from esbench.experiment.one_run.side_by_side import raise_first, step, write_rows
@@ -338,7 +338,7 @@ class BoundLearner:
     def deployed(self, state: State) -> DeployedPolicy:
         """What is scored."""
         with self._computing():
-            return self.learner.deployed(state)
+            return as_scored(self.learner.deployed(state), self.config.task)
 
     def evaluate(self, deployed: DeployedPolicy, key: jax.Array, size: int = EPISODES) -> dict[str, jax.Array]:
         """Scores of `size` fresh samples by name, each (size,); of an environment `return`, `length`,
@@ -402,7 +402,7 @@ def evaluate(task: Any, policy: Any, *, episodes: int = EPISODES, seed: int = 0)
 
     Returns:
         Scores by name, each (episodes,). Of an environment they are `return` and `length` as the policy acts when it
-            is scored, `return_greedy` and `return_sample` in each action mode.
+            is scored, `return_greedy` and `return_sample` in each action mode, and what else is scored of the task.
 
     Raises:
         InputError: where policy and task do not fit.
@@ -435,4 +435,4 @@ def _problem_of(task: Task, policy: Any) -> tuple[EpisodicProblem, DeployedPolic
     if trained.observation_space.shape != environment.observation_space.shape:
         one, other = trained.observation_space.shape, environment.observation_space.shape
         raise InputError(f"the policy reads observations of shape {one}: {task.spec.id} has {other}")
-    return EpisodicProblem(environment, trained.policy, resolve_sizes({})), trained.deployed
+    return EpisodicProblem(environment, trained.policy, resolve_sizes({}), attempts=task.spec.attempts), trained.deployed

@@ -105,7 +105,7 @@ def make_problem(config: RunConfig) -> Problem:
         raise InputError(f"{config.task.spec.id} is a Problem: expected a spec of another track than rl")
     policy = config.network.bind(made.observation_space, made.action_space)
     check_policy(policy, made.observation_space, made.action_space)
-    problem, options = EpisodicProblem(made, policy, resolved), config.options
+    problem, options = EpisodicProblem(made, policy, resolved, attempts=config.task.spec.attempts), config.options
     if options.start is None:
         return problem
     assert options.start_sha256 is not None  # filled in by `resolve`
@@ -131,6 +131,12 @@ def bind(config: RunConfig, problem: Problem) -> Learner:
     """The learner of a configuration; InputError where algorithm and problem do not fit."""
     with _blaming(config.task):
         return config.algorithm.bind(problem)
+
+
+def as_scored(deployed: DeployedPolicy, task: Task) -> DeployedPolicy:
+    """What an algorithm deploys, in the action mode that the task fixes, where it does."""
+    mode = task.spec.action_mode
+    return deployed if mode is None else deployed.replace(action_mode=mode)
 
 
 def _check_scores(task: Task, samples: int, scores: dict[str, jax.ShapeDtypeStruct]) -> None:
@@ -190,10 +196,10 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner, together: int
 
     def acts(numbers, key):
         learner = bound(numbers)
-        return learner.deployed(learner.init(key)).greedy
+        return as_scored(learner.deployed(learner.init(key)), config.task).greedy
 
     def score(state, key):
-        deployed = learner.deployed(state)
+        deployed = as_scored(learner.deployed(state), config.task)
         return deployed, problem.evaluate(deployed, key, config.samples)
 
     numbers = _numbers(config.algorithm)
