@@ -435,4 +435,6 @@ def _problem_of(task: Task, policy: Any) -> tuple[EpisodicProblem, DeployedPolic
     if trained.observation_space.shape != environment.observation_space.shape:
         one, other = trained.observation_space.shape, environment.observation_space.shape
         raise InputError(f"the policy reads observations of shape {one}: {task.spec.id} has {other}")
-    return EpisodicProblem(environment, trained.policy, resolve_sizes({}), attempts=task.spec.attempts), trained.deployed
+    return EpisodicProblem(
+        environment, trained.policy, resolve_sizes({}), attempts=task.spec.attempts
+    ), trained.deployed

@@ -162,7 +162,10 @@ class GRPOLearner:
     def step(self, state: GRPOState) -> tuple[GRPOState, StepMetrics]:
         """One update: episodes, advantages, epochs of minibatches."""
         key = jax.random.fold_in(state.key, state.updates)
-        played = self.rollout(stream(key, "rollout"), state)
+        return self.learnt(key, state, self.rollout(stream(key, "rollout"), state))
+
+    def learnt(self, key: jax.Array, state: GRPOState, played: Episodes) -> tuple[GRPOState, StepMetrics]:
+        """`step` after its rollout."""
         (params, optimizer), losses = self._optimize(stream(key, "minibatches"), state, self.batch(played))
         useful, acted = played.lengths.sum(), played.steps.acts.sum()
         passes = self.algorithm.num_epochs * self.algorithm.batch * self.cap

@@ -62,13 +62,14 @@ def run_episodes(
     statistics: Moments | None = None,
     gather: jax.Array | bool = False,
     record: int = 0,
+    common: bool = False,
 ) -> Episodes:
     """Runs `episodes` episodes of every member, with the lanes of `problem.sizes`.
 
     greedy: bool (), or (members,) for members that differ: whether actions are the distribution's mode or samples.
     statistics: normalizes what the policy sees; None for observations as they are. gather: return their moments; a
     bool () that is an array may be traced, and where it is false they are moments of nothing. record: how many steps of
-    each episode are recorded.
+    each episode are recorded. common: whether all members play the same episodes, those of pair 0.
 
     Episode e of pair p has the key fold_in(fold_in(key, p), e); its step t draws from fold_in(s, t), where s is that
     key's stream `action` or `environment`. Where the population has `attempt(index)`, the number of a member's try at
@@ -80,7 +81,7 @@ def run_episodes(
 
     @jax.custom_batching.custom_vmap
     def together(runs: Runs) -> Episodes:
-        return _together(problem, runs, episodes, record)
+        return _together(problem, runs, episodes, record, common)
 
     @together.def_vmap
     def _(axis_size: int, batched: list[Runs], runs: Runs) -> tuple[Episodes, Any]:
@@ -99,7 +100,7 @@ def run_episodes(
     return jax.tree.map(lambda leaf: leaf[0], result)
 
 
-def _together(problem: Setup, runs: Runs, episodes: int, record: int) -> Episodes:
+def _together(problem: Setup, runs: Runs, episodes: int, record: int, common: bool) -> Episodes:
     """`run_episodes` of several runs, whose populations differ in their numbers only; leaves have the runs in front."""
     count, members = runs.greedy.shape
     jobs = members * episodes
@@ -107,7 +108,7 @@ def _together(problem: Setup, runs: Runs, episodes: int, record: int) -> Episode
 
     def part(device: jax.Array, runs: Runs) -> Done:
         queue = Queue(first=device * share, jobs=jnp.clip(jobs - device * share, 0, share), share=share)
-        return Work.of(problem, runs, queue, episodes, record).done()
+        return Work.of(problem, runs, queue, episodes, record, common).done()
 
     # (devices, runs, ...) to (runs, devices, ...)
     done: Done = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), gathered(part, runs))

@@ -35,13 +35,15 @@ class EpisodicReturn:
     """Mean undiscounted return over `episodes` episodes. Observations are normalized by the moments of those of earlier
     generations, so that all members of one see the same.
 
-    greedy, normalize_observations: bool (), maybe traced; only `init` reads them.
+    greedy, normalize_observations: bool (), maybe traced; only `init` reads them. common: whether all members play the
+    same episodes.
     """
 
     problem: Setup
     episodes: int
     greedy: jax.Array | bool
     normalize_observations: jax.Array | bool
+    common: bool = False
 
     def init(self, key: jax.Array, population_size: int) -> tuple[Params, Acting]:
         acting = Acting(jnp.bool_(self.greedy), jnp.bool_(self.normalize_observations), self.problem.first_statistics)
@@ -61,6 +63,7 @@ class EpisodicReturn:
             greedy=state.greedy,
             statistics=state.moments,
             gather=state.normalize,
+            common=self.common,
         )
         evaluation = Evaluation(
             fitness=result.returns.mean(1),

@@ -116,8 +116,8 @@ class _Progress(NamedTuple):
 class Work:
     """One device's work: a queue of jobs for each run. A job's number here is its place in the queue.
 
-    record: how many steps of each episode are recorded. store: of one run; how members lie in lanes is the same for
-    all. shared: what the members of a run share, (runs, ...).
+    record: how many steps of each episode are recorded. common: whether all members play the same episodes. store: of
+    one run; how members lie in lanes is the same for all. shared: what the members of a run share, (runs, ...).
     """
 
     problem: Setup
@@ -125,15 +125,16 @@ class Work:
     queue: Queue
     episodes: int
     record: int
+    common: bool
     store: MemberStore
     shared: list[jax.Array | None]
 
     @classmethod
-    def of(cls, problem: Setup, runs: Runs, queue: Queue, episodes: int, record: int) -> "Work":
+    def of(cls, problem: Setup, runs: Runs, queue: Queue, episodes: int, record: int, common: bool) -> "Work":
         one = MemberStore.of(jax.tree.map(lambda leaf: leaf[0], runs.population))
         # With the keys, for a population may be without parameters: actions at random have none.
         shared = jax.vmap(lambda population, _: MemberStore.of(population).shared)(runs.population, runs.key)
-        return cls(problem, runs, queue, episodes, record, one, shared)
+        return cls(problem, runs, queue, episodes, record, common, one, shared)
 
     @property
     def count(self) -> int:
@@ -220,7 +221,8 @@ class Work:
         running = job < self._jobs(runs)[:, None]
 
         def episode_key(run: Runs, member: jax.Array, episode: jax.Array) -> jax.Array:
-            return jax.random.fold_in(jax.random.fold_in(run.key, run.population.pair(member)), episode)
+            pair = jnp.zeros_like(member) if self.common else run.population.pair(member)
+            return jax.random.fold_in(jax.random.fold_in(run.key, pair), episode)
 
         def action_key(run: Runs, member: jax.Array, key: jax.Array) -> jax.Array:
             own, attempt = stream(key, "action"), getattr(run.population, "attempt", None)

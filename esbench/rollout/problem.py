@@ -27,6 +27,7 @@ class EpisodicProblem(Setup):
             episodes=evolution.n_parallel_evaluations,
             greedy=evolution.deterministic_policy,
             normalize_observations=evolution.normalize_observations,
+            common=evolution.common_episodes,
         )
 
     def evaluate(self, deployed: DeployedPolicy, key: jax.Array, size: int) -> dict[str, jax.Array]:
