@@ -82,7 +82,7 @@ class RWKV7Policy:
         }
 
     def apply(self, params: Params, carry: Memory, observation: jax.Array) -> tuple[Memory, Categorical]:
-        x = _norm(params["emb"]["weight"][observation[0].astype(jnp.int32)], params["blocks"]["0"]["ln0"])
+        x = _embedded(params, observation[0])
         first, after = None, []
         for layer, (before, state, below) in enumerate(carry):
             block = params["blocks"][str(layer)]
@@ -97,7 +97,7 @@ class RWKV7Policy:
 
     def sequence(self, params: Params, observations: jax.Array) -> Categorical:
         """Of all of a sequence at once, observations (rows, T, 1): only the states go step by step."""
-        x = _norm(params["emb"]["weight"][observations[..., 0].astype(jnp.int32)], params["blocks"]["0"]["ln0"])
+        x = _embedded(params, observations[..., 0])
         first = None
         for layer in range(self.network.layers):
             block = params["blocks"][str(layer)]
@@ -128,6 +128,12 @@ class RWKV7Policy:
             value = value + (first - value) * jax.nn.sigmoid(att["v0"] + v @ att["v1"] @ att["v2"])
         receptance, decay, key, value, rate = (z.reshape(heads) for z in (receptance, decay, key, value, rate))
         return (receptance, decay, key, value, removal, removal * rate), gate, first
+
+
+def _embedded(params: Params, tokens: jax.Array) -> jax.Array:
+    """(..., width) of tokens (...), float32."""
+    rows = jnp.asarray(params["emb"]["weight"])[tokens.astype(jnp.int32)]
+    return _norm(rows, params["blocks"]["0"]["ln0"])
 
 
 def _advance(
