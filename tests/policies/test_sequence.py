@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from esbench.policies.gru import GRU
+from esbench.policies.rwkv7 import RWKV7
 from esbench.policies.sequence import over_sequence
 
 OBSERVATIONS = gymnasium.spaces.Box(0, 21, (1,), np.float32)
 ACTIONS = gymnasium.spaces.Discrete(22)
-NETWORKS = {"gru": GRU(hidden_size=8, layer_size=8)}
+NETWORKS = {"gru": GRU(hidden_size=8, layer_size=8), "rwkv7": RWKV7(width=16, head_size=4, layers=2)}
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -17,7 +17,7 @@ COUNTDOWN = TaskSpec(
     description="Write calculations that make a target of four numbers, a character at a step; 1 for a right answer.",
     budgets=Budgets(smoke=20_000, lite=5_000_000, standard=50_000_000, paper=500_000_000),
     random=measured(0.0, 0.0, 100_000),
-    heuristic=rule(LEGAL, 0.0175, 0.0004, 100_000),
+    heuristic=rule(LEGAL, 0.01635, 0.0004, 100_000),
     reference=Anchor(1.0, "rules: every instance has a right answer, which an exhaustive search finds"),
     lite_episodes=512,
     track=REASONING,
