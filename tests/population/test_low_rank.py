@@ -44,7 +44,7 @@ class Token(nn.Module):
     @nn.compact
     def __call__(self, x):
         embedding = self.param("embedding", nn.initializers.normal(1.0), (6, 8))
-        return embedding @ nn.Dense(8)(embedding[jnp.argmax(x)] + embedding[jnp.argmin(x)])
+        return nn.Dense(8)(embedding[jnp.argmax(x)] + embedding[jnp.argmin(x)]) @ embedding.T
 
 
 class Gated(nn.Module):
