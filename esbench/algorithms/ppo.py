@@ -1,5 +1,6 @@
 """Proximal policy optimisation (Schulman et al. 2017), as one pure update."""
 
+import functools
 from dataclasses import asdict, dataclass
 from typing import Annotated, NamedTuple
 
@@ -11,6 +12,7 @@ from flax import struct
 from pydantic import Field, ValidationInfo, field_validator
 
 from esbench.algorithms.interface import StepCost, StepMetrics
+from esbench.algorithms.policy_gradient import adam, clipped_gain, descend, over_minibatches
 from esbench.errors import InputError
 from esbench.keys import stream
 from esbench.policies.mlp import MLP, Perceptron
@@ -105,7 +107,7 @@ class PPOState(struct.PyTreeNode):
     """Everything an update needs and changes.
 
     key: the run's training stream. updates: int32 (), how many were made. params: of `actor` and `critic`.
-    statistics: of all observations of earlier updates; where observations are not normalized, of nothing.
+    statistics: of all observations of earlier updates; where observations are not normalized, of nothing or a start's.
     environments, observations (num_envs, n): the episodes under way. returns (num_envs,): their rewards so far.
     """
 
@@ -194,8 +196,8 @@ class PPOLearner:
             key=stream(key, "train"),
             updates=jnp.int32(0),
             params=params,
-            optimizer=self._optimizer.init(params),
-            statistics=Moments.empty(observation.size),
+            optimizer=adam().init(params),
+            statistics=self.problem.first_statistics,
             environments=environments,
             observations=observations,
             returns=jnp.zeros(self.algorithm.num_envs),
@@ -231,11 +233,6 @@ class PPOLearner:
     def values(self, state: PPOState, observations: jax.Array) -> jax.Array:
         """The critic's values of raw observations: float32 (...) from (..., n)."""
         return self._values(state.params["critic"], state.statistics, observations)
-
-    @property
-    def _optimizer(self) -> optax.GradientTransformation:
-        # One vector instead of a dozen leaves: small networks would spend their time on starting kernels.
-        return optax.flatten(optax.scale_by_adam(eps=1e-5))
 
     def _distribution(self, params: Params, statistics: Moments, observation: jax.Array):
         policy = self.problem.policy
@@ -312,23 +309,13 @@ class PPOLearner:
         rows = batch.value.size
         value_clip = state.settings.clip_eps * jnp.std(batch.target, where=jnp.isfinite(batch.target))
 
-        def minibatch(carry, indices):
-            params, optimizer = carry
+        def minibatch(training, indices):
             sample = jax.tree.map(lambda x: x[indices], batch)
-            (loss, losses), gradients = jax.value_and_grad(self._loss, has_aux=True)(params, state, sample, value_clip)
-            gradients, norm = clip_by_network(gradients, state.settings.max_grad_norm)
-            direction, moved = self._optimizer.update(gradients, optimizer)
-            stepped = jax.tree.map(lambda p, d: p - state.settings.learning_rate * d, params, direction)
-            finite = jnp.isfinite(loss) & jnp.isfinite(norm)
-            carry = jax.tree.map(lambda new, old: jnp.where(finite, new, old), (stepped, moved), carry)
-            return carry, ({**losses, "grad_norm": norm}, ~finite)
+            loss = functools.partial(self._loss, state=state, batch=sample, value_clip=value_clip)
+            return descend(loss, training, state.settings.learning_rate, state.settings.max_grad_norm)
 
-        # One sort of random bits an epoch; jax.random.permutation sorts twice, a fifth of a small network's update.
-        bits = jax.random.bits(key, (self.algorithm.num_epochs, rows))
-        order = jnp.argsort(bits, axis=-1, stable=False).reshape(-1, rows // self.algorithm.num_minibatches)
-        carry, (losses, skipped) = jax.lax.scan(minibatch, (state.params, state.optimizer), order)
-        losses = {name: values.mean() for name, values in losses.items()}
-        return carry, {**losses, "nonfinite_updates": skipped.sum(dtype=jnp.int32)}
+        epochs, minibatches = self.algorithm.num_epochs, self.algorithm.num_minibatches
+        return over_minibatches(key, (state.params, state.optimizer), minibatch, rows, epochs, minibatches)
 
     def _loss(self, params, state: PPOState, batch: Batch, value_clip: jax.Array):
         clip_eps, vf_coef, ent_coef = state.settings.clip_eps, state.settings.vf_coef, state.settings.ent_coef
@@ -338,11 +325,9 @@ class PPOLearner:
             return distribution.log_prob(action), distribution.entropy()
 
         log_prob, entropy = jax.vmap(likelihood)(batch.observation, batch.action)
-        log_ratio = log_prob - batch.log_prob
-        ratio = jnp.exp(log_ratio)
-        clipped_ratio = jnp.clip(ratio, 1 - clip_eps, 1 + clip_eps)
         advantage = (batch.advantage - batch.advantage.mean()) / (batch.advantage.std() + 1e-8)
-        policy_loss = -jnp.minimum(ratio * advantage, clipped_ratio * advantage).mean()
+        gain, change = clipped_gain(log_prob - batch.log_prob, advantage, clip_eps)
+        policy_loss = -gain.mean()
 
         value = self._values(params["critic"], state.statistics, batch.observation)
         clipped_value = batch.value + jnp.clip(value - batch.value, -value_clip, value_clip)
@@ -353,17 +338,8 @@ class PPOLearner:
             "policy_loss": policy_loss,
             "value_loss": value_loss,
             "entropy": entropy.mean(),
-            "approx_kl": (ratio - 1 - log_ratio).mean(),
-            "clip_fraction": (ratio != clipped_ratio).mean(),
+            **{name: values.mean() for name, values in change.items()},
         }
-
-
-def clip_by_network(gradients: dict[str, Params], max_norm: jax.Array | float) -> tuple[dict[str, Params], jax.Array]:
-    """Each network's gradient, scaled down to a global norm of at most `max_norm`; the norm of all of them before."""
-    norms = {name: optax.tree.norm(gradient) for name, gradient in gradients.items()}
-    scales = {name: max_norm / jnp.maximum(norm, max_norm) for name, norm in norms.items()}
-    clipped = {name: optax.tree.scale(scales[name], gradient) for name, gradient in gradients.items()}
-    return clipped, optax.tree.norm(norms)
 
 
 def _reset(

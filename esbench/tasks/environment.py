@@ -43,8 +43,8 @@ class Environment(Protocol):
     """A task's dynamics as pure functions of explicit state and typed PRNG keys.
 
     An environment may also have `render(state)`, which gives a picture, uint8 (height, width, 3), outside of tracing.
-    It may have `reset_rows` and `evaluation`, as the functions of these names say, and `demonstration(key)`, which
-    gives a Demonstration for imitation, of the same shape for every key.
+    It may have `reset_rows`, `acts` and `evaluation`, as the functions of these names say, and `demonstration(key)`,
+    which gives a Demonstration for imitation, of the same shape for every key.
 
     Observations are one flat float32 vector (`observation_space` is a one-dimensional Box). Actions are an int32
     scalar, from 0, for a Discrete space and a float32 vector inside the box for a one-dimensional Box of floats. What
@@ -75,6 +75,13 @@ def reset_rows(environment: Environment, keys: jax.Array, wanted: jax.Array) -> 
     """
     own = getattr(environment, "reset_rows", None)
     return jax.vmap(environment.reset)(keys) if own is None else own(keys, wanted)
+
+
+def acts(environment: Environment, state: State) -> jax.Array:
+    """Whether the next step's action has any effect, bool (): always, unless the environment has its own
+    `acts(state)`. One that shows a prompt first ignores what is done meanwhile."""
+    own = getattr(environment, "acts", None)
+    return jnp.bool_(True) if own is None else own(state)
 
 
 def evaluation(environment: Environment) -> Environment:
@@ -172,7 +179,7 @@ class TimeLimit:
 
     def __init__(self, environment: Environment, max_episode_steps: int):
         self._environment = environment
-        self._max_episode_steps = max_episode_steps
+        self.max_episode_steps = max_episode_steps
         self.observation_space = environment.observation_space
         self.action_space = environment.action_space
 
@@ -197,7 +204,7 @@ class TimeLimit:
     @property
     def evaluation(self) -> Callable[[], "TimeLimit"]:
         own = self._environment.evaluation  # ty: ignore[missing-attribute] Likewise.
-        return lambda: TimeLimit(own(), self._max_episode_steps)
+        return lambda: TimeLimit(own(), self.max_episode_steps)
 
     @property
     def demonstration(self) -> Callable[[jax.Array], Demonstration]:
@@ -206,8 +213,11 @@ class TimeLimit:
     def step(self, key: jax.Array, state: _Timed, action: jax.Array) -> tuple[_Timed, Transition]:
         inner, transition = self._environment.step(key, state.inner, action)
         steps = state.steps + 1
-        truncated = transition.truncated | (steps >= self._max_episode_steps)
+        truncated = transition.truncated | (steps >= self.max_episode_steps)
         return _strong((_Timed(inner, steps), transition._replace(truncated=truncated)))
+
+    def acts(self, state: _Timed) -> jax.Array:
+        return acts(self._environment, state.inner)
 
     def render(self, state: _Timed) -> np.ndarray:
         """A picture of `state`, as `picture` makes it."""

@@ -65,6 +65,8 @@ def returns(lowest: float | None, highest: float | None) -> Measure:
 
 RL = "rl"
 """The track of tasks that are environments."""
+REASONING = "reasoning"
+"""The track of environments in which answers are written and checked."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,16 @@ class TaskSpec:
     def is_environment(self) -> bool:
         """Whether the task is an Environment, for which a policy is chosen, and no Problem."""
         return self.action_kind is not None
+
+    @property
+    def action_mode(self) -> Literal["greedy"] | None:
+        """How whatever is trained acts when it is scored; None where its algorithm says it."""
+        return "greedy" if self.track == REASONING else None
+
+    @property
+    def attempts(self) -> int:
+        """How many samples of each episode are scored for `pass@attempts`; 0 for none."""
+        return 8 if self.track == REASONING else 0
 
     @property
     def cap(self) -> int:

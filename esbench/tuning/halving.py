@@ -80,7 +80,8 @@ class TrialRun:
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """One algorithm on one task. out: the results root of the trials' runs."""
+    """One algorithm on one task. out: the results root of the trials' runs. start: the policy file that all begin from,
+    None for fresh parameters."""
 
     task_name: str
     task: Task
@@ -88,6 +89,7 @@ class Search:
     trials: Sequence[Settings]
     tier: str
     out: Path
+    start: str | None = None
     _runs: dict[tuple[int, int, int], TrialRun] = field(default_factory=dict)
     _results: dict[TrialRun, Result] = field(default_factory=dict)
 
@@ -224,6 +226,7 @@ class Search:
             "settings": dict(self.trials[trial]),
             "name": f"{default_name(self.algorithm)}-trial-{trial:03}-{part}",
             "out": str(self.out),
+            "start": self.start,
         }
         try:
             return TrialRun(trial, rung, seed, budget, Job(options, resolve(**options), seed))

@@ -105,6 +105,9 @@ class Countdown:
             truncated=jnp.bool_(False),
         )
 
+    def acts(self, state: Writing) -> jax.Array:
+        return state.at >= READING
+
     def demonstration(self, key: jax.Array) -> Demonstration:
         """The prompt of `reset(key)` and a right answer to it."""
         instance = draw(key, self.held_out)

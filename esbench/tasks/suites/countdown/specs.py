@@ -2,11 +2,9 @@
 
 from esbench.tasks.anchors import measured, rule
 from esbench.tasks.card import Card
-from esbench.tasks.spec import Anchor, Measure, TaskSpec
+from esbench.tasks.spec import REASONING, Anchor, Measure, TaskSpec
 from esbench.tasks.tiers import Budgets
 
-REASONING = "reasoning"
-"""The track of tasks whose answers are written and checked."""
 LEGAL = "legal characters at random"
 SOLVED = Measure("return", "instance", unit="share solved", lowest=0.0, highest=1.0)
 
