@@ -199,3 +199,43 @@ class TestEpisodes:
         reading = jax.jit(jax.vmap(read, (None, 0)))
         prompts, over = reading(jax.random.key(3), jnp.arange(len(adapter.SYMBOLS)))
         assert len({text_of(prompt) for prompt in prompts}) == 1 and not over.any()
+
+
+@pytest.mark.parity
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_verdicts_are_those_of_reasoning_gym():
+    """Half of the instances are its own. It judges formulas: what a step claims is asked of it as a problem of two
+    numbers, and the whole as one formula, which a text has where every result is used by a later step but the last."""
+    from reasoning_gym import create_dataset
+
+    lowest, highest = adapter.TARGETS
+    sizes = {"min_numbers": 4, "max_numbers": 4, "min_value": 1, "max_value": adapter.LARGEST}
+    dataset = create_dataset("countdown", **sizes, min_target=lowest, max_target=highest, size=2000, seed=1)
+    theirs = [(tuple(entry["metadata"]["numbers"]), entry["metadata"]["target"]) for entry in dataset]
+    assert len(theirs) == 2000 and all(max(numbers) <= adapter.LARGEST for numbers, _ in theirs)
+    rng = random.Random(0)
+    ours, texts = answers(rng, 100_000, lambda: rng.choice(theirs) if rng.random() < 0.5 else random_instance(rng))
+
+    @functools.cache
+    def accepts(numbers, target, formula):
+        return dataset.score_answer(formula, {"metadata": {"numbers": list(numbers), "target": target}}) >= 1
+
+    def judge(instance, text):
+        numbers, target = instance
+        steps, made = parsed(text), []
+        for left, operator, right, claimed in steps or []:
+            if not accepts((left, right), claimed, f"{left}{operator}{right}"):
+                return False
+            parts = []
+            for number in (left, right):
+                place = next((place for place, (value, _) in enumerate(made) if value == number), None)
+                parts.append(str(number) if place is None else f"({made.pop(place)[1]})")
+            made.append((claimed, operator.join(parts)))
+        return len(made) == 1 and accepts(tuple(sorted(numbers)), target, made[0][1])
+
+    found, _ = judged(ours, texts)
+    expected = [judge(*pair) for pair in zip(ours, texts, strict=True)]
+    cases = list(zip(ours, texts, found.tolist(), expected, strict=True))
+    print(f"{len(set(cases))} cases, {np.mean(expected):.3f} right, {accepts.cache_info()}", end=" ")
+    assert [case for case in cases if case[2] != case[3]] == []
+    assert 0.2 < np.mean(expected) < 0.6
