@@ -44,7 +44,8 @@ class Environment(Protocol):
 
     An environment may also have `render(state)`, which gives a picture, uint8 (height, width, 3), outside of tracing.
     It may have `reset_rows`, `acts` and `evaluation`, as the functions of these names say, and `demonstration(key)`,
-    which gives a Demonstration for imitation, of the same shape for every key.
+    which gives a Demonstration for imitation, of the same shape for every key. Where what is seen and done is text,
+    `written(tokens)` gives the problem and the answer as strings, of the observations of an episode, int (steps + 1,).
 
     Observations are one flat float32 vector (`observation_space` is a one-dimensional Box). Actions are an int32
     scalar, from 0, for a Discrete space and a float32 vector inside the box for a one-dimensional Box of floats. What
@@ -209,6 +210,10 @@ class TimeLimit:
     @property
     def demonstration(self) -> Callable[[jax.Array], Demonstration]:
         return self._environment.demonstration  # ty: ignore[missing-attribute] Likewise.
+
+    @property
+    def written(self) -> Callable[[np.ndarray], tuple[str, str]]:
+        return self._environment.written  # ty: ignore[missing-attribute] Likewise.
 
     def step(self, key: jax.Array, state: _Timed, action: jax.Array) -> tuple[_Timed, Transition]:
         inner, transition = self._environment.step(key, state.inner, action)

@@ -93,7 +93,7 @@ def densified(member):
 
 class TestCheckpoints:
     def test_there_and_back(self):
-        policy, params = fresh(NETWORK)
+        _, params = fresh(NETWORK)
         tensors = to_checkpoint(params)
         assert tensors["head.weight"].shape == (TOKENS, 16) and tensors["blocks.1.att.v0"].shape == (1, 1, 16)
         assert tensors["blocks.0.ffn.key.weight"].shape == (64, 16) and tensors["blocks.0.att.w1"].shape == (16, 5)
@@ -120,7 +120,7 @@ class TestCheckpoints:
             with pytest.raises(InputError, match=f"^the checkpoint lacks {re.escape(name)}: expected all tensors"):
                 from_checkpoint({other: array for other, array in tensors.items() if other != name})
         for kept in ({}, {"emb.weight": tensors["emb.weight"]}):
-            with pytest.raises(InputError, match="^the checkpoint lacks"):
+            with pytest.raises(InputError, match=r"^the checkpoint lacks"):
                 from_checkpoint(kept)
         few = {name: array for name, array in tensors.items() if not name.startswith("blocks.1.ffn")}
         many = {name: array for name, array in few.items() if "ln" not in name}

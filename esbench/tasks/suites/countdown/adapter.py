@@ -82,7 +82,6 @@ class Countdown:
 
     observation_space = gymnasium.spaces.Box(0.0, len(SYMBOLS) - 1.0, (1,), np.float32)
     action_space = gymnasium.spaces.Discrete(len(SYMBOLS))
-    symbols = SYMBOLS
 
     def evaluation(self) -> "Countdown":
         return Countdown(held_out=True)
@@ -107,6 +106,10 @@ class Countdown:
 
     def acts(self, state: Writing) -> jax.Array:
         return state.at >= READING
+
+    def written(self, tokens: np.ndarray) -> tuple[str, str]:
+        characters = "".join(SYMBOLS[int(token)] for token in tokens)
+        return characters[:PROMPT], characters[PROMPT:]
 
     def demonstration(self, key: jax.Array) -> Demonstration:
         """The prompt of `reset(key)` and a right answer to it."""
