@@ -1,6 +1,7 @@
 """Group-relative policy optimisation (Shao et al. 2024), as one pure update; the variant is named in `GRPO`."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, NamedTuple
 
@@ -89,7 +90,7 @@ class GRPO:
             )
         return GRPOLearner(self, problem, cap)
 
-    def step_cost(self, spec: TaskSpec) -> StepCost | None:
+    def step_cost(self, spec: TaskSpec, problem: Mapping[str, Any]) -> StepCost | None:
         """Of an update: so many episodes; None on a task without environment steps."""
         if spec.evaluation_cost is None:
             return None

@@ -1,8 +1,9 @@
 """Imitation of right answers: what a policy is begun with that learns from rewards afterwards."""
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -64,7 +65,7 @@ class Imitation:
             )
         return ImitationLearner(self, problem)
 
-    def step_cost(self, spec: TaskSpec) -> StepCost | None:
+    def step_cost(self, spec: TaskSpec, problem: Mapping[str, Any]) -> StepCost | None:
         """Of an update: so many demonstrations; None on a task without environment steps."""
         if spec.evaluation_cost is None:
             return None
