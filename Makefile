@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13 and make. Everything is installed into .venv, nothing outside this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup bench bundle gpu-speed results test test-slow test-ray test-install test-newest docs lint lock
+.PHONY: help python setup bench bundle gpu-speed results test test-slow test-ray test-parity test-install test-newest docs lint lock
 
 # The newest Python that works; PYTHON=... chooses another. Running it also sees through wrappers that only seem there.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
@@ -72,6 +72,11 @@ test-slow: $(STAMP) ## the slow tests: minutes of compilation and training each;
 test-ray: $(STAMP) ## the tests of sweeps on a Ray cluster of this machine; adds the extra ray to .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[ray]'
 	$(BIN)/python -m pytest -q -m ray tests/experiment
+
+test-parity: | python ## RWKV-7 and Countdown against rwkv and reasoning-gym, in .venv-parity
+	$(PYTHON) -m venv .venv-parity
+	.venv-parity/bin/python -m pip install --quiet --disable-pip-version-check -e '.[parity,dev]'
+	.venv-parity/bin/python -m pytest -q -m parity tests/policies tests/tasks/test_countdown.py
 
 test-install: | python ## the wheel alone and with every extra alone, each in a clean environment; EXTRAS="none navix" for some
 	$(PYTHON) tests/install/wheel.py $(EXTRAS)

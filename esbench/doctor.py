@@ -20,6 +20,7 @@ from esbench.experiment.options.config import resolve
 from esbench.experiment.options.run_options import RunOptions
 from esbench.experiment.terminal.progress import Lines, countdown
 from esbench.jax_switches import in_force, pinned
+from esbench.tasks.catalogue import REASONING
 from esbench.tasks.registry import task_specs
 
 # The lightest come first: a smoke run must take seconds.
@@ -78,6 +79,8 @@ def _machine() -> Iterator[tuple[str, str]]:
 
 def _suite(suite: str) -> tuple[str, bool]:
     spec = next(spec for spec in task_specs() if spec.suite == suite)
+    if spec in REASONING:
+        return "part of esbench", True
     package = spec.requires.partition("==")[0] or suite
     try:
         installed = version(package)

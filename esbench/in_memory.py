@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ import numpy as np
 from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.errors import InputError, unknown
-from esbench.experiment.one_run.prepare import Prepared, bind, make_problem, prepare
+from esbench.experiment.one_run.prepare import Prepared, as_scored, bind, make_problem, prepare
 from esbench.experiment.one_run.resume import other_settings
 from esbench.experiment.one_run.run import announce
 from esbench.experiment.one_run.side_by_side import raise_first, step, write_rows
@@ -48,7 +48,6 @@ from esbench.settings import field_names, number_names, whole
 from esbench.sizes import resolve as resolve_sizes
 from esbench.tasks import registry
 from esbench.tasks.registry import Task
-from esbench.tasks.spec import RL
 from esbench.tasks.tiers import EPISODES
 
 if TYPE_CHECKING:
@@ -165,22 +164,23 @@ def train(
     algorithm: Any,
     *,
     seeds: int | Iterable[int] | None = None,
-    start: TrainResult | None = None,
+    start: TrainResult | str | PathLike[str] | None = None,
     callback: Callable[[dict[str, Any]], Any] | None = None,
     progress: bool = True,
     **options: Any,
 ) -> TrainResult:
     """Trains `algorithm` on `task`, one seed after the other with one compilation; nothing is written.
 
-    Without `start`, rows are those of `esbench.run`: the same seed gives the same rows, except for the clocks. Ctrl-C
-    ends it early, with what was reached.
+    Without an earlier result, rows are those of `esbench.run`: the same seed gives the same rows, except for the
+    clocks. Ctrl-C ends it early, with what was reached.
 
     Args:
         task: a name as on the command line, or an object; a class typed into a notebook cell is one.
         algorithm: a name or an object, as `task`.
         seeds: one, or several. 0 where None.
         start: an earlier result of the same settings, to be continued to a larger budget. Its seeds reach
-            the states of one longer run. New rows are at the shares of the larger budget.
+            the states of one longer run. New rows are at the shares of the larger budget. Or a policy file to begin
+            from, as on the command line.
         callback: called with every row, a dictionary with the columns of `load_results`.
         progress: show the progress, on standard error.
         **options: those of the command line, fields of `RunOptions`. An object brings its settings; `settings`
@@ -193,6 +193,8 @@ def train(
         InputError: before anything is compiled, for what cannot be run.
         StrategyError: where an algorithm breaks its contract.
     """
+    if isinstance(start, str | PathLike):
+        start, options["start"] = None, fspath(start)
     config = resolve(task, algorithm, **options)
     if callback is not None and not callable(callback):
         raise InputError(f"callback {callback!r}: expected a function of a row")
@@ -336,7 +338,7 @@ class BoundLearner:
     def deployed(self, state: State) -> DeployedPolicy:
         """What is scored."""
         with self._computing():
-            return self.learner.deployed(state)
+            return as_scored(self.learner.deployed(state), self.config.task)
 
     def evaluate(self, deployed: DeployedPolicy, key: jax.Array, size: int = EPISODES) -> dict[str, jax.Array]:
         """Scores of `size` fresh samples by name, each (size,); of an environment `return`, `length`,
@@ -400,14 +402,14 @@ def evaluate(task: Any, policy: Any, *, episodes: int = EPISODES, seed: int = 0)
 
     Returns:
         Scores by name, each (episodes,). Of an environment they are `return` and `length` as the policy acts when it
-            is scored, `return_greedy` and `return_sample` in each action mode.
+            is scored, `return_greedy` and `return_sample` in each action mode, and what else is scored of the task.
 
     Raises:
         InputError: where policy and task do not fit.
     """
     found = registry.task(task)
     episodes, seed = whole("episodes", episodes, least=1), whole("seed", seed, most=MAX_SEED)
-    if found.spec.track == RL:
+    if found.spec.is_environment:
         problem, deployed = _problem_of(found, policy)
     elif isinstance(policy, TrainedText):
         problem, deployed = policy.problem, policy.deployed
@@ -433,4 +435,6 @@ def _problem_of(task: Task, policy: Any) -> tuple[EpisodicProblem, DeployedPolic
     if trained.observation_space.shape != environment.observation_space.shape:
         one, other = trained.observation_space.shape, environment.observation_space.shape
         raise InputError(f"the policy reads observations of shape {one}: {task.spec.id} has {other}")
-    return EpisodicProblem(environment, trained.policy, resolve_sizes({})), trained.deployed
+    return EpisodicProblem(
+        environment, trained.policy, resolve_sizes({}), attempts=task.spec.attempts
+    ), trained.deployed

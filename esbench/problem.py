@@ -77,11 +77,13 @@ class Evolution:
         deterministic_policy: whether actions are the distribution's mode, in training and when scored, instead of
             samples.
         normalize_observations: by the moments of all earlier generations' observations.
+        common_episodes: whether all members of a generation play the same episodes, not only those of a pair.
     """
 
     n_parallel_evaluations: Annotated[int, Field(ge=1)] = 1
     deterministic_policy: Switch = False
     normalize_observations: Switch = False
+    common_episodes: bool = False
 
 
 class Problem(Protocol):

@@ -5,6 +5,8 @@ BUILT_IN = {
     "open_es": "esbench.algorithms.open_es:OpenES",
     "ppo": "esbench.algorithms.ppo:PPO",
     "ars": "esbench.algorithms.ars:ARS",
+    "grpo": "esbench.algorithms.grpo:GRPO",
+    "imitation": "esbench.algorithms.imitation:Imitation",
     "backprop": "esbench.algorithms.backprop:Backprop",
     "eggroll_int": "esbench.algorithms.eggroll_int:IntegerEGGROLL",
 }

@@ -20,4 +20,5 @@ class EGGROLL(OpenES):
     rank: Annotated[int, Field(ge=1)] = 1
 
     def ask(self, key: jax.Array, state: GradientState) -> tuple[Gaussian, GradientState]:
-        return Gaussian(state.mean, key, state.sigma, size=self.pop_size, rank=self.rank), state
+        frozen = self._frozen(state)
+        return Gaussian(state.mean, key, state.sigma, size=self.pop_size, rank=self.rank, frozen=frozen), state

@@ -137,10 +137,11 @@ class EvolutionLoop:
             return []
         lines = []
         leaves = jax.tree_util.tree_leaves_with_path(population.mean)
-        for (path, leaf), axes in zip(leaves, population.contracted, strict=True):
-            how = "densely" if axes is None else f"at rank {population.rank}, as a kernel that contracts axes {axes}"
+        for (path, leaf), axes, frozen in zip(leaves, population.contracted, population.shared, strict=True):
+            how = "perturbed "
+            how += "densely" if axes is None else f"at rank {population.rank}, as a kernel that contracts axes {axes}"
             name = jax.tree_util.keystr(path, simple=True, separator="/")
-            lines.append(f"{name} {leaf.shape}: perturbed {how}")
+            lines.append(f"{name} {leaf.shape}: {'frozen' if frozen else how}")
         return lines
 
     def deployed(self, state: EvolutionState) -> DeployedPolicy:

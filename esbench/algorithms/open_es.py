@@ -10,6 +10,7 @@ import optax
 from flax import struct
 from pydantic import AfterValidator, Field
 
+from esbench.algorithms.frozen import frozen_leaves
 from esbench.algorithms.shaping import centred_ranks, z_score
 from esbench.errors import InputError, unknown
 from esbench.policies.networks import Params
@@ -45,7 +46,8 @@ class OpenES:
     pop_size: members, both halves of pairs counted. sigma: standard deviation of the noise. optimizer: any of optax's
     by name, run at learning rate 1 and scaled by learning_rate. learning_rate: length of the optimizer's step.
     weight_decay: decoupled, times the learning rate. lr_decay, sigma_decay: factors per generation. rank_transform:
-    centred ranks with ties averaged instead of z-scores.
+    centred ranks with ties averaged instead of z-scores. frozen: parameters that are neither perturbed nor moved, ends
+    of their names with commas between (`head, *_0/kernel`).
     """
 
     pop_size: Annotated[int, Field(ge=2, multiple_of=2)] = 256
@@ -56,9 +58,11 @@ class OpenES:
     optimizer: Annotated[str, AfterValidator(optax_name)] = "adam"
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     rank_transform: Switch = False
+    frozen: str = ""
 
     def check(self, params: Params) -> None:
-        """InputError for parameters that are no floats."""
+        """InputError for parameters that are no floats, and for names of none."""
+        frozen_leaves(self.frozen, params)
         if any(not jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in jax.tree.leaves(params)):
             raise InputError("this task's parameters are integers, and small steps are none: expected eggroll_int")
 
@@ -67,7 +71,7 @@ class OpenES:
         return GradientState(params, self._optax().init(params), numbers.sigma, numbers.learning_rate, numbers)
 
     def ask(self, key: jax.Array, state: GradientState) -> tuple[Gaussian, GradientState]:
-        return Gaussian(state.mean, key, state.sigma, size=self.pop_size), state
+        return Gaussian(state.mean, key, state.sigma, size=self.pop_size, frozen=self._frozen(state)), state
 
     def tell(self, key: jax.Array, state: GradientState, population: Gaussian, fitness: jax.Array) -> GradientState:
         weights = jnp.where(state.settings.rank_transform, centred_ranks(fitness), z_score(fitness))
@@ -77,6 +81,10 @@ class OpenES:
         direction, optimizer = self._optax().update(gradient, state.optimizer, state.mean)
         decay = state.settings.weight_decay
         mean = jax.tree.map(lambda m, d: m + state.learning_rate * (d - decay * m), state.mean, direction)
+        if (frozen := self._frozen(state)) is not None:
+            leaves, tree = jax.tree.flatten(mean)
+            pairs = zip(frozen, jax.tree.leaves(state.mean), leaves, strict=True)
+            mean = jax.tree.unflatten(tree, [old if stays else new for stays, old, new in pairs])
         # All members equal says nothing: neither momentum nor weight decay may move the parameters then.
         learnt = weights.any()
         mean, optimizer = jax.tree.map(
@@ -94,6 +102,9 @@ class OpenES:
 
     def metrics(self, state: GradientState) -> dict[str, jax.Array]:
         return {"sigma": state.sigma, "learning_rate": state.learning_rate}
+
+    def _frozen(self, state: GradientState) -> tuple[bool, ...] | None:
+        return frozen_leaves(self.frozen, state.mean)
 
     def _optax(self) -> optax.GradientTransformation:
         make = getattr(optax, self.optimizer)

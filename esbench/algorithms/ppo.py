@@ -1,5 +1,6 @@
 """Proximal policy optimisation (Schulman et al. 2017), as one pure update."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, NamedTuple
@@ -12,6 +13,7 @@ from flax import struct
 from pydantic import Field, ValidationInfo, field_validator
 
 from esbench.algorithms.interface import StepCost, StepMetrics
+from esbench.algorithms.policy_gradient import adam, clipped_gain, descend, episodic, over_minibatches
 from esbench.errors import InputError
 from esbench.keys import stream
 from esbench.policies.mlp import MLP, Perceptron
@@ -74,22 +76,10 @@ class PPO:
     def bind(self, problem: Problem) -> "PPOLearner":
         """The learner for a memoryless policy whose distributions have a density and an entropy; InputError for
         another, and for a problem without episodes."""
-        if not isinstance(problem, EpisodicProblem):
-            raise InputError(
-                f"PPO needs an environment, and {type(problem).__name__} is none: expected an evolution strategy"
-            )
-        policy, name = problem.policy, type(problem.policy).__name__
+        problem = episodic("PPO", problem, "log_prob", "entropy")
+        policy = problem.policy
         if jax.tree.leaves(policy.initial_carry()):
-            raise InputError(f"PPO trains memoryless policies only, and {name} carries memory")
-        distribution = jax.eval_shape(
-            lambda key: policy.apply(problem.init_params(key), (), problem.blank_observation)[1], jax.random.key(0)
-        )
-        lacks = [method for method in ("log_prob", "entropy") if not callable(getattr(distribution, method, None))]
-        if lacks:
-            raise InputError(
-                f"PPO needs log_prob and entropy of a policy's distributions, and the {type(distribution).__name__} of "
-                f"{name} lacks {' and '.join(lacks)}"
-            )
+            raise InputError(f"PPO trains memoryless policies only, and {type(policy).__name__} carries memory")
         # A policy that does not say what its critic is gets the suite's own network.
         critic = getattr(policy, "critic", None)
         return PPOLearner(self, problem, critic() if critic else Perceptron(**asdict(MLP()), outputs=1))
@@ -106,7 +96,7 @@ class PPOState(struct.PyTreeNode):
     """Everything an update needs and changes.
 
     key: the run's training stream. updates: int32 (), how many were made. params: of `actor` and `critic`.
-    statistics: of all observations of earlier updates; where observations are not normalized, of nothing.
+    statistics: of all observations of earlier updates; where observations are not normalized, of nothing or a start's.
     environments, observations (num_envs, n): the episodes under way. returns (num_envs,): their rewards so far.
     """
 
@@ -195,8 +185,8 @@ class PPOLearner:
             key=stream(key, "train"),
             updates=jnp.int32(0),
             params=params,
-            optimizer=self._optimizer.init(params),
-            statistics=Moments.empty(observation.size),
+            optimizer=adam().init(params),
+            statistics=self.problem.first_statistics,
             environments=environments,
             observations=observations,
             returns=jnp.zeros(self.algorithm.num_envs),
@@ -232,11 +222,6 @@ class PPOLearner:
     def values(self, state: PPOState, observations: jax.Array) -> jax.Array:
         """The critic's values of raw observations: float32 (...) from (..., n)."""
         return self._values(state.params["critic"], state.statistics, observations)
-
-    @property
-    def _optimizer(self) -> optax.GradientTransformation:
-        # One vector instead of a dozen leaves: small networks would spend their time on starting kernels.
-        return optax.flatten(optax.scale_by_adam(eps=1e-5))
 
     def _distribution(self, params: Params, statistics: Moments, observation: jax.Array):
         policy = self.problem.policy
@@ -313,23 +298,13 @@ class PPOLearner:
         rows = batch.value.size
         value_clip = state.settings.clip_eps * jnp.std(batch.target, where=jnp.isfinite(batch.target))
 
-        def minibatch(carry, indices):
-            params, optimizer = carry
+        def minibatch(training, indices):
             sample = jax.tree.map(lambda x: x[indices], batch)
-            (loss, losses), gradients = jax.value_and_grad(self._loss, has_aux=True)(params, state, sample, value_clip)
-            gradients, norm = clip_by_network(gradients, state.settings.max_grad_norm)
-            direction, moved = self._optimizer.update(gradients, optimizer)
-            stepped = jax.tree.map(lambda p, d: p - state.settings.learning_rate * d, params, direction)
-            finite = jnp.isfinite(loss) & jnp.isfinite(norm)
-            carry = jax.tree.map(lambda new, old: jnp.where(finite, new, old), (stepped, moved), carry)
-            return carry, ({**losses, "grad_norm": norm}, ~finite)
+            loss = functools.partial(self._loss, state=state, batch=sample, value_clip=value_clip)
+            return descend(loss, training, state.settings.learning_rate, state.settings.max_grad_norm)
 
-        # One sort of random bits an epoch; jax.random.permutation sorts twice, a fifth of a small network's update.
-        bits = jax.random.bits(key, (self.algorithm.num_epochs, rows))
-        order = jnp.argsort(bits, axis=-1, stable=False).reshape(-1, rows // self.algorithm.num_minibatches)
-        carry, (losses, skipped) = jax.lax.scan(minibatch, (state.params, state.optimizer), order)
-        losses = {name: values.mean() for name, values in losses.items()}
-        return carry, {**losses, "nonfinite_updates": skipped.sum(dtype=jnp.int32)}
+        epochs, minibatches = self.algorithm.num_epochs, self.algorithm.num_minibatches
+        return over_minibatches(key, (state.params, state.optimizer), minibatch, rows, epochs, minibatches)
 
     def _loss(self, params, state: PPOState, batch: Batch, value_clip: jax.Array):
         clip_eps, vf_coef, ent_coef = state.settings.clip_eps, state.settings.vf_coef, state.settings.ent_coef
@@ -339,11 +314,9 @@ class PPOLearner:
             return distribution.log_prob(action), distribution.entropy()
 
         log_prob, entropy = jax.vmap(likelihood)(batch.observation, batch.action)
-        log_ratio = log_prob - batch.log_prob
-        ratio = jnp.exp(log_ratio)
-        clipped_ratio = jnp.clip(ratio, 1 - clip_eps, 1 + clip_eps)
         advantage = (batch.advantage - batch.advantage.mean()) / (batch.advantage.std() + 1e-8)
-        policy_loss = -jnp.minimum(ratio * advantage, clipped_ratio * advantage).mean()
+        gain, change = clipped_gain(log_prob - batch.log_prob, advantage, clip_eps)
+        policy_loss = -gain.mean()
 
         value = self._values(params["critic"], state.statistics, batch.observation)
         clipped_value = batch.value + jnp.clip(value - batch.value, -value_clip, value_clip)
@@ -354,17 +327,8 @@ class PPOLearner:
             "policy_loss": policy_loss,
             "value_loss": value_loss,
             "entropy": entropy.mean(),
-            "approx_kl": (ratio - 1 - log_ratio).mean(),
-            "clip_fraction": (ratio != clipped_ratio).mean(),
+            **{name: values.mean() for name, values in change.items()},
         }
-
-
-def clip_by_network(gradients: dict[str, Params], max_norm: jax.Array | float) -> tuple[dict[str, Params], jax.Array]:
-    """Each network's gradient, scaled down to a global norm of at most `max_norm`; the norm of all of them before."""
-    norms = {name: optax.tree.norm(gradient) for name, gradient in gradients.items()}
-    scales = {name: max_norm / jnp.maximum(norm, max_norm) for name, norm in norms.items()}
-    clipped = {name: optax.tree.scale(scales[name], gradient) for name, gradient in gradients.items()}
-    return clipped, optax.tree.norm(norms)
 
 
 def _reset(

@@ -3,9 +3,11 @@
 examples:
   esbench play runs/lite/CartPole-v1/eggroll/seed-0 --out cartpole.gif
   esbench play runs/lite/Knapsack-v1/eggroll/seed-0 --out knapsack.mp4 --episodes 5 --fps 2
+  esbench play runs/lite/Countdown-v0/imitation/seed-0 --episodes 20
   esbench play runs/lite/KingJames-v0/eggroll_int/seed-0 --prompt "And God "
 
-Episode k has seed SEED + k. The last frame of each stays for a second. A language model's text is printed.
+Episode k has seed SEED + k. The last frame of each stays for a second. A language model's text is printed, and so are
+answers with their verdicts.
 """
 
 from pathlib import Path
@@ -29,13 +31,13 @@ def play(
     prompt: Annotated[str | None, option("what a language model goes on with")] = None,
     length: Annotated[Positive | None, option("bytes that it writes (default: 400)")] = None,
 ) -> int:
-    """Writes an animation, or what a language model goes on with."""
+    """Writes an animation; prints answers, or what a language model goes on with."""
     from esbench.experiment.one_run import compilation_cache
     from esbench.experiment.one_run import play as film
 
     compilation_cache.enable()
-    if (texts := film.texts(run, out, seed, prompt, length, episodes)) is not None:
-        print("\n\n".join(texts))
+    if (texts := film.texts(run, out, seed, task, prompt, length, episodes)) is not None:
+        print(texts)
         return 0
     played = film.play(run, out, seed, task, fps, episodes)
     every = "" if played.stride == 1 else f", one frame every {played.stride} steps"

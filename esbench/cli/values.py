@@ -118,6 +118,7 @@ class Options(Storage, RunOptions):
     """
 
     settings: Annotated[Mapping[str, Any], _SET] = field(default_factory=dict)
+    start: Annotated[str | Path | None, Parameter(metavar="FILE")] = None
     out: Annotated[str | Path, Parameter(metavar="DIR")] = Storage.out
     checkpoint_seconds: Seconds = Storage.checkpoint_seconds
 

@@ -39,6 +39,8 @@ def protocol(board: Board, run: RunDirectory) -> Iterator[str]:
     ):
         if value != expected:
             yield f"{name} {value!r}: the board's is {expected!r}"
+    if getattr(manifest.options, "start", None) is not None:
+        yield "it began from a policy file, whose training is not counted: expected fresh parameters"
     if (mode := _action_mode(manifest)) not in (None, manifest.action_mode):
         yield f"action mode {manifest.action_mode!r}: by its settings it is {mode!r}"
     episodes = sorted({row.samples for row in run.rows} - {task.episodes})

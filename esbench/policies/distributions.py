@@ -8,7 +8,8 @@ from flax import struct
 
 
 class Distribution(Protocol):
-    """A distribution over the actions of one observation, itself a pytree."""
+    """A distribution over the actions of one observation, itself a pytree. One that can be drawn from more or less
+    boldly has `tempered(temperature)`."""
 
     def sample(self, key: jax.Array) -> jax.Array: ...
     def mode(self) -> jax.Array: ...
@@ -32,6 +33,10 @@ class Categorical(struct.PyTreeNode):
         chosen = jax.nn.one_hot(action, self.logits.shape[-1], dtype=self.logits.dtype)
         return (jax.nn.log_softmax(self.logits) * chosen).sum()
 
+    def tempered(self, temperature: jax.Array | float) -> "Categorical":
+        """Its probabilities to the power of 1 / temperature, normalized."""
+        return Categorical(self.logits / temperature)
+
     def entropy(self) -> jax.Array:
         log_probs = jax.nn.log_softmax(self.logits)
         return -(jnp.exp(log_probs) * log_probs).sum()
@@ -52,6 +57,10 @@ class DiagonalGaussian(struct.PyTreeNode):
     def log_prob(self, action: jax.Array) -> jax.Array:
         standard = (action - self.mean) * jnp.exp(-self.log_std)
         return -(0.5 * standard**2 + self.log_std + 0.5 * jnp.log(2 * jnp.pi)).sum()
+
+    def tempered(self, temperature: jax.Array | float) -> "DiagonalGaussian":
+        """Its density to the power of 1 / temperature, normalized."""
+        return DiagonalGaussian(self.mean, self.log_std + 0.5 * jnp.log(temperature))
 
     def entropy(self) -> jax.Array:
         return (self.log_std + 0.5 * (1 + jnp.log(2 * jnp.pi))).sum()

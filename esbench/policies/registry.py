@@ -18,6 +18,7 @@ BUILT_IN = {
     "mlp": "esbench.policies.mlp:MLP",
     "gru": "esbench.policies.gru:GRU",
     "cnn": "esbench.policies.cnn:CNN",
+    "rwkv7": "esbench.policies.rwkv7:RWKV7",
 }
 DEFAULT = "mlp"
 FITTING = (

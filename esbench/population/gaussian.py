@@ -33,6 +33,7 @@ class Gaussian(struct.PyTreeNode):
         antithetic: members 2k and 2k+1 have the same noise with opposite signs, so that even skewed noise is symmetric
             over a pair; the last of an odd size is alone.
         law: of the numbers that noise is made of (`LAWS`; the class has the name of the default).
+        frozen: per leaf of the mean whether all members share it as it is; None for none.
         layout: how the network contracts each parameter (`low_rank.layout`), set by the loop; without it a matrix is
             taken to contract its first axis, as Flax's Dense does.
     """
@@ -45,6 +46,12 @@ class Gaussian(struct.PyTreeNode):
     antithetic: bool = struct.field(pytree_node=False, default=True)
     law: Law = struct.field(pytree_node=False, default="normal")
     layout: Layout | None = struct.field(pytree_node=False, default=None)
+    frozen: tuple[bool, ...] | None = struct.field(pytree_node=False, default=None)
+
+    @property
+    def shared(self) -> tuple[bool, ...]:
+        """Per leaf of the mean: whether it is frozen."""
+        return self.frozen or (False,) * len(jax.tree.leaves(self.mean))
 
     @property
     def contracted(self) -> Layout:
@@ -58,7 +65,8 @@ class Gaussian(struct.PyTreeNode):
     def axes(self) -> Any:
         shared: Any = None
         own: Any = 0
-        leaves = [own if axes is None else LowRank(shared, own, own, axes) for axes in self.contracted]
+        perturbed = [own if axes is None else LowRank(shared, own, own, axes) for axes in self.contracted]
+        leaves = [shared if frozen else leaf for frozen, leaf in zip(self.shared, perturbed, strict=True)]
         return jax.tree.unflatten(jax.tree.structure(self.mean), leaves)
 
     def pair(self, index: jax.Array) -> jax.Array:
@@ -85,7 +93,9 @@ class Gaussian(struct.PyTreeNode):
         leaves, tree = jax.tree.flatten(self.mean)
         perturbed = []
         for leaf, axes, noise in zip(leaves, self.contracted, own_noise, strict=True):
-            if axes is None:
+            if noise is None:
+                perturbed.append(leaf)
+            elif axes is None:
                 perturbed.append(leaf + scale * noise)
             else:
                 a, b = noise
@@ -125,7 +135,9 @@ class Gaussian(struct.PyTreeNode):
     def _chunk_sum(self, noise: list[Any], weights: jax.Array) -> list[jax.Array]:
         total = []
         for leaf, axes, value in zip(jax.tree.leaves(self.mean), self.contracted, noise, strict=True):
-            if axes is None:
+            if value is None:
+                total.append(jnp.zeros_like(leaf))
+            elif axes is None:
                 total.append(jnp.tensordot(weights, value, 1))
             else:
                 # (a scaled by the weights).T @ b, all members side by side: one product of full size in all.
@@ -136,14 +148,17 @@ class Gaussian(struct.PyTreeNode):
         return total
 
     def _noise(self, pair: jax.Array) -> list[Any]:
-        """The noise of one pair, per leaf: the factors (a, b) of a kernel at low rank, else an array.
+        """The noise of one pair, per leaf: the factors (a, b) of a kernel at low rank, None of what is frozen, else an
+        array.
 
         One draw for all leaves: a draw for each compiles several times as long and runs no faster.
         """
         draw = LAWS[self.law](jax.random.fold_in(self.key, pair), self._entries())
         noise: list[Any] = []
-        for leaf, axes in zip(jax.tree.leaves(self.mean), self.contracted, strict=True):
-            if axes is None:
+        for leaf, axes, frozen in zip(jax.tree.leaves(self.mean), self.contracted, self.shared, strict=True):
+            if frozen:
+                noise.append(None)
+            elif axes is None:
                 own, draw = draw[: leaf.size], draw[leaf.size :]
                 noise.append(own.reshape(leaf.shape))
             else:
@@ -155,7 +170,9 @@ class Gaussian(struct.PyTreeNode):
     def _entries(self) -> int:
         """How many random numbers a pair takes."""
         entries = 0
-        for leaf, axes in zip(jax.tree.leaves(self.mean), self.contracted, strict=True):
+        for leaf, axes, frozen in zip(jax.tree.leaves(self.mean), self.contracted, self.shared, strict=True):
+            if frozen:
+                continue
             entries += leaf.size if axes is None else sum(factor_sizes(leaf.shape, axes)) * (self.rank or 1)
         return entries
 

@@ -14,7 +14,8 @@ class Population(Protocol):
     valid as `in_axes` and `out_axes` of jax.vmap. Nobody vmaps `member` without it: shared kernels would be copied.
 
     A population whose members are cheaper to derive together also has `members(indices)`, int32 (rows,), each index
-    the one before it or the next: what `member` gives, along axis 0 where `axes` says so.
+    the one before it or the next: what `member` gives, along axis 0 where `axes` says so. One whose members try the
+    same episodes several times has `attempt(index)`, int32 (), the number of the member's try.
     """
 
     size: int

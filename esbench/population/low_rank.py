@@ -172,6 +172,29 @@ def _(w: _Probe, indices: jax.Array, *, dimension_numbers, slice_sizes, **option
     )
 
 
+# The same of one row: indexing by a scalar is a slice that begins at it.
+
+
+def slices_a_row(shape: tuple[int, ...], slice_sizes: Any) -> bool:
+    """Whether a slice from a matrix of `shape` is a whole row of it."""
+    return tuple(slice_sizes) == (1, shape[1])
+
+
+@quax.register(jax.lax.dynamic_slice_p)
+def _(w: LowRank, row: Any, column: Any, *, slice_sizes):
+    if not slices_a_row(w.kernel.shape, slice_sizes):
+        return w.materialise()
+    a, b = w.factors((0,))
+    base = jax.lax.dynamic_slice(w.kernel, (row, column), slice_sizes)
+    return base + (jax.lax.dynamic_slice(a, (column, row), (len(a), 1)) * b).sum(0, keepdims=True)
+
+
+@quax.register(jax.lax.dynamic_slice_p)
+def _(w: _Probe, row: Any, column: Any, *, slice_sizes):
+    w.note((0,) if slices_a_row(w.array.shape, slice_sizes) else None)
+    return jax.lax.dynamic_slice(w.array, (row, column), slice_sizes)
+
+
 # Convolutions: the thin factor is a kernel of `rank` features, mixed into the output's by the other.
 
 

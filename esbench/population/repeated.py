@@ -22,3 +22,11 @@ class Repeated(struct.PyTreeNode):
 
     def member(self, index: jax.Array) -> Params:
         return self.params
+
+
+class Attempts(Repeated):
+    """Members that all are `params` and try the same episodes, each with actions that are drawn from a stream of its
+    own."""
+
+    def attempt(self, index: jax.Array) -> jax.Array:
+        return index

@@ -29,8 +29,9 @@ def config_hash(manifest: Mapping[str, Any]) -> str:
 
 
 def determining_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a manifest's options those that rows depend on: not the words that a run is called by."""
-    return {name: value for name, value in options.items() if name not in ("name", "preset")}
+    """Of a manifest's options those that rows depend on: not the words that a run is called by, nor where its start
+    file was, whose digest is among them."""
+    return {name: value for name, value in options.items() if name not in ("name", "preset", "start")}
 
 
 def config_hash_of(manifest: "Manifest") -> str:

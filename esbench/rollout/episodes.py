@@ -18,7 +18,7 @@ from flax import struct
 from esbench.policies.normalization import Moments
 from esbench.population.devices import device_count, gathered
 from esbench.population.interface import Population
-from esbench.rollout.lanes import Done, Queue, Runs, Work
+from esbench.rollout.lanes import Done, Queue, Runs, Steps, Work
 from esbench.rollout.setup import Setup
 
 _active: ContextVar[jax.Array | bool] = ContextVar("active", default=True)
@@ -41,7 +41,7 @@ class Episodes(struct.PyTreeNode):
     returns: float32 (members, episodes), undiscounted. lengths: int32 (members, episodes), useful steps.
     computed_steps: int32 (parts,), partial counts of all steps simulated. nonfinite_observations: int32 (), how many
     of the observations that the policy acted on have a number that is not finite. observations: their moments, None
-    where they are not asked for.
+    where they are not asked for. steps: leaves (members, episodes, steps, ...), None where none are recorded.
     """
 
     returns: jax.Array
@@ -49,6 +49,7 @@ class Episodes(struct.PyTreeNode):
     computed_steps: jax.Array
     nonfinite_observations: jax.Array
     observations: Moments | None
+    steps: Steps | None
 
 
 def run_episodes(
@@ -60,15 +61,19 @@ def run_episodes(
     greedy: jax.Array,
     statistics: Moments | None = None,
     gather: jax.Array | bool = False,
+    record: int = 0,
+    common: bool = False,
 ) -> Episodes:
     """Runs `episodes` episodes of every member, with the lanes of `problem.sizes`.
 
     greedy: bool (), or (members,) for members that differ: whether actions are the distribution's mode or samples.
     statistics: normalizes what the policy sees; None for observations as they are. gather: return their moments; a
-    bool () that is an array may be traced, and where it is false they are moments of nothing.
+    bool () that is an array may be traced, and where it is false they are moments of nothing. record: how many steps of
+    each episode are recorded. common: whether all members play the same episodes, those of pair 0.
 
     Episode e of pair p has the key fold_in(fold_in(key, p), e); its step t draws from fold_in(s, t), where s is that
-    key's stream `action` or `environment`.
+    key's stream `action` or `environment`. Where the population has `attempt(index)`, the number of a member's try at
+    episodes that it shares with others, the stream `action` is folded with it.
 
     Under `jax.vmap`, of one level or several, all runs share one loop: each has lanes of its own, and gets what it gets
     alone.
@@ -76,7 +81,7 @@ def run_episodes(
 
     @jax.custom_batching.custom_vmap
     def together(runs: Runs) -> Episodes:
-        return _together(problem, runs, episodes)
+        return _together(problem, runs, episodes, record, common)
 
     @together.def_vmap
     def _(axis_size: int, batched: list[Runs], runs: Runs) -> tuple[Episodes, Any]:
@@ -95,7 +100,7 @@ def run_episodes(
     return jax.tree.map(lambda leaf: leaf[0], result)
 
 
-def _together(problem: Setup, runs: Runs, episodes: int) -> Episodes:
+def _together(problem: Setup, runs: Runs, episodes: int, record: int, common: bool) -> Episodes:
     """`run_episodes` of several runs, whose populations differ in their numbers only; leaves have the runs in front."""
     count, members = runs.greedy.shape
     jobs = members * episodes
@@ -103,7 +108,7 @@ def _together(problem: Setup, runs: Runs, episodes: int) -> Episodes:
 
     def part(device: jax.Array, runs: Runs) -> Done:
         queue = Queue(first=device * share, jobs=jnp.clip(jobs - device * share, 0, share), share=share)
-        return Work.of(problem, runs, queue, episodes).done()
+        return Work.of(problem, runs, queue, episodes, record, common).done()
 
     # (devices, runs, ...) to (runs, devices, ...)
     done: Done = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, 1), gathered(part, runs))
@@ -114,4 +119,7 @@ def _together(problem: Setup, runs: Runs, episodes: int) -> Episodes:
         computed_steps=done.computed_steps.reshape(count, -1),
         nonfinite_observations=done.seen.nonfinite.sum(1),
         observations=None if moments is None else jax.vmap(Moments.merged)(moments),
+        steps=jax.tree.map(
+            lambda leaf: leaf.reshape(count, -1, *leaf.shape[3:])[:, :jobs].reshape(*shape, *leaf.shape[3:]), done.steps
+        ),
     )

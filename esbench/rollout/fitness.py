@@ -21,7 +21,8 @@ class Acting(struct.PyTreeNode):
     """How members act in every generation, and what was seen in those before.
 
     greedy: bool (), by the distribution's mode instead of samples. normalize: bool (), whether observations are
-    normalized. moments: of all observations so far where they are; else of nothing, which leaves them as they are.
+    normalized. moments: of all observations so far where they are; else of nothing, which leaves them as they are, or
+    a start's.
     """
 
     greedy: jax.Array
@@ -34,17 +35,18 @@ class EpisodicReturn:
     """Mean undiscounted return over `episodes` episodes. Observations are normalized by the moments of those of earlier
     generations, so that all members of one see the same.
 
-    greedy, normalize_observations: bool (), maybe traced; only `init` reads them.
+    greedy, normalize_observations: bool (), maybe traced; only `init` reads them. common: whether all members play the
+    same episodes.
     """
 
     problem: Setup
     episodes: int
     greedy: jax.Array | bool
     normalize_observations: jax.Array | bool
+    common: bool = False
 
     def init(self, key: jax.Array, population_size: int) -> tuple[Params, Acting]:
-        moments = Moments.empty(self.problem.environment.observation_space.shape[0])
-        acting = Acting(jnp.bool_(self.greedy), jnp.bool_(self.normalize_observations), moments)
+        acting = Acting(jnp.bool_(self.greedy), jnp.bool_(self.normalize_observations), self.problem.first_statistics)
         return self.problem.init_params(key), acting
 
     def layout(self, params: Params) -> Layout:
@@ -61,6 +63,7 @@ class EpisodicReturn:
             greedy=state.greedy,
             statistics=state.moments,
             gather=state.normalize,
+            common=self.common,
         )
         evaluation = Evaluation(
             fitness=result.returns.mean(1),

@@ -7,8 +7,10 @@ condition; what a run gets, and in which order its lanes take its jobs, is what 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import gymnasium
 import jax
 import jax.numpy as jnp
+from flax import struct
 
 from esbench.keys import stream
 from esbench.policies.distributions import Distribution
@@ -18,7 +20,7 @@ from esbench.population.interface import Population
 from esbench.population.members import MemberStore
 from esbench.rollout.setup import Setup
 from esbench.sizes import Widths
-from esbench.tasks.environment import State, reset_rows
+from esbench.tasks.environment import State, acts, reset_rows
 
 
 class Runs(NamedTuple):
@@ -53,14 +55,28 @@ class Seen(NamedTuple):
     moments: Moments | None
 
 
+class Steps(struct.PyTreeNode):
+    """Of episodes step by step, all their first so many; zeros after an episode's end. Leaves (..., steps, ...).
+
+    observation: float32 (n,), as the environment gave it. action: as the policy drew it, before any clipping to the
+    box. log_prob: float32 (), of that action. acts: bool (), whether the action had any effect.
+    """
+
+    observation: jax.Array
+    action: jax.Array
+    log_prob: jax.Array
+    acts: jax.Array
+
+
 class Done(NamedTuple):
     """What a device's jobs gave: returns and lengths (runs, share); computed steps (runs, lanes + narrow lanes), as
-    each run alone would have counted them."""
+    each run alone would have counted them; the steps, where they are recorded, (runs, share, steps, ...)."""
 
     returns: jax.Array
     lengths: jax.Array
     computed_steps: jax.Array
     seen: Seen
+    steps: Steps | None
 
 
 class _Actor(NamedTuple):
@@ -93,29 +109,32 @@ class _Progress(NamedTuple):
     wide: jax.Array  # (runs,): blocks that the run alone would have spent in its wide lanes
     narrow: jax.Array  # (runs,): and in its narrow ones
     seen: Seen
+    steps: Steps | None  # (runs, share + 1, steps, ...)
 
 
 @dataclass(frozen=True)
 class Work:
     """One device's work: a queue of jobs for each run. A job's number here is its place in the queue.
 
-    store: of one run; how members lie in lanes is the same for all. shared: what the members of a run share,
-    (runs, ...).
+    record: how many steps of each episode are recorded. common: whether all members play the same episodes. store: of
+    one run; how members lie in lanes is the same for all. shared: what the members of a run share, (runs, ...).
     """
 
     problem: Setup
     runs: Runs
     queue: Queue
     episodes: int
+    record: int
+    common: bool
     store: MemberStore
     shared: list[jax.Array | None]
 
     @classmethod
-    def of(cls, problem: Setup, runs: Runs, queue: Queue, episodes: int) -> "Work":
+    def of(cls, problem: Setup, runs: Runs, queue: Queue, episodes: int, record: int, common: bool) -> "Work":
         one = MemberStore.of(jax.tree.map(lambda leaf: leaf[0], runs.population))
         # With the keys, for a population may be without parameters: actions at random have none.
         shared = jax.vmap(lambda population, _: MemberStore.of(population).shared)(runs.population, runs.key)
-        return cls(problem, runs, queue, episodes, one, shared)
+        return cls(problem, runs, queue, episodes, record, common, one, shared)
 
     @property
     def count(self) -> int:
@@ -158,6 +177,7 @@ class Work:
                 [jnp.tile((blocks * self.problem.sizes.block)[:, None], lanes) for blocks, lanes in steps], 1
             ),
             progress.seen,
+            jax.tree.map(lambda leaf: leaf[:, :-1], progress.steps),
         )
 
     def _begin(self) -> _Progress:
@@ -179,6 +199,19 @@ class Work:
             wide=none,
             narrow=none,
             seen=Seen(none, moments),
+            steps=self._blank_steps() if self.record else None,
+        )
+
+    def _blank_steps(self) -> Steps:
+        """Of every job, and of one more that swallows what no episode does."""
+        environment, rows = self.problem.environment, (self.count, self.queue.share + 1, self.record)
+        actions = environment.action_space
+        kind = jnp.int32 if isinstance(actions, gymnasium.spaces.Discrete) else jnp.float32
+        return Steps(
+            observation=jnp.zeros((*rows, *environment.observation_space.shape), jnp.float32),
+            action=jnp.zeros((*rows, *(actions.shape or ())), kind),
+            log_prob=jnp.zeros(rows, jnp.float32),
+            acts=jnp.zeros(rows, bool),
         )
 
     def _start(self, runs: Runs, job: jax.Array) -> _Lanes:
@@ -188,7 +221,12 @@ class Work:
         running = job < self._jobs(runs)[:, None]
 
         def episode_key(run: Runs, member: jax.Array, episode: jax.Array) -> jax.Array:
-            return jax.random.fold_in(jax.random.fold_in(run.key, run.population.pair(member)), episode)
+            pair = jnp.zeros_like(member) if self.common else run.population.pair(member)
+            return jax.random.fold_in(jax.random.fold_in(run.key, pair), episode)
+
+        def action_key(run: Runs, member: jax.Array, key: jax.Array) -> jax.Array:
+            own, attempt = stream(key, "action"), getattr(run.population, "attempt", None)
+            return own if attempt is None else jax.random.fold_in(own, attempt(member))
 
         keys = jax.vmap(jax.vmap(episode_key, (None, 0, 0)))(runs, member, index % self.episodes)
         reset_keys = _streams(keys, "reset").reshape(-1)
@@ -204,7 +242,7 @@ class Work:
                 obs,
             ),
             greedy=jax.vmap(lambda greedy, member: greedy[member])(runs.greedy, member),
-            action_key=_streams(keys, "action"),
+            action_key=jax.vmap(jax.vmap(action_key, (None, 0, 0)))(runs, member, keys),
             environment_key=_streams(keys, "environment"),
             state=state,
             total=jnp.zeros(job.shape, jnp.float32),
@@ -234,8 +272,11 @@ class Work:
 
     def _block(self, progress: _Progress) -> _Progress:
         """`sizes.block` steps of all lanes, then the finished episodes are written down."""
-        lanes, seen = jax.lax.fori_loop(
-            0, self.problem.sizes.block, lambda _, carry: self._step(*carry), (progress.lanes, progress.seen)
+        lanes, seen, steps = jax.lax.fori_loop(
+            0,
+            self.problem.sizes.block,
+            lambda _, carry: self._step(*carry),
+            (progress.lanes, progress.seen, progress.steps),
         )
         share = self.queue.share
         slot = (jnp.arange(self.count)[:, None], jnp.where(lanes.running, share, lanes.job))
@@ -244,9 +285,10 @@ class Work:
             returns=progress.returns.at[slot].set(lanes.total),
             lengths=progress.lengths.at[slot].set(lanes.length),
             seen=seen,
+            steps=steps,
         )
 
-    def _step(self, lanes: _Lanes, seen: Seen) -> tuple[_Lanes, Seen]:
+    def _step(self, lanes: _Lanes, seen: Seen, steps: Steps | None) -> tuple[_Lanes, Seen, Steps | None]:
         """One step of every lane."""
         width, actor = lanes.job.shape[1], lanes.actor
         seen = self._look(seen, actor.obs[:, :width], lanes.running)
@@ -254,6 +296,8 @@ class Work:
         distribution = jax.tree.map(lambda x: x[:, :width], distribution)
         action = _in_all_lanes(_draw, lanes.action_key, lanes.length, lanes.greedy, distribution)
         environment_keys = _in_all_lanes(jax.random.fold_in, lanes.environment_key, lanes.length)
+        if steps is not None:
+            steps = self._recorded(steps, lanes, distribution, action)
         state, transition = _in_all_lanes(self.problem.step, environment_keys, lanes.state, action)
         lanes = lanes._replace(
             running=lanes.running & ~(transition.terminated | transition.truncated),
@@ -262,7 +306,21 @@ class Work:
             total=lanes.total + jnp.where(lanes.running, transition.reward, 0.0),
             length=lanes.length + lanes.running,
         )
-        return lanes, seen
+        return lanes, seen, steps
+
+    def _recorded(self, steps: Steps, lanes: _Lanes, distribution: Distribution, action: jax.Array) -> Steps:
+        """`steps` with the one that every running lane is about to take."""
+        width = lanes.job.shape[1]
+        now = Steps(
+            observation=lanes.actor.obs[:, :width],
+            action=action,
+            log_prob=_in_all_lanes(lambda distribution, action: distribution.log_prob(action), distribution, action),
+            acts=_in_all_lanes(lambda state: acts(self.problem.environment, state), lanes.state),
+        )
+        job = jnp.where(lanes.running, lanes.job, self.queue.share)
+        # What is past the recorded steps is dropped.
+        place = (jnp.arange(self.count)[:, None], job, lanes.length)
+        return jax.tree.map(lambda all_of, one: all_of.at[place].set(one, mode="drop"), steps, now)
 
     def _look(self, seen: Seen, observations: jax.Array, running: jax.Array) -> Seen:
         broken = running & ~jnp.isfinite(observations).all(-1)

@@ -11,6 +11,7 @@ class Card:
     """Prose about one task; every field is a sentence or two.
 
     differences: from the library's default, and from the environments of other libraries that people would compare.
+    study: what measured the anchors, if not the study of all tasks.
     """
 
     observation: str
@@ -18,6 +19,7 @@ class Card:
     reward: str
     ends: str
     differences: str
+    study: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def lines(spec: TaskSpec, card: Card | None, library: Library | None) -> list[tu
         error = f" +- {anchor.standard_error:g}" if anchor and anchor.standard_error is not None else ""
         found.append((name, f"{anchor.value:g}{error} ({anchor.source})" if anchor else "-"))
     if card is not None:
-        found.append(("measured by", f"python baselines/studies/anchors.py --tasks {spec.id}"))
+        found.append(("measured by", f"python baselines/studies/{card.study or f'anchors.py --tasks {spec.id}'}"))
     found.append(("solved at", f"{spec.reward_threshold:g}" if spec.reward_threshold is not None else "not defined"))
     found.append(("source", f"{spec.suite} {spec.source_id}" + (f" ({spec.requires})" if spec.requires else "")))
     if library is not None:

@@ -27,11 +27,25 @@ class Transition(NamedTuple):
     truncated: jax.Array
 
 
+class Demonstration(NamedTuple):
+    """An episode as it would go if it were done rightly, cut or filled up to T steps.
+
+    observations: float32 (T, n), what is seen before each step. actions: int32 (T,) or float32 (T, m), what should be
+    done there. counted: bool (T,), where that matters to how the episode ends.
+    """
+
+    observations: jax.Array
+    actions: jax.Array
+    counted: jax.Array
+
+
 class Environment(Protocol):
     """A task's dynamics as pure functions of explicit state and typed PRNG keys.
 
     An environment may also have `render(state)`, which gives a picture, uint8 (height, width, 3), outside of tracing.
-    It may have `reset_rows`, as the function of that name says.
+    It may have `reset_rows`, `acts` and `evaluation`, as the functions of these names say, and `demonstration(key)`,
+    which gives a Demonstration for imitation, of the same shape for every key. Where what is seen and done is text,
+    `written(tokens)` gives the problem and the answer as strings, of the observations of an episode, int (steps + 1,).
 
     Observations are one flat float32 vector (`observation_space` is a one-dimensional Box). Actions are an int32
     scalar, from 0, for a Discrete space and a float32 vector inside the box for a one-dimensional Box of floats. What
@@ -62,6 +76,20 @@ def reset_rows(environment: Environment, keys: jax.Array, wanted: jax.Array) -> 
     """
     own = getattr(environment, "reset_rows", None)
     return jax.vmap(environment.reset)(keys) if own is None else own(keys, wanted)
+
+
+def acts(environment: Environment, state: State) -> jax.Array:
+    """Whether the next step's action has any effect, bool (): always, unless the environment has its own
+    `acts(state)`. One that shows a prompt first ignores what is done meanwhile."""
+    own = getattr(environment, "acts", None)
+    return jnp.bool_(True) if own is None else own(state)
+
+
+def evaluation(environment: Environment) -> Environment:
+    """The environment that policies are evaluated in, of the same spaces: `environment` itself, unless it has an own
+    `evaluation()`, whose episodes are of another kind than those of training."""
+    own = getattr(environment, "evaluation", None)
+    return environment if own is None else own()
 
 
 def picture(environment: Environment, state: State) -> np.ndarray:
@@ -152,7 +180,7 @@ class TimeLimit:
 
     def __init__(self, environment: Environment, max_episode_steps: int):
         self._environment = environment
-        self._max_episode_steps = max_episode_steps
+        self.max_episode_steps = max_episode_steps
         self.observation_space = environment.observation_space
         self.action_space = environment.action_space
 
@@ -174,11 +202,27 @@ class TimeLimit:
 
         return timed
 
+    @property
+    def evaluation(self) -> Callable[[], "TimeLimit"]:
+        own = self._environment.evaluation  # ty: ignore[missing-attribute] Likewise.
+        return lambda: TimeLimit(own(), self.max_episode_steps)
+
+    @property
+    def demonstration(self) -> Callable[[jax.Array], Demonstration]:
+        return self._environment.demonstration  # ty: ignore[missing-attribute] Likewise.
+
+    @property
+    def written(self) -> Callable[[np.ndarray], tuple[str, str]]:
+        return self._environment.written  # ty: ignore[missing-attribute] Likewise.
+
     def step(self, key: jax.Array, state: _Timed, action: jax.Array) -> tuple[_Timed, Transition]:
         inner, transition = self._environment.step(key, state.inner, action)
         steps = state.steps + 1
-        truncated = transition.truncated | (steps >= self._max_episode_steps)
+        truncated = transition.truncated | (steps >= self.max_episode_steps)
         return _strong((_Timed(inner, steps), transition._replace(truncated=truncated)))
+
+    def acts(self, state: _Timed) -> jax.Array:
+        return acts(self._environment, state.inner)
 
     def render(self, state: _Timed) -> np.ndarray:
         """A picture of `state`, as `picture` makes it."""

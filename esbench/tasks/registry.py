@@ -1,4 +1,4 @@
-"""Tasks by name: the 16 of the catalogue, texts, installed plug-ins, files of the user's own, and objects.
+"""Tasks by name: the 16 of the catalogue, Countdown, texts, installed plug-ins, files of the user's own, and objects.
 
 Looking up specs needs neither jax nor a suite; making an environment imports both. Every environment that is registered
 here is registered with Gymnasium too, as `esbench/<id>`.
@@ -23,7 +23,7 @@ import gymnasium
 from esbench.errors import InputError, unknown
 from esbench.jax_switches import pinned
 from esbench.plugins import load_object, names_a_file, unnamed
-from esbench.tasks.catalogue import CATALOGUE
+from esbench.tasks.catalogue import CATALOGUE, REASONING
 from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, RL, Measure, TaskSpec, slug
 from esbench.tasks.text.specs import BITS, BUDGETS, TEXT, TEXTS, TOKENS
 from esbench.tasks.tiers import Budgets
@@ -62,7 +62,7 @@ def register(task: Task) -> Task:
     if task.spec.id in _REGISTRY:
         raise ValueError(f"task {task.spec.id!r} is registered already")
     _REGISTRY[task.spec.id] = task
-    if task.spec.track != RL:
+    if not task.spec.is_environment:
         return task
     gymnasium.register(
         id=f"esbench/{task.spec.id}",
@@ -107,7 +107,7 @@ def task(name: Any) -> Task:
 
 
 def task_specs() -> list[TaskSpec]:
-    """All specs: the catalogue's in its order, the texts', then the installed plug-ins'."""
+    """All specs: the catalogue's in its order, those of the tracks reasoning and text, then the installed plug-ins'."""
     _load_plugins()
     return [task.spec for task in _REGISTRY.values()]
 
@@ -126,7 +126,7 @@ def make(name: Any) -> "Environment":
 def environment_of(task: Task) -> "Environment":
     """The environment of a task. A user's own is checked: InputError, one line, where it cannot be made, breaks the
     contract or is another object."""
-    if task.spec.track != RL:
+    if not task.spec.is_environment:
         raise InputError(f"{task.spec.id} is of the track {task.spec.track}: it is no environment")
     return made(task)
 
@@ -136,11 +136,11 @@ def made(task: Task, **settings: Any) -> Any:
     """The environment or the problem of a task; of a user's own checked, as `environment_of`. settings: a problem's."""
     from esbench.tasks.environment import check_environment
 
-    if task.spec in CATALOGUE:
+    if task.spec in (*CATALOGUE, *REASONING):
         return task.make(**settings)
     name = task.spec.id if task.spec.id in _REGISTRY else task.spec.source_id or task.spec.id
     value = _made(name, lambda: task.make(**settings))
-    if task.spec.track == RL:
+    if task.spec.is_environment:
         _made(name, lambda: check_environment(value))
     return value
 
@@ -332,7 +332,7 @@ def _load_plugins() -> dict[str, str]:
     return broken
 
 
-for _spec in CATALOGUE:
+for _spec in (*CATALOGUE, *REASONING):
     register(Task(_spec, functools.partial(_make, _spec)))
 for _spec in TEXTS:
     register(Task(_spec, functools.partial(lambda spec, **settings: _class(spec)(**settings), _spec)))

@@ -65,6 +65,8 @@ def returns(lowest: float | None, highest: float | None) -> Measure:
 
 RL = "rl"
 """The track of tasks that are environments."""
+REASONING = "reasoning"
+"""The track of environments in which answers are written and checked."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,10 @@ class TaskSpec:
     pinned requirement of the suite. Anchors are None until known. `score_scale` is the scale on which scores are read
     between the anchors: "log2" where returns double. `reward_threshold` is the value at which the task's authors call
     it solved; None without one. `lite_episodes` are the samples of an evaluation in the lite tier: fewer where 128
-    would take longer than the training. `track` is the kind of problem: those of unlike tracks are never shown
-    together. `cost` is the unit of budgets. `landmarks` are further values of the measure, each after its name,
-    which figures draw as lines. Of environments: `max_episode_steps` is the cap at which an episode is truncated; of
-    other problems it is None, as `action_kind` is.
+    would take longer than the training, more where they cost little. `track` is the kind of problem: those of unlike
+    tracks are never shown together. `cost` is the unit of budgets. `landmarks` are further values of the measure, each
+    after its name, which figures draw as lines. Of environments: `max_episode_steps` is the cap at which an episode is
+    truncated; of other problems it is None, as `action_kind` is.
     """
 
     id: str
@@ -107,7 +109,10 @@ class TaskSpec:
                 raise ValueError(f"{self.id}: {what} {text!r}: expected a word")
         if not isinstance(self.budgets, Budgets):
             raise ValueError(f"{self.id}: budgets {self.budgets!r}: expected Budgets(...)")
-        if self.track == RL and (self.max_episode_steps is None or self.action_kind is None):
+        stated = {self.max_episode_steps is not None, self.action_kind is not None}
+        if stated == {True, False}:
+            raise ValueError(f"{self.id}: expected max_episode_steps and action_kind, of an environment, or neither")
+        if self.track == RL and False in stated:
             raise ValueError(f"{self.id} is of the track rl: expected max_episode_steps and action_kind")
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*-v\d+", self.id):
             raise ValueError(f"task id {self.id!r} is not of the form Name-v0")
@@ -119,6 +124,21 @@ class TaskSpec:
             anchor is not None and anchor.value < 1 for anchor in (self.random, self.reference)
         ):
             raise ValueError(f"the anchors of {self.id} are below 1, where scores on a log2 scale begin")
+
+    @property
+    def is_environment(self) -> bool:
+        """Whether the task is an Environment, for which a policy is chosen, and no Problem."""
+        return self.action_kind is not None
+
+    @property
+    def action_mode(self) -> Literal["greedy"] | None:
+        """How whatever is trained acts when it is scored; None where its algorithm says it."""
+        return "greedy" if self.track == REASONING else None
+
+    @property
+    def attempts(self) -> int:
+        """How many samples of each episode are scored for `pass@attempts`; 0 for none."""
+        return 8 if self.track == REASONING else 0
 
     @property
     def cap(self) -> int:

@@ -74,7 +74,8 @@ class LanguageModel:
         return self.model.init(key)
 
     def objective(self, evolution: Evolution) -> Likelihood:
-        require_defaults(evolution, "n_parallel_evaluations", "deterministic_policy", "normalize_observations")
+        episodic = ("n_parallel_evaluations", "deterministic_policy", "normalize_observations", "common_episodes")
+        require_defaults(evolution, *episodic)
         return self._likelihood(self.group)
 
     def differentiable(self) -> Likelihood:

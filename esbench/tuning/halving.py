@@ -80,7 +80,9 @@ class TrialRun:
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """One algorithm on one task. out: the results root of the trials' runs."""
+    """One algorithm on one task. out: the results root of the trials' runs. policy, start: of all of them, as `resolve`
+    takes them.
+    """
 
     task_name: str
     task: Task
@@ -88,6 +90,8 @@ class Search:
     trials: Sequence[Settings]
     tier: str
     out: Path
+    policy: str | None = None
+    start: str | None = None
     _runs: dict[tuple[int, int, int], TrialRun] = field(default_factory=dict)
     _results: dict[TrialRun, Result] = field(default_factory=dict)
 
@@ -224,6 +228,8 @@ class Search:
             "settings": dict(self.trials[trial]),
             "name": f"{default_name(self.algorithm)}-trial-{trial:03}-{part}",
             "out": str(self.out),
+            "policy": self.policy,
+            "start": self.start,
         }
         try:
             return TrialRun(trial, rung, seed, budget, Job(options, resolve(**options), seed))

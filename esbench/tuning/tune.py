@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import fmean
 
 from esbench.errors import InputError, unknown
-from esbench.experiment.many_runs.jobs import Job, SweepOutcome, check_settings
+from esbench.experiment.many_runs.jobs import Job, SweepOutcome, check_settings, check_start
 from esbench.experiment.many_runs.sweep import sweep
 from esbench.experiment.options.config import default_name
 from esbench.experiment.terminal.progress import duration
@@ -21,9 +21,17 @@ _LITE_SECONDS = 60.0  # what a lite budget is made for
 _COMPILE_SECONDS = 30.0  # on two cores the mean over the catalogue's tasks
 
 
-def plan(tasks: Sequence[str], spaces: Sequence[Space], trials: int, tier: str, out: Path) -> list[Search]:
-    """One search per task and algorithm, the same trials on every task. InputError, before anything is run, for what
-    cannot be."""
+def plan(
+    tasks: Sequence[str],
+    spaces: Sequence[Space],
+    trials: int,
+    tier: str,
+    out: Path,
+    policy: str | None = None,
+    start: str | None = None,
+) -> list[Search]:
+    """One search per task and algorithm, the same trials on every task, of one network and all from the policy file
+    `start`, or from fresh parameters. InputError, before anything is run, for what cannot be."""
     if tier not in TIERS:
         raise unknown("tier", tier, TIERS)
     names = [default_name(space.algorithm) for space in spaces]
@@ -38,12 +46,13 @@ def plan(tasks: Sequence[str], spaces: Sequence[Space], trials: int, tier: str, 
         raise InputError(f"tasks of the tracks {', '.join(tracks)}: expected tasks of one track")
     drawn = [(space, space.trials(trials)) for space in spaces]
     searches = [
-        Search(name, task, space.algorithm, settings, tier, out / RUNS)
+        Search(name, task, space.algorithm, settings, tier, out / RUNS, policy, start)
         for name, task in found.items()
         for space, settings in drawn
     ]
     for search in searches:
         search.rungs()  # what is there was set as it is now, and what is not can be run
+        check_start(next(run.job.config for run in search.first if run.job is not None))
     return searches
 
 

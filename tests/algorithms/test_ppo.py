@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from flax import struct
 
-from esbench.algorithms.ppo import PPO, RESET_BLOCK, clip_by_network, generalized_advantages
+from esbench.algorithms.policy_gradient import clip_by_network
+from esbench.algorithms.ppo import PPO, RESET_BLOCK, generalized_advantages
 from esbench.errors import InputError
 from esbench.policies.cnn import CNN, Convolutional
 from esbench.policies.distributions import Categorical

@@ -30,6 +30,8 @@ ALGORITHMS = {
     "eggroll": {**MEMBERS, "optimizer": "adam"},
     "open_es": MEMBERS,
     "ppo": {**SMALL, "num_envs": 4, "num_steps": 20, "num_minibatches": 2},
+    "grpo": {**SMALL, "batch": 8, "group": 4, "num_minibatches": 2},
+    "imitation": {**SMALL, "batch": 8},
     "evosax:SNES": MEMBERS,
     f"{TEMPLATE}:MyStrategy": {**SMALL, "pop_size": 8},
 }

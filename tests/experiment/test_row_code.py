@@ -27,6 +27,7 @@ NO_ROWS = {
     "experiment/options/config.py",
     "experiment/options/presets.py",
     "experiment/options/run_options.py",
+    "experiment/options/start.py",
     "experiment/terminal/progress.py",
     "results/checkpoints.py",
     "results/files.py",

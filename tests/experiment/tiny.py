@@ -18,7 +18,7 @@ from esbench.population.repeated import Repeated
 from esbench.problem import DeployedPolicy, Problem
 from esbench.rollout.episodes import run_episodes
 from esbench.settings import settings
-from esbench.tasks.environment import Transition
+from esbench.tasks.environment import Demonstration, Transition
 from esbench.tasks.registry import Task
 from esbench.tasks.spec import TaskSpec
 from esbench.tasks.tiers import Budgets
@@ -31,6 +31,7 @@ class Echo:
 
     observation_space = gymnasium.spaces.Box(0, 1, (1,), np.float32)
     action_space = gymnasium.spaces.Discrete(2)
+    max_episode_steps = LENGTH
 
     def reset(self, key):
         obs = self._show(key)
@@ -41,6 +42,10 @@ class Echo:
         obs = self._show(key)
         reward = jnp.float32(action == shown[0])
         return (steps + 1, obs), Transition(obs, reward, jnp.bool_(False), steps + 1 >= LENGTH)
+
+    def demonstration(self, key):
+        bits = jax.random.bernoulli(key, shape=(LENGTH, 1))
+        return Demonstration(bits.astype(jnp.float32), bits[:, 0].astype(jnp.int32), jnp.ones(LENGTH, bool))
 
     def _show(self, key):
         return jax.random.bernoulli(key, shape=(1,)).astype(jnp.float32)

@@ -17,8 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 ALONE = "none"
-# cuda12 and cuda13 need a GPU; dev and docs are a checkout's: `make test` and `make docs` are their tests.
-TRIED = [ALONE, *(extra for extra in EXTRAS if extra not in ("cuda12", "cuda13", "dev", "docs"))]
+# cuda12 and cuda13 need a GPU; dev, docs and parity are a checkout's: `make test`, `make docs` and `make test-parity`
+# are their tests.
+TRIED = [ALONE, *(extra for extra in EXTRAS if extra not in ("cuda12", "cuda13", "dev", "docs", "parity"))]
 # A light task of every suite; an extra that is no suite is used with a task of a file.
 TASKS = {
     "gymnax": "CartPole-v1",

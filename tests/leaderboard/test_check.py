@@ -211,6 +211,13 @@ def test_a_manifest_of_another_protocol(entry, change, said):
     assert found(entry, f"CartPole-v1/seed-1: {said}")
 
 
+def test_a_run_that_did_not_begin_with_fresh_parameters(entry):
+    start = {"start": "policy.npz", "start_sha256": "0" * 64}
+    edit_rows(entry / RUN, lambda manifest: manifest["options"].update(start), line=0)
+    repack(entry)
+    assert found(entry, "CartPole-v1/seed-1: it began from a policy file")
+
+
 def test_other_hardware_than_the_entry_says(entry):
     device = {"platform": "gpu", "kind": "another", "count": 1}
     edit_rows(entry / RUN, lambda manifest: manifest.update(device=device), line=0)

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from esbench.policies.distributions import Categorical
+from esbench.policies.gru import GRU
 from esbench.settings import settings
 
 
@@ -79,3 +80,26 @@ class Holding:
 
 MODULE = Linear(2)
 NUMBER = 3
+
+
+def remembering(observation_space, action_space):
+    return GRU(hidden_size=8, layer_size=8).bind(observation_space, action_space)
+
+
+class Copying(nn.Module):
+    """Does what it sees, the more surely the larger its one parameter is."""
+
+    actions: int
+
+    @nn.compact
+    def __call__(self, carry, observation):
+        seen = jnp.arange(self.actions) == observation[0]
+        return carry, Categorical(self.param("scale", nn.initializers.ones, ()) * seen)
+
+    @nn.nowrap
+    def initial_carry(self):
+        return ()
+
+
+def copying(observation_space, action_space):
+    return Copying(int(action_space.n))

@@ -40,6 +40,13 @@ class Embedding(nn.Module):
         return embed.attend(nn.Dense(8)(embed(jnp.arange(3)) + x.sum()))
 
 
+class Token(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        embedding = self.param("embedding", nn.initializers.normal(1.0), (6, 8))
+        return nn.Dense(8)(embedding[jnp.argmax(x)] + embedding[jnp.argmin(x)]) @ embedding.T
+
+
 class Gated(nn.Module):
     @nn.compact
     def __call__(self, x):
@@ -59,7 +66,7 @@ def densify(member):
     return jax.tree.map(lambda leaf: leaf.dense() if is_low_rank(leaf) else leaf, member, is_leaf=is_low_rank)
 
 
-NETS = [(Dense(), 1), (Dense(), 4), (Attention(), 2), (Convolution(), 2), (Embedding(), 2), (Gated(), 2)]
+NETS = [(Dense(), 1), (Dense(), 4), (Attention(), 2), (Convolution(), 2), (Embedding(), 2), (Token(), 2), (Gated(), 2)]
 
 
 @pytest.mark.parametrize(("net", "rank"), NETS, ids=str)
@@ -109,7 +116,7 @@ def test_layout_records_what_each_parameter_is_contracted_over():
 
 
 def test_every_kernel_of_the_tested_networks_is_perturbed_at_low_rank():
-    for net in (Dense(), Attention(), Convolution(), Embedding(), Gated()):
+    for net in (Dense(), Attention(), Convolution(), Embedding(), Token(), Gated()):
         dense = {name for name, axes in names_of(net).items() if axes is None}
         assert all(name.endswith("bias") for name in dense)
 
@@ -123,6 +130,16 @@ def test_parameter_used_in_two_ways_or_not_at_all_is_perturbed_densely():
     cube = {"axes 0 and 1": jnp.ones((4, 4, 4))}
     differently = lambda params, x: x @ params["axes 0 and 1"] + jnp.tensordot(x, params["axes 0 and 1"], 1)  # noqa: E731
     assert layout(differently, cube, jnp.ones(4)) == (None,)
+
+
+def test_a_column_or_a_part_of_a_row_that_is_looked_up_is_perturbed_densely():
+    params, place = {"rows": jnp.ones((4, 5))}, jnp.int32(1)
+    assert layout(lambda params, i: params["rows"][i], params, place) == ((0,),)
+    assert layout(lambda params, i: params["rows"][:, i], params, place) == (None,)
+    part = lambda params, i: jax.lax.dynamic_slice(params["rows"], (i, 1), (1, 3))  # noqa: E731
+    assert layout(part, params, place) == (None,)
+    cube = {"rows": jnp.ones((4, 5, 2))}
+    assert layout(lambda params, i: params["rows"][i], cube, place) == (None,)
 
 
 def test_a_use_that_the_layout_did_not_record_is_an_error_and_not_a_full_kernel():

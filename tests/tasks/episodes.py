@@ -14,6 +14,7 @@ from esbench.tasks.environment import Environment
 # How many episodes are played at once: many where a step is cheap.
 EPISODES = {
     "CartPole-v1": 1024,
+    "Countdown-v0": 1024,
     "Pendulum-v1": 1024,
     "Game2048-v1": 512,
     "Knapsack-v1": 1024,

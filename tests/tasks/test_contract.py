@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from esbench.tasks.catalogue import CARDS
-from esbench.tasks.registry import environments, task
+from esbench.tasks.registry import task, task_specs
 from tests.tasks.episodes import EPISODES
 
-NAMES = environments()
+NAMES = [spec.id for spec in task_specs() if spec.is_environment]
 PLAYED = [name if name in EPISODES else pytest.param(name, marks=pytest.mark.slow) for name in NAMES]
 
 

@@ -15,6 +15,7 @@ from esbench.errors import InputError
 from esbench.tasks import registry
 from esbench.tasks.registry import Task, make, register, task, task_specs
 from esbench.tasks.spec import RL, Measure, TaskSpec
+from esbench.tasks.suites.countdown.specs import COUNTDOWN, REASONING
 from esbench.tasks.tiers import TIERS
 
 PAPER_TASKS = 16
@@ -93,7 +94,7 @@ class TestCatalogue:
     def test_spec(self, spec):
         assert TaskSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
         assert task(spec.id).spec is spec
-        assert spec.requires.count("==") == 1
+        assert spec.requires.count("==") == (spec.track != REASONING)  # nothing but esbench
         assert spec.random is not None
         assert spec.random.standard_error is not None
         assert spec.reference is not None
@@ -105,8 +106,10 @@ class TestCatalogue:
 
     def test_pins_are_those_of_the_extras(self):
         pyproject = (Path(__file__).parents[2] / "pyproject.toml").read_text()
-        for spec in task_specs():
-            assert f'"{spec.requires}"' in pyproject
+        pins = {spec.requires for spec in task_specs() if spec.requires}
+        assert len(pins) == len(SUITES) + 1
+        for pin in pins:
+            assert f'"{pin}"' in pyproject
 
     def test_a_notebook_keeps_its_way_of_drawing(self):
         # jumanji, imported in a notebook, asks it for the backend ipympl.
@@ -221,7 +224,7 @@ class TestPlugins:
             from esbench.tasks.registry import make, task, task_specs
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                print([spec.id for spec in task_specs()][17:])
+                print([spec.id for spec in task_specs()][18:])
             print(len([w for w in caught if "plug-in task" in str(w.message)]))
             print(task("CartPole-v1").spec.suite, make("Corridor-v7").action_space)
             try:
@@ -412,3 +415,10 @@ def test_all_never_mixes_tracks(monkeypatch):
     assert "esbench/Text-v0" not in gymnasium.registry
     with pytest.raises(InputError, match="Text-v0 is of the track text: it is no environment"):
         registry.make("Text-v0")
+
+
+def test_an_environment_of_another_track_is_no_less_one():
+    assert COUNTDOWN.id in [spec.id for spec in task_specs()] and COUNTDOWN.id not in registry.environments()
+    assert make(COUNTDOWN.id).action_space == gymnasium.make(f"esbench/{COUNTDOWN.id}").action_space
+    with pytest.raises(ValueError, match="expected max_episode_steps and action_kind, of an environment, or neither"):
+        TaskSpec("Half-v0", "user", "half", 9, track="reasoning")

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from esbench.errors import InputError
+from esbench.experiment.one_run.prepare import make_problem
 from esbench.experiment.options.config import RunConfig, resolve
 from esbench.problem import Evolution
 from esbench.results.error_file import ERROR_FILE, has_failed
@@ -74,6 +75,7 @@ def product(tasks: Sequence[str], algorithms: Sequence[str], seeds: Sequence[int
         for algorithm in algorithms:
             own: dict[str, Any] = {"task": task, "algorithm": algorithm, **options}
             config = resolve(**own)
+            check_start(config)
             jobs += [Job(own, config, seed) for seed in seeds]
     paths: dict[Path, Job] = {}
     for job in jobs:
@@ -87,6 +89,12 @@ def product(tasks: Sequence[str], algorithms: Sequence[str], seeds: Sequence[int
                 )
             )
     return jobs
+
+
+def check_start(config: RunConfig) -> None:
+    """InputError where what is to be begun from is not of the configuration's network, or not of its task."""
+    if config.options.start is not None:
+        make_problem(replace(config, sizes={}))  # of any device
 
 
 def check_settings(jobs: Sequence[Job]) -> None:

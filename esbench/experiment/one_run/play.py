@@ -1,4 +1,5 @@
-"""Watching the deployed policy of a run: episodes on its task, as a film. Reading what a language model writes."""
+"""Watching the deployed policy of a run: episodes on its task, as a film. Reading what
+a policy or a language model writes."""
 
 import os
 import subprocess
@@ -15,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from esbench.errors import InputError
+from esbench.experiment.one_run.answers import answers, writes
 from esbench.jax_switches import pinned
 from esbench.keys import stream
 from esbench.policies.registry import network_from
@@ -24,7 +26,7 @@ from esbench.results.trained_text import TrainedText
 from esbench.results.untrained import untrained
 from esbench.tasks import registry
 from esbench.tasks.gymnasium_api.single import TaskEnv
-from esbench.tasks.spec import HOSTED_SUITE
+from esbench.tasks.spec import HOSTED_SUITE, RL
 from esbench.tasks.suites.gymnasium import adapter
 from esbench.tasks.text.specs import TEXT, TOKENS
 
@@ -52,10 +54,11 @@ class Played:
 
 
 def texts(
-    run: Path, out: Path | None, seed: int, prompt: str | None, length: int | None, number: int
-) -> list[str] | None:
-    """What the language model of a run goes on with, `number` times, with seed `seed` and those after it; each begins
-    with the prompt. None for the run of an environment. InputError where the options are of the other kind."""
+    run: Path, out: Path | None, seed: int, task: str | None, prompt: str | None, length: int | None, number: int
+) -> str | None:
+    """What is to be printed of a run that writes: what its language model goes on with, `number` times, each time with
+    the prompt first, or its answers to `number` problems; with seed `seed` and those after it. None for another run.
+    InputError where the options are of the other kind."""
     directory = RunDirectory.open(run)
     if directory.manifest.task["suite"] == TEXT:
         if out is not None:
@@ -63,10 +66,14 @@ def texts(
         prompt, model = prompt or "", TrainedText.of(directory)
         first = untrained(directory.rows, TOKENS)
         written = [prompt + model(prompt, length or LENGTH, seed + number) for number in range(number)]
-        return [first, *written] if first else written
+        return "\n\n".join([first, *written] if first else written)
     if prompt is not None or length is not None:
         raise InputError(f"{run} is of no language model: expected no --prompt and no --length")
-    return None
+    if directory.manifest.task.get("track", RL) == RL or not writes(found := _task(directory.manifest.task, task)):
+        return None
+    if out is not None:
+        raise InputError(f"--out {str(out)!r}: {run} is of {found.spec.id}, whose answers are printed: expected none")
+    return "\n".join(answers(directory, found, seed, number))
 
 
 @pinned()
@@ -122,15 +129,25 @@ def _environment(spec: dict[str, Any], name: str | None) -> gymnasium.Env:
             os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
             os.environ.setdefault("MUJOCO_GL", "egl")
         return adapter.flat(spec["source_id"], "rgb_array")
-    stated = spec["source_id"] if spec["suite"] == "user" else spec["id"]
+    _task(spec, name)  # InputError where it is another
+    return TaskEnv(name or _stated(spec), "rgb_array")
+
+
+def _stated(spec: dict[str, Any]) -> str:
+    """The name of a task that a manifest's spec states."""
+    return spec["source_id"] if spec["suite"] == "user" else spec["id"]
+
+
+def _task(spec: dict[str, Any], name: str | None) -> registry.Task:
+    """The task of a manifest's spec. InputError where it is not here, or `name` is another."""
     try:
-        found = registry.task(name or stated).spec.id
+        found = registry.task(name or _stated(spec))
     except InputError as error:
         hint = "" if name else "; --task path/to/file.py:NAME says where the run's task is"
         raise InputError(f"{error}{hint}") from error
-    if found != spec["id"]:
-        raise InputError(f"--task {name} is {found}: expected {spec['id']}, the task of the run")
-    return TaskEnv(name or stated, "rgb_array")
+    if found.spec.id != spec["id"]:
+        raise InputError(f"--task {name} is {found.spec.id}: expected {spec['id']}, the task of the run")
+    return found
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.errors import InputError, StrategyError
 from esbench.experiment.one_run import compilation_cache, mesh, row_code
 from esbench.experiment.options.config import RunConfig
+from esbench.experiment.options.start import read_start
 from esbench.jax_switches import pinned
 from esbench.policies.check import check_policy
 from esbench.problem import ActionMode, DeployedPolicy, Problem, is_problem
@@ -25,7 +26,6 @@ from esbench.rollout.episodes import only_where
 from esbench.rollout.problem import EpisodicProblem
 from esbench.tasks import registry
 from esbench.tasks.registry import Task
-from esbench.tasks.spec import RL
 
 State = Any
 Slots = tuple[State, ...]
@@ -91,7 +91,8 @@ class Prepared:
 def make_problem(config: RunConfig) -> Problem:
     """The problem of a configuration: the task's environment and the policy for it, or the task's own.
 
-    InputError where the task's suite is not installed, the devices are not there, or task and network do not fit.
+    InputError where the task's suite is not installed, the devices are not there, or task, network and start do not
+    fit.
     """
     resolved = sizes.resolve(config.sizes)
     mesh.claim(resolved.devices)
@@ -104,7 +105,11 @@ def make_problem(config: RunConfig) -> Problem:
         raise InputError(f"{config.task.spec.id} is a Problem: expected a spec of another track than rl")
     policy = config.network.bind(made.observation_space, made.action_space)
     check_policy(policy, made.observation_space, made.action_space)
-    return EpisodicProblem(made, policy, resolved)
+    problem, options = EpisodicProblem(made, policy, resolved, attempts=config.task.spec.attempts), config.options
+    if options.start is None:
+        return problem
+    assert options.start_sha256 is not None  # filled in by `resolve`
+    return replace(problem, start=read_start(options.start, options.start_sha256, problem))
 
 
 @contextmanager
@@ -115,7 +120,7 @@ def _blaming(task: Task) -> Generator[None]:
     except (InputError, StrategyError):
         raise
     except Exception as error:
-        if task.spec.track == RL:
+        if task.spec.is_environment:
             raise
         # JAX's own messages go on for paragraphs.
         text = str(error).partition("\n")[0]
@@ -126,6 +131,12 @@ def bind(config: RunConfig, problem: Problem) -> Learner:
     """The learner of a configuration; InputError where algorithm and problem do not fit."""
     with _blaming(config.task):
         return config.algorithm.bind(problem)
+
+
+def as_scored(deployed: DeployedPolicy, task: Task) -> DeployedPolicy:
+    """What an algorithm deploys, in the action mode that the task fixes, where it does."""
+    mode = task.spec.action_mode
+    return deployed if mode is None else deployed.replace(action_mode=mode)
 
 
 def _check_scores(task: Task, samples: int, scores: dict[str, jax.ShapeDtypeStruct]) -> None:
@@ -185,10 +196,10 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner, together: int
 
     def acts(numbers, key):
         learner = bound(numbers)
-        return learner.deployed(learner.init(key)).greedy
+        return as_scored(learner.deployed(learner.init(key)), config.task).greedy
 
     def score(state, key):
-        deployed = learner.deployed(state)
+        deployed = as_scored(learner.deployed(state), config.task)
         return deployed, problem.evaluate(deployed, key, config.samples)
 
     numbers = _numbers(config.algorithm)

@@ -16,7 +16,6 @@ from esbench.policies.registry import setting_names as network_settings
 from esbench.settings import as_json, build, field_names
 from esbench.sizes import Sizes
 from esbench.tasks.registry import Task
-from esbench.tasks.spec import RL
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def assemble(algorithm: Any, values: Mapping[str, Any], policy: Any = None, task
     Text is read as the setting's type. InputError for an unknown name, with the nearest one, and for a value of the
     wrong type or range.
     """
-    environment = task is None or task.spec.track == RL
+    environment = task is None or task.spec.is_environment
     if not environment and policy is not None:
         raise InputError(f"--policy {policy}: {task.spec.id} brings its own network: expected no --policy")
     owners = {

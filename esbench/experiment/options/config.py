@@ -12,6 +12,7 @@ from esbench.errors import InputError
 from esbench.experiment.options.assembly import assemble
 from esbench.experiment.options.presets import find_preset
 from esbench.experiment.options.run_options import RunOptions, Storage, options_of, takes
+from esbench.experiment.options.start import digest
 from esbench.jax_switches import pinned, recorded
 from esbench.plugins import names_a_file
 from esbench.policies import registry as policies
@@ -31,9 +32,9 @@ MAX_SEED = 2**32 - 1
 class RunConfig:
     """One algorithm on one task, without the seed.
 
-    options: as they were asked for, with budget, preset and name filled in. network: settings of the policy's network,
-    None for a task that brings its own. problem: settings of a task that is no environment. sizes: those that were
-    given, by name. The others are the machine's. tuning: what the preset says of its cost.
+    options: as they were asked for, with budget, preset, name and a start's digest filled in. network: settings of the
+    policy's network, None for a task that brings its own. problem: settings of a task that is no environment. sizes:
+    those that were given, by name. The others are the machine's. tuning: what the preset says of its cost.
     """
 
     task: Task
@@ -139,6 +140,8 @@ def resolve(task: Any, algorithm: Any, **options: Any) -> RunConfig:
     on = {} if asked.devices is None else {"devices": asked.devices}
     assembled = assemble(algorithm, {**base.values, **asked.settings, **on}, asked.policy, found)
     budget = getattr(found.spec.budgets, asked.tier) if asked.steps is None else asked.steps
+    if asked.start is not None and assembled.network is None:
+        raise InputError(f"start {asked.start}: {found.spec.id} brings its own network: expected no start")
     config = RunConfig(
         task=found,
         algorithm_name=algorithm_name(algorithm),
@@ -152,6 +155,8 @@ def resolve(task: Any, algorithm: Any, **options: Any) -> RunConfig:
             steps=whole("steps", budget, least=1),
             preset=base.name,
             name=default_name(algorithm) if asked.name is None else asked.name,
+            start=None if asked.start is None else str(asked.start),
+            start_sha256=None if asked.start is None else digest(asked.start, asked.start_sha256),
         ),
         storage=storage,
     )

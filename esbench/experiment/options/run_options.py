@@ -28,7 +28,7 @@ _RESOLVED = ("settings", "policy", "devices")
 class RunOptions:
     """What the rows of a seed of one algorithm on one task depend on, as it is asked for.
 
-    InputError for an unknown tier or precision.
+    InputError for an unknown tier or precision, and for the digest of no start.
     """
 
     tier: str = "lite"
@@ -49,6 +49,10 @@ class RunOptions:
     """of matrix products: float32, tensorfloat32, bfloat16 or default (the device's own)"""
     name: str | None = None
     """directory of the runs (default: the algorithm's name)"""
+    start: str | Path | None = None
+    """policy file to begin from instead of fresh parameters: what a run of this network leaves, RUN/policy.npz"""
+    start_sha256: str | None = None
+    """sha256 that the start file must have (default: what it has)"""
 
     def __post_init__(self):
         if self.tier not in TIERS:
@@ -57,10 +61,14 @@ class RunOptions:
             raise unknown("precision", self.precision, PRECISIONS)
         if not isinstance(self.settings, Mapping):
             raise InputError(f"settings {self.settings!r}: expected a dictionary of values by name")
+        if self.start is None and self.start_sha256 is not None:
+            raise InputError(f"start_sha256 {self.start_sha256!r}: expected a start, the file that it is of")
 
     def to_json(self) -> dict[str, Any]:
-        """As the manifest holds them, by name: without settings, policy and devices, which it holds resolved."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in _RESOLVED}
+        """As the manifest holds them, by name: without settings, policy and devices, which it holds resolved, and
+        without a start where there is none, as before there were any."""
+        left_out = _RESOLVED if self.start is not None else (*_RESOLVED, "start", "start_sha256")
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in left_out}
 
     @property
     def of_programs(self) -> dict[str, Any]:
@@ -116,8 +124,9 @@ def takes(*classes: type) -> Callable[[Callable], Callable]:
     def marked(function: Callable) -> Callable:
         signature = inspect.signature(function)
         own = [of for of in signature.parameters.values() if of.kind is not inspect.Parameter.VAR_KEYWORD]
-        fields = [of for cls in classes for of in inspect.signature(cls).parameters.values()]
-        function.__signature__ = signature.replace(parameters=[*own, *fields])  # ty: ignore[missing-attribute]
+        fields = {name: of for cls in classes for name, of in inspect.signature(cls).parameters.items()}
+        more = [of for name, of in fields.items() if name not in signature.parameters]
+        function.__signature__ = signature.replace(parameters=[*own, *more])  # ty: ignore[missing-attribute]
         return function
 
     return marked

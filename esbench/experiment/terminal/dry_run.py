@@ -34,6 +34,11 @@ def plan(config: RunConfig, seed: int) -> list[tuple[str, str]]:
         *((f"  {name}", str(value)) for name, value in config.settings.items()),
         *((f"  {name}", str(value)) for name, value in config.problem.items()),
         *(("policy" if name == "name" else f"  {name}", str(value)) for name, value in config.policy.items()),
+        *(
+            []
+            if config.options.start is None
+            else [("start", f"{config.options.start}, sha256 {config.options.start_sha256}")]
+        ),
         ("sizes", ", ".join(f"{name} {value}" for name, value in asdict(resolved).items())),
         ("parameters", f"{sum(leaf.size for leaf in jax.tree.leaves(parameters)):,}"),
         *_lanes(problem, resolved),
