@@ -11,6 +11,7 @@ from flax import struct
 from pydantic import Field, ValidationInfo, field_validator
 
 from esbench.algorithms.interface import StepCost, StepMetrics
+from esbench.algorithms.schedule import Left, left
 from esbench.errors import InputError
 from esbench.keys import stream
 from esbench.policies.mlp import MLP, Perceptron
@@ -41,7 +42,8 @@ class PPO:
     change in standard deviations of the update's targets.
 
     clip_eps: the most a probability ratio counts from 1. ent_coef, vf_coef: weights of the entropy and of the critic's
-    loss. gae_lambda: of generalised advantage estimation. gamma: discount a step. learning_rate: of Adam.
+    loss. gae_lambda: of generalised advantage estimation. gamma: discount a step. learning_rate: of Adam. lr_final: the
+    share of it that is left at the end of the budget, falling evenly.
     max_grad_norm: of the policy's gradient, and of the critic's. num_envs: environments of a rollout. num_steps: steps
     in each of them. num_epochs: passes over a rollout. num_minibatches: of a pass. normalize_observations: by the
     moments of all earlier updates' observations.
@@ -60,6 +62,7 @@ class PPO:
     # After num_envs and num_steps, which its validator reads.
     num_minibatches: Annotated[Count, Field(validate_default=True)] = 16
     normalize_observations: Switch = True
+    lr_final: Left = 1.0
 
     @field_validator("num_minibatches")
     @classmethod
@@ -104,7 +107,8 @@ class PPO:
 class PPOState(struct.PyTreeNode):
     """Everything an update needs and changes.
 
-    key: the run's training stream. updates: int32 (), how many were made. params: of `actor` and `critic`.
+    key: the run's training stream. updates: int32 (), how many were made. budget: useful steps of the run, float32 (),
+    infinity: none. params: of `actor` and `critic`.
     statistics: of all observations of earlier updates; where observations are not normalized, of nothing.
     environments, observations (num_envs, n): the episodes under way. returns (num_envs,): their rewards so far.
     """
@@ -112,6 +116,7 @@ class PPOState(struct.PyTreeNode):
     settings: PPO
     key: jax.Array
     updates: jax.Array
+    budget: jax.Array
     params: dict[str, Params]
     optimizer: optax.OptState
     statistics: Moments
@@ -193,6 +198,7 @@ class PPOLearner:
             settings=jax.tree.map(jnp.float32, self.algorithm),
             key=stream(key, "train"),
             updates=jnp.int32(0),
+            budget=jnp.float32(jnp.inf),
             params=params,
             optimizer=self._optimizer.init(params),
             statistics=Moments.empty(observation.size),
@@ -200,6 +206,10 @@ class PPOLearner:
             observations=observations,
             returns=jnp.zeros(self.algorithm.num_envs),
         )
+
+    def within(self, state: PPOState, budget: jax.Array) -> PPOState:
+        """The first state of a run of so many useful steps."""
+        return state.replace(budget=budget)
 
     def step(self, state: PPOState) -> tuple[PPOState, StepMetrics]:
         """One update: a rollout, advantages, epochs of minibatches, new statistics."""
@@ -218,7 +228,7 @@ class PPOLearner:
             training={
                 **losses,
                 "episode_return": jnp.mean(steps.episode_return, where=ended),
-                "learning_rate": jnp.asarray(state.settings.learning_rate),
+                "learning_rate": self._learning_rate(state),
             },
         )
         state = played.replace(updates=state.updates + 1, params=params, optimizer=optimizer, statistics=statistics)
@@ -310,6 +320,7 @@ class PPOLearner:
     def _optimize(self, key: jax.Array, state: PPOState, batch: Batch):
         """Parameters and optimizer state after all minibatches, and the mean of the losses over them."""
         rows = batch.value.size
+        learning_rate = self._learning_rate(state)
         value_clip = state.settings.clip_eps * jnp.std(batch.target, where=jnp.isfinite(batch.target))
 
         def minibatch(carry, indices):
@@ -318,7 +329,7 @@ class PPOLearner:
             (loss, losses), gradients = jax.value_and_grad(self._loss, has_aux=True)(params, state, sample, value_clip)
             gradients, norm = clip_by_network(gradients, state.settings.max_grad_norm)
             direction, moved = self._optimizer.update(gradients, optimizer)
-            stepped = jax.tree.map(lambda p, d: p - state.settings.learning_rate * d, params, direction)
+            stepped = jax.tree.map(lambda p, d: p - learning_rate * d, params, direction)
             finite = jnp.isfinite(loss) & jnp.isfinite(norm)
             carry = jax.tree.map(lambda new, old: jnp.where(finite, new, old), (stepped, moved), carry)
             return carry, ({**losses, "grad_norm": norm}, ~finite)
@@ -329,6 +340,12 @@ class PPOLearner:
         carry, (losses, skipped) = jax.lax.scan(minibatch, (state.params, state.optimizer), order)
         losses = {name: values.mean() for name, values in losses.items()}
         return carry, {**losses, "nonfinite_updates": skipped.sum(dtype=jnp.int32)}
+
+    def _learning_rate(self, state: PPOState) -> jax.Array:
+        """Of an update, by the share of the budget that was spent before it."""
+        spent = state.updates.astype(jnp.float32) * (self.algorithm.num_envs * self.algorithm.num_steps)
+        share = jnp.minimum(spent / state.budget, 1)
+        return state.settings.learning_rate * left(state.settings.lr_final, share)
 
     def _loss(self, params, state: PPOState, batch: Batch, value_clip: jax.Array):
         clip_eps, vf_coef, ent_coef = state.settings.clip_eps, state.settings.vf_coef, state.settings.ent_coef

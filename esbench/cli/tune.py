@@ -14,24 +14,26 @@ Ranges: baselines/search/ALGORITHM.toml; for path/to/mine.py path/to/mine.toml; 
   sigma = { low = 0.02, high = 0.5, scale = "log" }      or linear, the default
   normalize_observations = { choices = [false, true] }
 
-Every algorithm gets the same number of trials: quasi-random points of its ranges, the same on every task. A setting in
-neither table has the algorithm's own default. Settings with a decimal point, and the baselines' switches, share one
-compilation. Each combination of the others needs another one.
+Every algorithm gets the same number of trials: quasi-random points of its ranges, the same on every task. The trials
+of each choice are spread over the whole of every range. A setting in neither table has the algorithm's own default.
+Settings with a decimal point, and the baselines' switches, share one compilation. Each combination of the others needs
+another one.
 
 rung 1: all trials at an eighth of the budget, on tuning seed 1000
 rung 2: the best quarter of them, two or more, at the whole budget
 rung 3: the best two of those again, on seeds 1001 and 1002; the better mean over the three seeds is chosen
 
-failed: such a trial is the worst; to try it again, delete its directory
-untrained: the budget holds no generation, so the score is the first policy's; fixed/ leaves such a task out, and a task
-whose whole rung 1 is untrained gets no choice
+failed: such a trial goes no further; to try it again, delete its directory
+untrained: the budget holds no generation, so the score is the first policy's: such a trial goes no further
+equal: a task on which all trials score the same, or all are untrained, gets no choice
 
 Left in --out: trials.csv and trials.jsonl (every run), chosen/ALGORITHM.toml (settings per task), fixed/ALGORITHM.toml
-(one setting for all tasks, by rung 1), best_of_k.* (what fewer trials would have found), ranges/ and runs/. The presets
+(one setting for all tasks: by rung 1 the best mean of scores, none above 1, of the trials that were trained on every
+task that tells trials apart), best_of_k.* (what fewer trials would have found), ranges/ and runs/. The presets
 carry the cost of tuning. Each command writes these files for its own tasks and algorithms; presets of other algorithms
 stay.
 
-Status 1: a task has no choice, since trials failed. Status 75: stopped; repeat the command to continue.
+Status 1: a task has no choice. Status 75: stopped; repeat the command to continue.
 """
 
 import functools

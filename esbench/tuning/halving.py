@@ -5,7 +5,7 @@ was, and every rung is what it would have been.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -35,10 +35,10 @@ FINALISTS = 2
 class Result:
     """One run of a trial that is settled: it has its score, or failed.
 
-    rung: 1 (a part of the budget), 2 (all of it) or 3 (again, on other seeds). score: normalized, None without a score
-    or without anchors. mean: of the task's measure. score_steps: useful steps at the score, 0 where it is the untrained
-    policy's. useful_steps, train_seconds: of the whole run. compile_seconds: of its programs, also where other runs of
-    its process shared them.
+    rung: 1 (a part of the budget), 2 (all of it) or 3 (again, on other seeds). score: normalized, not clipped, None
+    without a score or without anchors. mean: of the task's measure. score_steps: useful steps at the score, 0 where it
+    is the untrained policy's. useful_steps, train_seconds: of the whole run. compile_seconds: of its programs, also
+    where other runs of its process shared them.
     """
 
     task: str
@@ -64,6 +64,18 @@ class Result:
         if self.mean is None:
             return -math.inf
         return self.measure.sign * self.mean if self.score is None else self.score
+
+    @property
+    def compared(self) -> bool:
+        """Whether the value is one of the trial: not where it failed, nor of a policy that no generation trained."""
+        return self.error is None and bool(self.score_steps)
+
+
+def told_apart(results: Iterable[Result]) -> bool:
+    """Whether the results that are compared say which trial is better: there is one, and not all of several are
+    equal."""
+    values = [result.value for result in results if result.compared]
+    return len(values) == 1 or len(set(values)) > 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,20 +187,19 @@ class Search:
             return {}
         _, second, third = ([result for run in rung if (result := self.result(run))] for rung in self.rungs())
         values: dict[int, list[float]] = {}
-        for result in third:
-            values.setdefault(result.trial, []).append(result.value)
-        for result in second:
-            if result.trial in values:
-                values[result.trial].append(result.value)
+        for result in [*third, *(result for result in second if result.trial in {of.trial for of in third})]:
+            values.setdefault(result.trial, []).append(result.value if result.compared else -math.inf)
         return {trial: fmean(of) for trial, of in values.items()}
 
     def chosen(self) -> int | None:
-        """The trial with the best mean over the seeds at the full budget, the first of equal ones; None before the
-        search is finished, where every finalist failed on one of the seeds, and where the first rung says nothing."""
-        if self.untrained:
-            return None
+        """The trial with the best mean over the seeds at the full budget, of equal ones that with the better first
+        rung, then the first; None before the search is finished, where every finalist failed on one of the seeds, and
+        where no trial is told apart from another."""
         values = self.full_budget()
-        best = min(values, key=lambda trial: (-values[trial], trial), default=None)
+        if not told_apart(self.results()):
+            return None
+        firsts = {run.trial: result.value for run in self.first if (result := self.result(run))}
+        best = min(values, key=lambda trial: (-values[trial], -firsts[trial], trial), default=None)
         return best if best is not None and values[best] > -math.inf else None
 
     @property
@@ -196,14 +207,14 @@ class Search:
         """Whether the first rung says nothing: no budget in it held a generation, every score is the first policy's."""
         results = [self.result(run) for run in self.first]
         scored = [result for result in results if result is not None and result.error is None]
-        return None not in results and bool(scored) and not any(result.score_steps for result in scored)
+        return None not in results and bool(scored) and not any(result.compared for result in scored)
 
     def _settled(self, runs: Sequence[TrialRun]) -> bool:
         return all(self.result(run) is not None for run in runs)
 
     def _best(self, runs: Sequence[TrialRun], number: int) -> list[int]:
-        """The trials of the best results, at most `number`, without those that failed; equal ones in their order."""
-        results = [result for run in runs if (result := self.result(run)) and result.error is None]
+        """The trials of the best results that are compared, at most `number`; equal ones in their order."""
+        results = [result for run in runs if (result := self.result(run)) and result.compared]
         return [result.trial for result in sorted(results, key=lambda result: (-result.value, result.trial))][:number]
 
     def _run(self, trial: int, rung: int, seed: int) -> TrialRun:

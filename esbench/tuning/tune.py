@@ -12,7 +12,7 @@ from esbench.experiment.terminal.progress import duration
 from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.tasks import registry
 from esbench.tasks.tiers import TIERS
-from esbench.tuning.halving import Search
+from esbench.tuning.halving import Search, told_apart
 from esbench.tuning.record import RUNS
 from esbench.tuning.space import Space
 
@@ -147,7 +147,7 @@ def progress(searches: Sequence[Search]) -> list[tuple[str, ...]]:
 
 
 def untold(searches: Sequence[Search]) -> list[str]:
-    """A line for each search whose first rung says nothing, so that nothing is chosen."""
+    """A line for each search that says nothing, so that nothing is chosen."""
     lines = []
     for search in searches:
         if search.untrained:
@@ -155,7 +155,12 @@ def untold(searches: Sequence[Search]) -> list[str]:
             lines.append(
                 f"nothing chosen: {search.task.spec.id} {default_name(search.algorithm)}: every score of rung 1 is the "
                 f"UNTRAINED policy's, since one generation took {min(took):,} {search.task.spec.cost_word} or more of "
-                f"{search.first[0].budget:,}: use a larger --tier, or a smaller pop_size in the ranges' [constants]"
+                f"{search.first[0].budget:,}: use a larger --tier, or a smaller pop_size in the ranges"
+            )
+        elif search.finished and not told_apart(search.results()) and any(r.compared for r in search.results()):
+            lines.append(
+                f"nothing chosen: {search.task.spec.id} {default_name(search.algorithm)}: all trials have the same "
+                f"{search.quantity}"
             )
     return lines
 
