@@ -11,7 +11,7 @@ from statistics import fmean
 import numpy as np
 
 from esbench.errors import InputError
-from esbench.leaderboard.board import Board, read_board
+from esbench.leaderboard.board import Board, read_board, successor
 from esbench.leaderboard.check import check
 from esbench.leaderboard.entry import ENTRY_FILE, Entry, State, Track
 from esbench.leaderboard.entry_scores import entry_cells
@@ -67,11 +67,13 @@ class Ranking:
 
 @dataclass(frozen=True)
 class RankedBoard:
-    """standings: all entries by slug. rankings: of the tracks that have an entry to rank."""
+    """standings: all entries by slug. rankings: of the tracks that have an entry to rank. successor: the board that
+    retires it, None for the newest of a tier."""
 
     board: Board
     standings: dict[str, Standing]
     rankings: list[Ranking]
+    successor: str | None = None
 
 
 def rank_board(directory: Path) -> RankedBoard:
@@ -85,7 +87,7 @@ def rank_board(directory: Path) -> RankedBoard:
         ranked = {slug: one.cells for slug, one in standings.items() if one.ranks_in(track)}
         if ranked:
             rankings.append(rank(track, board, ranked))
-    return RankedBoard(board, standings, rankings)
+    return RankedBoard(board, standings, rankings, successor(directory))
 
 
 def _standing(path: Path) -> Standing:

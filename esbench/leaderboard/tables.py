@@ -21,8 +21,9 @@ def overview(ranked: RankedBoard) -> str:
     budgets = sorted({task.budget for task in board.tasks.values()})
     episodes = sorted({task.episodes for task in board.tasks.values()})
     seeds = sorted({len(task.seeds) for task in board.tasks.values()})
+    retired = f"retired, new entries go to {ranked.successor}; " if ranked.successor else ""
     return (
-        f"{len(board.tasks)} tasks, {span(seeds)} seeds each; budgets of {span(budgets)} useful steps; "
+        f"{retired}{len(board.tasks)} tasks, {span(seeds)} seeds each; budgets of {span(budgets)} useful steps; "
         f"{span(episodes)} episodes an evaluation; matrix products in {' and '.join(board.protocol.numeric.values())}; "
         f"jax {' or '.join(board.versions['jax'])}."
     )

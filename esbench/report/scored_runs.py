@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 
@@ -18,6 +18,7 @@ from esbench.results.score_rule import is_within
 from esbench.statistics.intervals import Estimate, mean_estimate
 from esbench.statistics.normalization import has_scores, normalized, score_bounds
 from esbench.statistics.runtime import area_under, carry_forward
+from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.registry import task_specs
 from esbench.tasks.spec import TaskSpec
 
@@ -155,8 +156,15 @@ class Tier:
 
     @property
     def scored_tasks(self) -> list[str]:
-        """The tasks with anchors: those that aggregates are made of."""
-        return [task for task, spec in self.specs.items() if has_scores(spec)]
+        """The tasks with anchors that are not beyond the tier: those that aggregates are made of."""
+        return [task for task, spec in self.specs.items() if has_scores(spec) and self.name not in spec.beyond]
+
+    @property
+    def beyond(self) -> list[str]:
+        """The tasks of the catalogue that aggregates of the tier leave out, where it has all the others."""
+        own = {spec.id for spec in CATALOGUE if self.name not in spec.beyond}
+        others = [spec.id for spec in CATALOGUE if spec.id not in {*own, *self.scored_tasks}]
+        return others if own <= set(self.tasks) else []
 
     @property
     def hardware(self) -> list[str]:
@@ -232,8 +240,9 @@ def gather(runs: Sequence[Run]) -> list[Tier]:
         specs: dict[str, TaskSpec] = {}
         for run in sorted(finished, key=lambda run: (run.manifest.task["id"].lower(), run.manifest.started)):
             spec = TaskSpec.from_json(run.manifest.task)
-            # Anchors are fixed in the catalogue; those of a task it does not have are in its newest manifest.
-            specs[spec.id] = anchored.get(spec.id, spec)
+            # Anchors are fixed in the catalogue; those of a task it does not have are in its newest manifest. So is the
+            # version of the tier: its budget, and whether the task is beyond it.
+            specs[spec.id] = replace(anchored.get(spec.id, spec), budgets=spec.budgets, beyond=spec.beyond)
         budgets = {
             task: min(run.manifest.budget for run in finished if run.manifest.task["id"] == task) for task in specs
         }

@@ -8,6 +8,7 @@ from esbench.errors import InputError, unknown
 from esbench.experiment.many_runs.jobs import Job, SweepOutcome, check_settings
 from esbench.experiment.many_runs.sweep import sweep
 from esbench.experiment.options.config import default_name
+from esbench.experiment.terminal.estimate import measured
 from esbench.experiment.terminal.progress import duration
 from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.tasks import registry
@@ -110,17 +111,23 @@ def _shown(numbers: Sequence[float]) -> list[str]:
 
 
 def _seconds_per_step(search: Search) -> float:
-    """Of training: measured by the runs that are there, else what the lite budgets are made for."""
+    """Of training: by the runs that are there, else as measured once, else what a lite budget was made for."""
     results = [result for result in search.results() if result.useful_steps]
     if steps := sum(result.useful_steps for result in results):
         return sum(result.train_seconds for result in results) / steps
+    if known := measured().get((search.task.spec.id, search.algorithm)):
+        return 1 / known.steps_per_second
     return _LITE_SECONDS / search.task.spec.budgets.lite
 
 
 def _seconds_per_compilation(search: Search) -> float:
-    """Measured by the runs that are there, whether their process shared the programs or not; else the catalogue's."""
+    """By the runs that are there, whether their process shared the programs or not; else as measured once, else the
+    catalogue's."""
     seconds = [result.compile_seconds for result in search.results() if result.compile_seconds]
-    return fmean(seconds) if seconds else _COMPILE_SECONDS
+    if seconds:
+        return fmean(seconds)
+    known = measured().get((search.task.spec.id, search.algorithm))
+    return known.compile_seconds if known else _COMPILE_SECONDS
 
 
 def progress(searches: Sequence[Search]) -> list[tuple[str, ...]]:

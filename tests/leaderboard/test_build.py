@@ -108,15 +108,21 @@ def test_boards_that_are_none(entry, change, said, capsys):
 
 
 def test_versions_of_the_board_are_the_locks():
-    board = make_board("lite", 1, LOCK)
+    board = make_board("standard", 1, LOCK)
     assert len(board.tasks) == 16
     assert board.versions["jax"] == ("0.9.0",)
-    assert board.tasks["Ant-v0"].budget == board.specs["Ant-v0"].budgets.lite
+    assert board.tasks["Ant-v0"].budget == board.specs["Ant-v0"].budgets.standard
+
+
+def test_a_board_has_the_tiers_own_tasks():
+    board = make_board("lite", 1, LOCK)
+    assert len(board.tasks) == 12 and "Ant-v0" not in board.tasks
+    assert board.tasks["Snake-v1"].budget == board.specs["Snake-v1"].budgets.lite
 
 
 def test_slow_tasks_have_fewer_seeds():
     tasks = make_board("lite", 1, LOCK).tasks
-    assert (len(tasks["CartPole-v1"].seeds), len(tasks["Ant-v0"].seeds)) == (7, 5)
+    assert (len(tasks["CartPole-v1"].seeds), len(tasks["Snake-v1"].seeds)) == (7, 5)
     assert {task.seeds for task in make_board("lite", 1, LOCK, seeds=(0, 1)).tasks.values()} == {(0, 1)}
 
 

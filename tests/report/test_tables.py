@@ -15,6 +15,7 @@ from esbench.report.tables.anchors import beats
 from esbench.results.load import load_runs
 from esbench.results.records import TuningCost
 from esbench.statistics.intervals import Estimate
+from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.spec import Anchor
 
 RANDOM, REFERENCE = 22.32, 500.0  # CartPole's anchors in the catalogue
@@ -103,6 +104,21 @@ def test_an_algorithm_without_a_task_has_no_aggregate(runs):
     assert shown(table, "ppo")[2:6] == ["-", "1 of 2", "-", "missing"]
     assert table.frame.set_index("algorithm").loc["ppo"].drop(["tier", "tasks"]).isna().all()
     assert table.frame.set_index("algorithm").loc["eggroll", "mean"] == pytest.approx(0.5)  # clipped: 0 and 1
+
+
+def test_tasks_beyond_the_tier_have_rows_and_no_part_in_aggregates(tmp_path, add_run, make_row):
+    """Of a run that has the earlier version of the tier all of its tasks are."""
+    for spec in CATALOGUE:
+        steps = {"useful_steps": 1000, "final": True, "return_mean": spec.reference.value if spec.beyond else 0.0}
+        add_run(tmp_path / "new", make_row(), make_row(**steps), task=spec.to_json())
+        add_run(tmp_path / "old", make_row(), make_row(**steps), task={**spec.to_json(), "beyond": []})
+    table = tables(tmp_path / "new")["aggregates"]
+    assert shown(table, "eggroll")[3] == "12 of 12"
+    (note,) = [note for note in table.notes if note.startswith("Not in the tier")]
+    assert "nothing learns them with its budgets: Ant-v0, Humanoid-v0, Craftax-v0, HardPinball-v0." in note
+    assert set(frame(tmp_path / "new", "scores", "task").index) == {spec.id for spec in CATALOGUE}
+    table = tables(tmp_path / "old")["aggregates"]
+    assert shown(table, "eggroll")[3] == "16 of 16" and not any("Not in the tier" in note for note in table.notes)
 
 
 def test_a_task_that_nobody_finished_hides_no_aggregate(race, add_run, make_row, make_spec):
