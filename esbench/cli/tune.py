@@ -22,6 +22,7 @@ another one.
 rung 1: all trials at an eighth of the budget, on tuning seed 1000
 rung 2: the best quarter of them, two or more, at the whole budget
 rung 3: the best two of those again, on seeds 1001 and 1002; the better mean over the three seeds is chosen
+--fixed-only ends with rung 1; the same command without it goes on from there
 
 failed: such a trial goes no further; to try it again, delete its directory
 untrained: the budget holds no generation, so the score is the first policy's: such a trial goes no further
@@ -33,7 +34,8 @@ task that tells trials apart), best_of_k.* (what fewer trials would have found),
 carry the cost of tuning. Each command writes these files for its own tasks and algorithms; presets of other algorithms
 stay.
 
-Status 1: a task has no choice. Status 75: stopped; repeat the command to continue.
+Status 1: a task has no choice, or with --fixed-only an algorithm no setting. Status 75: stopped; repeat the command to
+continue.
 """
 
 import functools
@@ -61,6 +63,7 @@ def tune(
     ranges: Annotated[str | None, option(_RANGES, metavar="FILE")] = None,
     jobs: Jobs | None = None,
     together: Together | None = None,
+    fixed_only: Annotated[bool, option("end with rung 1: one setting for all tasks, none for each")] = False,
     out: Annotated[Path, option("where to write", metavar="DIR")] = Path("tuning"),
     status: Annotated[bool, option("show how far it is, and run nothing")] = False,
     dry_run: Annotated[bool, option("show what it would take, and run nothing")] = False,
@@ -79,7 +82,7 @@ def tune(
     if ranges is not None and len(algorithms) > 1:
         raise InputError(f"--ranges {ranges}: expected one algorithm, not {', '.join(algorithms)}")
     spaces = [read_space(Path(ranges) if ranges else ranges_file(name), name) for name in algorithms]
-    searches = tune.plan(tasks_of(tier) if tasks == ["all"] else tasks, spaces, trials, tier, out)
+    searches = tune.plan(tasks_of(tier) if tasks == ["all"] else tasks, spaces, trials, tier, out, fixed_only)
     if dry_run:
         print_columns(tune.dry_run(searches))
         print("one process, one run after the other: training and compiling as the runs that are there took, else as")
@@ -93,10 +96,10 @@ def tune(
     print_columns(tune.progress(searches))
     for line in [*tune.untold(searches), *tune.errors(searches)]:
         print(line)
-    return 0 if status else _print_found(searches, out, tier, complete)
+    return 0 if status else _print_found(searches, out, tier, complete, fixed_only)
 
 
-def _print_found(searches: "Sequence[Search]", out: Path, tier: str, complete: bool) -> int:
+def _print_found(searches: "Sequence[Search]", out: Path, tier: str, complete: bool, fixed_only: bool) -> int:
     from esbench.experiment.one_run import interrupt
     from esbench.experiment.options.config import default_name
 
@@ -109,4 +112,7 @@ def _print_found(searches: "Sequence[Search]", out: Path, tier: str, complete: b
     if not complete:
         print("interrupted, or in part run by another process: repeat the command to continue", file=sys.stderr)
         return interrupt.STATUS
+    if fixed_only:
+        names = {default_name(search.algorithm) for search in searches}
+        return 0 if all((out / "fixed" / f"{name}.toml").exists() for name in names) else 1
     return 0 if all(search.chosen() is not None for search in searches) else 1

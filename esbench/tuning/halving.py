@@ -92,7 +92,8 @@ class TrialRun:
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """One algorithm on one task. out: the results root of the trials' runs."""
+    """One algorithm on one task. out: the results root of the trials' runs. first_only: it ends with the first rung,
+    which is all that a setting for all tasks needs, and chooses nothing."""
 
     task_name: str
     task: Task
@@ -100,6 +101,7 @@ class Search:
     trials: Sequence[Settings]
     tier: str
     out: Path
+    first_only: bool = False
     _runs: dict[tuple[int, int, int], TrialRun] = field(default_factory=dict)
     _results: dict[TrialRun, Result] = field(default_factory=dict)
 
@@ -115,6 +117,8 @@ class Search:
     @property
     def runs(self) -> int:
         """How many runs all rungs have, at most."""
+        if self.first_only:
+            return len(self.trials)
         return len(self.trials) + self.promoted + min(FINALISTS, len(self.trials)) * (len(SEEDS) - 1)
 
     @property
@@ -122,6 +126,8 @@ class Search:
         """How often one process compiles, at most: once where the trials differ in numbers only, which all rungs share;
         else each rung compiles the programs of its trials anew."""
         programs = len({run.job.programs for run in self.first if run.job is not None})
+        if self.first_only:
+            return programs
         later = (self.promoted, min(FINALISTS, len(self.trials)))
         return programs if programs == 1 else programs + sum(min(programs, trials) for trials in later)
 
@@ -142,7 +148,7 @@ class Search:
     def rungs(self) -> list[list[TrialRun]]:
         """The runs of each rung as far as they are known: a rung is when those before it are settled."""
         known = [self.first]
-        if not self._settled(known[-1]):
+        if self.first_only or not self._settled(known[-1]):
             return known
         known.append([self._run(trial, 2, SEEDS[0]) for trial in self._best(known[-1], self.promoted)])
         if not self._settled(known[-1]):
@@ -154,7 +160,7 @@ class Search:
     @property
     def finished(self) -> bool:
         rungs = self.rungs()
-        return len(rungs) == 3 and self._settled(rungs[-1])
+        return len(rungs) == (1 if self.first_only else 3) and self._settled(rungs[-1])
 
     def result(self, run: TrialRun) -> Result | None:
         """What came of a run, None while it is not settled."""
@@ -182,8 +188,8 @@ class Search:
 
     def full_budget(self) -> dict[int, float]:
         """By finalist the mean value over all seeds at the full budget, in the order of the second rung; empty before
-        the search is finished."""
-        if not self.finished:
+        the search is finished, and where it ends with the first rung."""
+        if not self.finished or self.first_only:
             return {}
         _, second, third = ([result for run in rung if (result := self.result(run))] for rung in self.rungs())
         values: dict[int, list[float]] = {}

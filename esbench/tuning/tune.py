@@ -22,7 +22,9 @@ _LITE_SECONDS = 60.0  # what a lite budget is made for
 _COMPILE_SECONDS = 30.0  # on two cores the mean over the catalogue's tasks
 
 
-def plan(tasks: Sequence[str], spaces: Sequence[Space], trials: int, tier: str, out: Path) -> list[Search]:
+def plan(
+    tasks: Sequence[str], spaces: Sequence[Space], trials: int, tier: str, out: Path, first_only: bool = False
+) -> list[Search]:
     """One search per task and algorithm, the same trials on every task. InputError, before anything is run, for what
     cannot be."""
     if tier not in TIERS:
@@ -39,7 +41,7 @@ def plan(tasks: Sequence[str], spaces: Sequence[Space], trials: int, tier: str, 
         raise InputError(f"tasks of the tracks {', '.join(tracks)}: expected tasks of one track")
     drawn = [(space, space.trials(trials)) for space in spaces]
     searches = [
-        Search(name, task, space.algorithm, settings, tier, out / RUNS)
+        Search(name, task, space.algorithm, settings, tier, out / RUNS, first_only)
         for name, task in found.items()
         for space, settings in drawn
     ]

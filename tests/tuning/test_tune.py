@@ -188,6 +188,17 @@ def test_nothing_is_chosen_by_scores_of_untrained_policies(tuned):
     assert untold([search]) == []
 
 
+def test_a_search_for_all_tasks_alone_ends_with_the_first_rung(tuned):
+    """And is gone on with by the same search without."""
+    out, search, _ = tuned
+    space = read_space(out / "ranges.toml", PICKY)
+    (short,) = plan([TASK], [space], 4, "smoke", out, first_only=True)
+    assert short.finished and short.runs == 4 and len(short.results()) == 4 and short.chosen() is None
+    assert record.best_for_all([short]) == record.best_for_all([search]) is not None
+    assert [line[1] for line in dry_run([short])[1:]] == ["Picky", ""] and dry_run([short])[1][3] == "4"
+    assert progress([short])[1][2:5] == ("4/4", "-", "-")
+
+
 def test_how_far_it_is_counts_the_rungs_to_come(tuned):
     """Of four first runs, two of the second rung and four of the third."""
     _, search, said = tuned
