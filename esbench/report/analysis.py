@@ -180,11 +180,13 @@ def difference(
 
 
 def starts_alike(tier: Tier, first: str, second: str) -> bool:
-    """Whether the two have the same untrained policy on each seed, as strategies of one population loop do: then a
-    seed's luck at the start is shared, and differences are paired. Others share their evaluation's episodes only."""
+    """Whether the two have the same untrained policy on a seed, as strategies of one population loop do: then a seed's
+    luck at the start is shared, and differences are paired. Others share their evaluation's episodes only. It is seen
+    where most of their first evaluations are equal: on another processor some differ by rounding."""
     shared = [task for task in tier.tasks if tier.cell(task, first) and tier.cell(task, second)]
     pairs = [zip(*_on_shared_seeds(tier, task, first, second, attrgetter("starts")), strict=True) for task in shared]
-    return all(one == other for pair in pairs for one, other in pair)
+    alike = [one == other for pair in pairs for one, other in pair]
+    return 2 * sum(alike) > len(alike)
 
 
 def _sample_spread(tier: Tier, task: str, name: str, scores: bool) -> float:
