@@ -1,5 +1,6 @@
 """Backprop through time on a text: what evolution strategies of its track stand beside."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -9,13 +10,14 @@ import optax
 from flax import struct
 from pydantic import AfterValidator, Field
 
-from esbench.algorithms.interface import StepMetrics
+from esbench.algorithms.interface import StepCost, StepMetrics
 from esbench.algorithms.open_es import optax_name
 from esbench.errors import InputError
 from esbench.keys import stream
 from esbench.policies.networks import Params
 from esbench.problem import DeployedPolicy, Problem
 from esbench.settings import settings
+from esbench.tasks.spec import TaskSpec
 
 
 class BackpropState(struct.PyTreeNode):
@@ -48,6 +50,13 @@ class Backprop:
             raise InputError(f"backprop needs a loss of a text, and {name} has none: expected a task of the track text")
         return BackpropLearner(self, make())
 
+    def step_cost(self, spec: TaskSpec, problem: Mapping[str, Any]) -> StepCost | None:
+        """Of a gradient: the tokens of its sequences."""
+        if "tokens" not in problem:
+            return None
+        tokens = self.batch * problem["tokens"]
+        return StepCost(tokens, tokens, {"batch": self.batch, "tokens": problem["tokens"]})
+
 
 @dataclass(frozen=True)
 class BackpropLearner:
@@ -71,7 +80,12 @@ class BackpropLearner:
             useful_steps=tokens,
             computed_steps=tokens,
             sequential_steps=jnp.int32(self.objective.tokens),
-            training={"loss": bits, "gradient_norm": optax.global_norm(gradient), "learning_rate": state.learning_rate},
+            training={
+                "loss": bits,
+                "gradient_norm": optax.global_norm(gradient),
+                "learning_rate": state.learning_rate,
+                "sequences": jnp.int32(self.settings.batch),
+            },
         )
         return BackpropState(params, optimizer, reading, state.learning_rate), metrics
 

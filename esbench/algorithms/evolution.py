@@ -1,6 +1,8 @@
 """The loop that every evolution strategy runs in: ask, evaluate, tell."""
 
 import functools
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,16 +39,18 @@ class EvolutionAlgorithm:
         loop.check_pairs()
         return loop
 
-    def step_cost(self, spec: TaskSpec) -> StepCost | None:
-        """Of a generation: so many evaluations of every member, each within the task's bounds."""
-        if spec.evaluation_cost is None:
+    def step_cost(self, spec: TaskSpec, problem: Mapping[str, Any]) -> StepCost | None:
+        """Of a generation: evaluations of all members, each within the task's bounds; on a text, their tokens."""
+        factors = {"pop_size": self.strategy.pop_size}
+        if spec.evaluation_cost is not None:
+            factors["n_parallel_evaluations"] = self.evolution.n_parallel_evaluations
+            bounds = spec.evaluation_cost
+        elif "tokens" in problem:
+            factors["tokens"] = problem["tokens"]
+            bounds = (1, 1)
+        else:
             return None
-        factors = {
-            "pop_size": self.strategy.pop_size,
-            "n_parallel_evaluations": self.evolution.n_parallel_evaluations,
-        }
-        evaluations = self.strategy.pop_size * self.evolution.n_parallel_evaluations
-        fewest, most = (evaluations * cost for cost in spec.evaluation_cost)
+        fewest, most = (math.prod(factors.values()) * cost for cost in bounds)
         return StepCost(fewest, most, factors)
 
 

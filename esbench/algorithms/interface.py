@@ -1,5 +1,6 @@
 """The contracts between the runner, an algorithm and a strategy."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -64,8 +65,8 @@ class Learner(Protocol):
 class Algorithm(Protocol):
     """Frozen settings that become a learner when they meet a problem.
 
-    An algorithm may also have `step_cost(spec: TaskSpec) -> StepCost | None`: what one of its steps takes on a task. It
-    is asked before anything is made or compiled.
+    An algorithm may also have `step_cost(spec: TaskSpec, problem: Mapping) -> StepCost | None`: what one of its steps
+    takes on a task with these settings of its problem. It is asked before anything is made or compiled.
     """
 
     def bind(self, problem: Problem) -> Learner: ...
@@ -104,7 +105,7 @@ class Strategy(Protocol):
         ...
 
 
-def step_cost(algorithm: Algorithm, spec: TaskSpec) -> StepCost | None:
-    """What one step of `algorithm` takes on a task; None where it does not say."""
+def step_cost(algorithm: Algorithm, spec: TaskSpec, problem: Mapping[str, Any]) -> StepCost | None:
+    """What one step of `algorithm` takes on a task, whose problem has these settings; None where it does not say."""
     state = getattr(algorithm, "step_cost", None)
-    return state(spec) if callable(state) else None
+    return state(spec, problem) if callable(state) else None

@@ -1,7 +1,8 @@
 """Proximal policy optimisation (Schulman et al. 2017), as one pure update."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -96,7 +97,7 @@ class PPO:
         critic = getattr(policy, "critic", None)
         return PPOLearner(self, problem, critic() if critic else Perceptron(**asdict(MLP()), outputs=1))
 
-    def step_cost(self, spec: TaskSpec) -> StepCost | None:
+    def step_cost(self, spec: TaskSpec, problem: Mapping[str, Any]) -> StepCost | None:
         """Of an update: a whole rollout; None on a task without environment steps."""
         if spec.evaluation_cost is None:
             return None

@@ -77,8 +77,9 @@ class TaskSpec:
     it solved; None without one. `lite_episodes` are the samples of an evaluation in the lite tier: fewer where 128
     would take longer than the training. `beyond` are the tiers with whose budget nothing learns the task: it can be
     run there, and is no part of their own tasks and aggregate. `track` is the kind of problem: those of unlike tracks
-    are never shown together. `cost` is the unit of budgets. Of environments: `max_episode_steps` is the cap at which
-    an episode is truncated; of other problems it is None, as `action_kind` is.
+    are never shown together. `cost` is the unit of budgets. `landmarks` are further values of the measure, each after
+    its name, which figures draw as lines. Of environments: `max_episode_steps` is the cap at which an episode is
+    truncated; of other problems it is None, as `action_kind` is.
     """
 
     id: str
@@ -100,6 +101,7 @@ class TaskSpec:
     measure: Measure = RETURN
     cost: str = "environment steps"
     beyond: tuple[Tier, ...] = ()
+    landmarks: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self):
         for what, text in (("track", self.track), ("cost", self.cost)):
@@ -156,6 +158,8 @@ class TaskSpec:
         for name in ("random", "heuristic", "reference"):
             if values.get(name) is not None:
                 values[name] = Anchor(**values[name])
+        # JSON has no tuples, and specs of older versions no landmarks.
+        values["landmarks"] = tuple((name, value) for name, value in values.get("landmarks", ()))
         return cls(**values)
 
 

@@ -90,7 +90,7 @@ class RandomSearch:
     def bind(self, problem: Problem) -> "SearchLearner":
         return SearchLearner(self, problem)
 
-    def step_cost(self, spec):
+    def step_cost(self, spec, problem):
         return StepCost(self.pop_size, self.pop_size * spec.cap, {"pop_size": self.pop_size})
 
 

@@ -1,14 +1,16 @@
 import dataclasses
+import json
 import re
 
 import numpy as np
 import pytest
 
 from esbench.report.figures.curves import MOST_POINTS, draw_curves, mean_and_range
+from esbench.report.figures.reading import draw_reading
 from esbench.report.scored_runs import gather
 from esbench.report.style import appearance, render
 from esbench.results.load import load_runs
-from esbench.tasks.spec import Anchor
+from esbench.tasks.spec import Anchor, TaskSpec
 
 
 def tiers(directory, spec=None):
@@ -164,3 +166,26 @@ def test_a_baseline_keeps_its_colour_whatever_else_is_shown():
 def test_the_baselines_differ_without_their_colours():
     looks = list(appearance([]).values())
     assert len({look.dash for look in looks}) == len({look.marker for look in looks}) == 3
+
+
+def test_landmarks_are_lines_with_their_names(results, make_spec):
+    spec = make_spec(random=None, reference=None, landmarks=(("a rule", 25.0), ("far away", 900.0)))
+    (tier,) = tiers(results, spec)
+    known = {task: dataclasses.replace(own, landmarks=spec.landmarks) for task, own in tier.specs.items()}
+    figure = draw_curves([dataclasses.replace(tier, specs=known)])
+    assert horizontal_lines(figure.axes[0]) == [25.0]
+    assert {text.get_text() for text in figure.axes[0].texts} == {"a rule", "far away: 900"}
+    assert TaskSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+def test_curves_against_generations_and_against_what_was_read(tmp_path, add_run, make_row):
+    """Four sequences of which each generation reads eight symbols."""
+    rows = [
+        make_row(generation=number, useful_steps=100 * number, sequential_steps=8 * number, final=number == 10)
+        for number in range(0, 11, 5)
+    ]
+    counted = [rows[0], *(row.model_copy(update={"training": {"sequences": 4.0}}) for row in rows[1:])]
+    add_run(tmp_path, *counted)
+    figure = draw_reading(gather(load_runs(tmp_path)))
+    colour = appearance(["eggroll"])["eggroll"].colour
+    assert [list(curve(figure, panel, colour)[0]) for panel in (0, 1)] == [[0, 5, 10], [0, 160, 320]]

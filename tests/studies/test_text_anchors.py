@@ -15,6 +15,8 @@ def test_the_task_has_the_tables_values():
     with text_anchors.OUT.open() as file:
         found = {row["anchor"]: float(row["bits per byte"]) for row in csv.DictReader(file)}
     assert list(found) == ["uniform", "unigram", "bigram", "trigram", "gzip", "xz"]
+    names = {"unigrams": "unigram", "bigrams": "bigram", "gzip -9": "gzip", "xz -9": "xz"}
+    assert dict(KING_JAMES.landmarks) == {name: found[column] for name, column in names.items()}
     anchors = (KING_JAMES.random, KING_JAMES.heuristic, KING_JAMES.reference)
     assert [anchor.value for anchor in anchors] == [found["uniform"], found["bigram"], found["trigram"]]
 

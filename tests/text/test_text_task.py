@@ -121,13 +121,21 @@ def test_evaluation_is_exact_and_reads_what_is_held_out(once):
         (["--task", "text:same.txt"], "text:same.txt: 900 bytes of 1 kinds"),
         (["--set", "width=32"], "width = '32'"),
         (["--set", "group=3"], "expected an even number"),
-        (["--set", "tokens=9999"], "tokens = 9999: each of 64 sequences has"),
-        (["--set", "pop_size=2000000"], "votes could overflow 32 bits"),
+        (["--set", "tokens=9999", "--steps", "2000000"], "tokens = 9999: each of 64 sequences has"),
+        (["--set", "pop_size=2000000", "--steps", "20000000"], "votes could overflow 32 bits"),
         (["--set", "rank=8", "width=4"], "rank = 8: expected at most 4"),
         (["--set", "deterministic_policy=true"], "this problem has no use for it"),
         (["--algorithm", "eggroll", "--preset", "defaults", "--set", "pop_size=8"], "parameters are integers"),
         (["--algorithm", "ppo"], "PPO needs an environment"),
         (["--policy", "gru"], "brings its own network"),
+        (
+            ["--steps", "100"],
+            "cannot hold one generation (pop_size 128 x tokens 8 = 1024 tokens): expected --steps 1024",
+        ),
+        (
+            ["--algorithm", "backprop", "--steps", "9", "--set", "network=float_egg"],
+            "(batch 16 x tokens 16 = 256 tokens)",
+        ),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(arguments, message, verses, tmp_path, capsys, monkeypatch):
@@ -173,6 +181,6 @@ def test_the_bible_is_the_one_that_is_stated():
     [("smoke", 16, 1), ("lite", 64, 1), ("deep", 64, 4), ("wide", 256, 1), ("paper", 256, 6)],
 )
 def test_presets_have_their_networks(preset, width, layers, verses):
-    config = resolve(KING_JAMES.id, "eggroll_int", preset=preset)
+    config = resolve(KING_JAMES.id, "eggroll_int", preset=preset, tier="paper")
     assert (config.problem["width"], config.problem["layers"]) == (width, layers)
-    assert resolve(f"text:{verses}", "eggroll_int", preset=preset).settings == config.settings
+    assert resolve(f"text:{verses}", "eggroll_int", preset=preset, tier="paper").settings == config.settings

@@ -84,7 +84,7 @@ class RunConfig:
     @property
     def step_cost(self) -> StepCost | None:
         """What one step of training takes; None where only the step itself shows it."""
-        return step_cost(self.algorithm, self.task.spec)
+        return step_cost(self.algorithm, self.task.spec, self.problem)
 
     def path(self, seed: int) -> Path:
         """The directory of the run with `seed`; InputError where the seed is no whole number or out of range."""

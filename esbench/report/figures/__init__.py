@@ -5,7 +5,7 @@ All that they show can be distinguished without colours, too.
 
 from esbench.report.registry import FIGURES, RegisteredFigure, collect
 
-ORDER = ("scores", "curves", "aggregates", "profile", "improvement", "runtimes", "wins")
+ORDER = ("scores", "curves", "reading", "aggregates", "profile", "improvement", "runtimes", "wins")
 """How they follow each other in a report; others come last."""
 
 

@@ -24,6 +24,7 @@ KING_JAMES = TaskSpec(
     random=Anchor(6.1699, "rules: all 72 symbols alike", 0.0),
     heuristic=Anchor(3.3142, "bigrams: counts of two bytes in a row; unigrams have 4.3858"),
     reference=Anchor(2.5415, "frozen: trigrams, counts of three bytes in a row; gzip -9 has 2.5245, xz -9 2.1608"),
+    landmarks=(("unigrams", 4.3858), ("bigrams", 3.3142), ("gzip -9", 2.5245), ("xz -9", 2.1608)),
     track=TEXT,
     measure=BITS,
     cost=TOKENS,
