@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13 and make. Everything is installed into .venv, nothing outside this folder.
 
 .DEFAULT_GOAL := help
-.PHONY: help python setup bench bundle gpu-speed results test test-slow test-ray test-parity test-install test-newest docs lint lock
+.PHONY: help python setup bench bundle gpu-speed standard results test test-slow test-ray test-parity test-install test-newest docs lint lock
 
 # The newest Python that works; PYTHON=... chooses another. Running it also sees through wrappers that only seem there.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
@@ -46,6 +46,10 @@ bench: $(STAMP) ## EGGROLL, OpenES and PPO on three tasks, three seeds each: a t
 
 gpu-speed: $(STAMP) ## what the GPU here does, in at most 8 minutes: JSON and a figure in results/speed
 	$(BIN)/python -m baselines.studies.gpu
+
+standard: $(STAMP) ## the standard tier on a GPU, in pieces: repeat it to go on; DRY_RUN=1, MINUTES, SHARE, TASKS, PRESET
+	$(BIN)/python -m baselines.studies.standard $(if $(DRY_RUN),--dry-run) $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(SHARE),--share $(SHARE)) $(if $(TASKS),--tasks $(TASKS)) $(if $(PRESET),--preset $(PRESET))
 
 bundle: $(STAMP) ## esbench and its wheels as one file for a machine offline: PLATFORM, PYTHON_VERSION, EXTRAS, HAS
 	@$(BIN)/python -m esbench.bundle $(if $(PLATFORM),--platform $(PLATFORM)) \

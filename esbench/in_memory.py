@@ -24,7 +24,7 @@ import numpy as np
 from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.errors import InputError, unknown
-from esbench.experiment.one_run.prepare import Prepared, as_scored, bind, make_problem, prepare
+from esbench.experiment.one_run.prepare import Prepared, as_scored, bind, first_state, make_problem, prepare
 from esbench.experiment.one_run.resume import other_settings
 from esbench.experiment.one_run.run import announce
 from esbench.experiment.one_run.side_by_side import raise_first, step, write_rows
@@ -328,7 +328,7 @@ class BoundLearner:
             if not jax.dtypes.issubdtype(jax.numpy.asarray(key).dtype, jax.dtypes.prng_key):
                 key = jax.random.key(key)
             learner = bind(self._changed(numbers), self.problem) if numbers else self.learner
-            return learner.init(key)
+            return first_state(learner, key, jax.numpy.float32(self.config.budget))
 
     def step(self, state: State) -> tuple[State, StepMetrics]:
         """One generation or one update: the next state, and what it cost and showed."""

@@ -60,6 +60,15 @@ class CheckedStrategy:
         self._check_same("tell", "state", told, state)
         return told
 
+    def scheduled(self, state: State, before: jax.Array, after: jax.Array) -> State:
+        """The state after a generation that took the run from one share of its budget to another; the same for a
+        strategy without schedules."""
+        if not hasattr(self.strategy, "scheduled"):
+            return state
+        scheduled = self._call("scheduled", state, before, after)
+        self._check_same("scheduled", "state", scheduled, state)
+        return scheduled
+
     def deployed(self, state: State) -> Params:
         deployed = self._call("deployed", state)
         self._check_same("deployed", "parameters", deployed, self.params)

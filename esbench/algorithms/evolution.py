@@ -55,10 +55,13 @@ class EvolutionAlgorithm:
 
 
 class EvolutionState(struct.PyTreeNode):
-    """key: typed PRNG key () of training. generation: int32 ()."""
+    """key: typed PRNG key () of training. generation: int32 (). spent, budget: useful steps, float32 (); a budget of
+    infinity: none."""
 
     key: jax.Array
     generation: jax.Array
+    spent: jax.Array
+    budget: jax.Array
     strategy: Any
     objective: Any
 
@@ -90,7 +93,13 @@ class EvolutionLoop:
         init_key = stream(key, "init")
         params, objective = self.objective.init(stream(init_key, "objective"), self.strategy.pop_size)
         strategy = self.checked.init(stream(init_key, "strategy"), params)
-        return EvolutionState(stream(key, "train"), jnp.int32(0), strategy, objective)
+        return EvolutionState(
+            stream(key, "train"), jnp.int32(0), jnp.float32(0), jnp.float32(jnp.inf), strategy, objective
+        )
+
+    def within(self, state: EvolutionState, budget: jax.Array) -> EvolutionState:
+        """The first state of a run of so many useful steps."""
+        return state.replace(budget=budget)
 
     def step(self, state: EvolutionState) -> tuple[EvolutionState, StepMetrics]:
         key = jax.random.fold_in(state.key, state.generation)
@@ -102,6 +111,9 @@ class EvolutionLoop:
         # Under vmap (several runs in one program) an update's sums would be batched, and have other last bits.
         tell = jax.custom_batching.sequential_vmap(self.checked.tell)
         strategy = tell(stream(key, "tell"), strategy, population, told)
+        spent = state.spent + evaluation.useful_steps.astype(jnp.float32).sum()
+        before, after = (jnp.minimum(steps / state.budget, 1) for steps in (state.spent, spent))
+        strategy = self.checked.scheduled(strategy, before, after)
         metrics = StepMetrics(
             useful_steps=evaluation.useful_steps,
             computed_steps=evaluation.computed_steps,
@@ -115,7 +127,7 @@ class EvolutionLoop:
             },
             faults=self.checked.nonfinite(population, strategy),
         )
-        return EvolutionState(state.key, state.generation + 1, strategy, objective), metrics
+        return EvolutionState(state.key, state.generation + 1, spent, state.budget, strategy, objective), metrics
 
     def ask(self, key: jax.Array, strategy: Any) -> tuple[Population, Any]:
         """The population that the strategy, in the state `strategy`, asks for in the generation of `key`, and its

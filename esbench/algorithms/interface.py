@@ -52,7 +52,9 @@ class Learner(Protocol):
     """Pure functions over a state pytree, jitted by the runner. A state is all that a run needs to continue: it is what
     a checkpoint holds.
 
-    A learner may also have `describe() -> list[str]`: lines that `esbench run -v` prints before the run.
+    A learner may also have `describe() -> list[str]`: lines that `esbench run -v` prints before the run. One with
+    schedules has `within(state, budget) -> State`: a first state that knows how many useful steps, float32 (), the run
+    has, so that a schedule goes by the share of them that is spent. A state that was told of no budget has no end.
     """
 
     def init(self, key: jax.Array) -> State: ...
@@ -76,8 +78,9 @@ class Strategy(Protocol):
     The state's shapes and types stay the same from generation to generation.
 
     A strategy may also have `metrics(state) -> dict[str, Array]`: scalars that stand in every row, next to the loop's
-    own. One that cannot work with every policy has `check(params)`. It gets shapes only, and raises InputError before
-    anything is computed.
+    own. One with schedules has `scheduled(state, before, after) -> State`, which follows `tell`: a generation took the
+    run from one share of its budget to another, float32 (), 0 to 1. One that cannot work with every policy has
+    `check(params)`. It gets shapes only, and raises InputError before anything is computed.
 
     Attributes:
         pop_size: members of a generation, both halves of antithetic pairs counted.

@@ -11,6 +11,7 @@ from flax import struct
 from pydantic import AfterValidator, Field
 
 from esbench.algorithms.frozen import frozen_leaves
+from esbench.algorithms.schedule import Left, left
 from esbench.algorithms.shaping import centred_ranks, z_score
 from esbench.errors import InputError, unknown
 from esbench.policies.networks import Params
@@ -29,7 +30,7 @@ def optax_name(name: str) -> str:
 
 
 class GradientState(struct.PyTreeNode):
-    """mean: what is deployed. sigma, learning_rate: float32 (), decayed once a generation. settings: the strategy's
+    """mean: what is deployed. sigma, learning_rate: float32 (), of the next generation. settings: the strategy's
     own, with its numbers as float32 () leaves, so that they are inputs of the compiled generation."""
 
     mean: Params
@@ -45,9 +46,10 @@ class OpenES:
 
     pop_size: members, both halves of pairs counted. sigma: standard deviation of the noise. optimizer: any of optax's
     by name, run at learning rate 1 and scaled by learning_rate. learning_rate: length of the optimizer's step.
-    weight_decay: decoupled, times the learning rate. lr_decay, sigma_decay: factors per generation. rank_transform:
-    centred ranks with ties averaged instead of z-scores. frozen: parameters that are neither perturbed nor moved, ends
-    of their names with commas between (`head, *_0/kernel`).
+    weight_decay: decoupled, times the learning rate. lr_decay, sigma_decay: factors per generation. lr_final,
+    sigma_final: the share that is left at the end of the budget, falling evenly with the useful steps.
+    rank_transform: centred ranks with ties averaged instead of z-scores. frozen: parameters that are neither perturbed
+    nor moved, ends of their names with commas between (`head, *_0/kernel`).
     """
 
     pop_size: Annotated[int, Field(ge=2, multiple_of=2)] = 256
@@ -59,6 +61,8 @@ class OpenES:
     weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     rank_transform: Switch = False
     frozen: str = ""
+    sigma_final: Left = 1.0
+    lr_final: Left = 1.0
 
     def check(self, params: Params) -> None:
         """InputError for parameters that are no floats, and for names of none."""
@@ -95,6 +99,15 @@ class OpenES:
             optimizer=optimizer,
             sigma=state.sigma * state.settings.sigma_decay,
             learning_rate=state.learning_rate * state.settings.lr_decay,
+        )
+
+    def scheduled(self, state: GradientState, before: jax.Array, after: jax.Array) -> GradientState:
+        def factor(final: jax.Array | float) -> jax.Array:
+            return left(final, after) / left(final, before)
+
+        return state.replace(
+            sigma=state.sigma * factor(state.settings.sigma_final),
+            learning_rate=state.learning_rate * factor(state.settings.lr_final),
         )
 
     def deployed(self, state: GradientState) -> Params:

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from esbench.algorithms.interface import StepCost, StepMetrics
 from esbench.algorithms.policy_gradient import adam, clipped_gain, descend, episodic, over_minibatches
+from esbench.algorithms.schedule import Left, left
 from esbench.errors import InputError
 from esbench.keys import stream
 from esbench.policies.mlp import MLP, Perceptron
@@ -44,7 +45,8 @@ class PPO:
     change in standard deviations of the update's targets.
 
     clip_eps: the most a probability ratio counts from 1. ent_coef, vf_coef: weights of the entropy and of the critic's
-    loss. gae_lambda: of generalised advantage estimation. gamma: discount a step. learning_rate: of Adam.
+    loss. gae_lambda: of generalised advantage estimation. gamma: discount a step. learning_rate: of Adam. lr_final: the
+    share of it that is left at the end of the budget, falling evenly.
     max_grad_norm: of the policy's gradient, and of the critic's. num_envs: environments of a rollout. num_steps: steps
     in each of them. num_epochs: passes over a rollout. num_minibatches: of a pass. normalize_observations: by the
     moments of all earlier updates' observations.
@@ -63,6 +65,7 @@ class PPO:
     # After num_envs and num_steps, which its validator reads.
     num_minibatches: Annotated[Count, Field(validate_default=True)] = 16
     normalize_observations: Switch = True
+    lr_final: Left = 1.0
 
     @field_validator("num_minibatches")
     @classmethod
@@ -95,7 +98,8 @@ class PPO:
 class PPOState(struct.PyTreeNode):
     """Everything an update needs and changes.
 
-    key: the run's training stream. updates: int32 (), how many were made. params: of `actor` and `critic`.
+    key: the run's training stream. updates: int32 (), how many were made. budget: useful steps of the run, float32 (),
+    infinity: none. params: of `actor` and `critic`.
     statistics: of all observations of earlier updates; where observations are not normalized, of nothing or a start's.
     environments, observations (num_envs, n): the episodes under way. returns (num_envs,): their rewards so far.
     """
@@ -103,6 +107,7 @@ class PPOState(struct.PyTreeNode):
     settings: PPO
     key: jax.Array
     updates: jax.Array
+    budget: jax.Array
     params: dict[str, Params]
     optimizer: optax.OptState
     statistics: Moments
@@ -184,6 +189,7 @@ class PPOLearner:
             settings=jax.tree.map(jnp.float32, self.algorithm),
             key=stream(key, "train"),
             updates=jnp.int32(0),
+            budget=jnp.float32(jnp.inf),
             params=params,
             optimizer=adam().init(params),
             statistics=self.problem.first_statistics,
@@ -191,6 +197,10 @@ class PPOLearner:
             observations=observations,
             returns=jnp.zeros(self.algorithm.num_envs),
         )
+
+    def within(self, state: PPOState, budget: jax.Array) -> PPOState:
+        """The first state of a run of so many useful steps."""
+        return state.replace(budget=budget)
 
     def step(self, state: PPOState) -> tuple[PPOState, StepMetrics]:
         """One update: a rollout, advantages, epochs of minibatches, new statistics."""
@@ -209,7 +219,7 @@ class PPOLearner:
             training={
                 **losses,
                 "episode_return": jnp.mean(steps.episode_return, where=ended),
-                "learning_rate": jnp.asarray(state.settings.learning_rate),
+                "learning_rate": self._learning_rate(state),
             },
         )
         state = played.replace(updates=state.updates + 1, params=params, optimizer=optimizer, statistics=statistics)
@@ -296,15 +306,22 @@ class PPOLearner:
     def _optimize(self, key: jax.Array, state: PPOState, batch: Batch):
         """Parameters and optimizer state after all minibatches, and the mean of the losses over them."""
         rows = batch.value.size
+        learning_rate = self._learning_rate(state)
         value_clip = state.settings.clip_eps * jnp.std(batch.target, where=jnp.isfinite(batch.target))
 
         def minibatch(training, indices):
             sample = jax.tree.map(lambda x: x[indices], batch)
             loss = functools.partial(self._loss, state=state, batch=sample, value_clip=value_clip)
-            return descend(loss, training, state.settings.learning_rate, state.settings.max_grad_norm)
+            return descend(loss, training, learning_rate, state.settings.max_grad_norm)
 
         epochs, minibatches = self.algorithm.num_epochs, self.algorithm.num_minibatches
         return over_minibatches(key, (state.params, state.optimizer), minibatch, rows, epochs, minibatches)
+
+    def _learning_rate(self, state: PPOState) -> jax.Array:
+        """Of an update, by the share of the budget that was spent before it."""
+        spent = state.updates.astype(jnp.float32) * (self.algorithm.num_envs * self.algorithm.num_steps)
+        share = jnp.minimum(spent / state.budget, 1)
+        return state.settings.learning_rate * left(state.settings.lr_final, share)
 
     def _loss(self, params, state: PPOState, batch: Batch, value_clip: jax.Array):
         clip_eps, vf_coef, ent_coef = state.settings.clip_eps, state.settings.vf_coef, state.settings.ent_coef

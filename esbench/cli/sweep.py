@@ -6,7 +6,9 @@ examples:
 
   esbench sweep --tasks all --algorithms eggroll,ppo --seeds 0:10 --jobs 2 --shard 1/4
   esbench sweep --tasks all --algorithms eggroll,ppo --seeds 0:10 --status
+  esbench sweep --tasks all --algorithms eggroll,ppo --seeds 0:10 --dry-run
 
+"all" are the tier's own tasks: lite leaves out those that nothing learns with its budgets.
 Finished runs are skipped and unfinished ones resumed, so the same command continues where it stopped. A run that fails
 does not stop the others; its directory has the error. Status 1: runs failed; 75: stopped, or another process has some.
 """
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from esbench.results.records import Row
 
 _STATUS = "show which runs there are and how they stand, and run nothing"
+_PLAN = "show the budget and an estimate of time of what is left, on two CPU cores, and run nothing"
 
 
 def sweep(
@@ -38,7 +41,8 @@ def sweep(
     together: Together | None = None,
     shard: Shard | None = None,
     retries: Annotated[int, option("further tries of a run that crashed without coming further")] = 3,
-    status: Annotated[bool, option(_STATUS, alias="--dry-run")] = False,
+    status: Annotated[bool, option(_STATUS)] = False,
+    dry_run: Annotated[bool, option(_PLAN)] = False,
 ) -> int:
     """Status 1 for runs that failed, 75 for a sweep that was stopped."""
     import jax
@@ -46,7 +50,7 @@ def sweep(
     from esbench.experiment.many_runs import jobs as many
     from esbench.experiment.one_run import sinks
     from esbench.experiment.terminal.sweep_table import table
-    from esbench.tasks.registry import environments
+    from esbench.tasks.registry import tasks_of
 
     for name, given in (("--jobs", jobs), ("--together", together)):
         if engine == "ray" and given is not None:
@@ -54,11 +58,13 @@ def sweep(
     sinks.check(options.log)
     # The runs are other processes'; this one must not take a GPU from them.
     jax.config.update("jax_platforms", "cpu")
-    runs = many.product(environments() if tasks == ["all"] else tasks, algorithms, seeds, **vars(options))
+    runs = many.product(tasks_of(options.tier) if tasks == ["all"] else tasks, algorithms, seeds, **vars(options))
     if shard is not None:
         runs = many.shard(runs, *shard)
     if status:
         return _print_status(runs)
+    if dry_run:
+        return _print_plan(runs)
     many.check_settings(runs)
     if engine == "ray":
         from esbench.experiment.many_runs.ray_engine import sweep_on_ray
@@ -123,6 +129,14 @@ def _print_scores(jobs: "Sequence[Job]") -> None:
     names = list(dict.fromkeys(job.config.name for job in jobs))
     head = ("mean score", "random", "reference", *names)
     print_columns([head, *((task, *anchors[task], *(cell(task, name) for name in names)) for task in scores)])
+
+
+def _print_plan(jobs: "Sequence[Job]") -> int:
+    from esbench.experiment.terminal.estimate import plan
+
+    print_columns(plan(jobs))
+    print("one process, one run after the other, as on two cores of an AMD EPYC: training, evaluation and compilation")
+    return 0
 
 
 def _print_status(jobs: "Sequence[Job]") -> int:

@@ -67,7 +67,8 @@ def _gallery(names: Sequence[str], folder: Path) -> int:
 def _print_tasks(specs: "Sequence[TaskSpec]") -> None:
     def cells(spec: "TaskSpec") -> tuple[str, ...]:
         cap = "-" if spec.max_episode_steps is None else f"{spec.cap:,}"
-        return (spec.id, spec.suite, spec.action_kind or spec.track, cap, f"{spec.budgets.lite:,}", spec.description)
+        lite = "-" if "lite" in spec.beyond else f"{spec.budgets.lite:,}"
+        return (spec.id, spec.suite, spec.action_kind or spec.track, cap, lite, spec.description)
 
     print_columns([("task", "suite", "actions", "cap", "lite steps", "description"), *map(cells, specs)])
 

@@ -14,24 +14,28 @@ Ranges: baselines/search/ALGORITHM.toml; for path/to/mine.py path/to/mine.toml; 
   sigma = { low = 0.02, high = 0.5, scale = "log" }      or linear, the default
   normalize_observations = { choices = [false, true] }
 
-Every algorithm gets the same number of trials: quasi-random points of its ranges, the same on every task. A setting in
-neither table has the algorithm's own default. Settings with a decimal point, and the baselines' switches, share one
-compilation. Each combination of the others needs another one.
+Every algorithm gets the same number of trials: quasi-random points of its ranges, the same on every task. The trials
+of each choice are spread over the whole of every range. A setting in neither table has the algorithm's own default.
+Settings with a decimal point, and the baselines' switches, share one compilation. Each combination of the others needs
+another one.
 
 rung 1: all trials at an eighth of the budget, on tuning seed 1000
 rung 2: the best quarter of them, two or more, at the whole budget
 rung 3: the best two of those again, on seeds 1001 and 1002; the better mean over the three seeds is chosen
+--fixed-only ends with rung 1; the same command without it goes on from there
 
-failed: such a trial is the worst; to try it again, delete its directory
-untrained: the budget holds no generation, so the score is the first policy's; fixed/ leaves such a task out, and a task
-whose whole rung 1 is untrained gets no choice
+failed: such a trial goes no further; to try it again, delete its directory
+untrained: the budget holds no generation, so the score is the first policy's: such a trial goes no further
+equal: a task on which all trials score the same, or all are untrained, gets no choice
 
 Left in --out: trials.csv and trials.jsonl (every run), chosen/ALGORITHM.toml (settings per task), fixed/ALGORITHM.toml
-(one setting for all tasks, by rung 1), best_of_k.* (what fewer trials would have found), ranges/ and runs/. The presets
+(one setting for all tasks: by rung 1 the best mean of scores, none above 1, of the trials that were trained on every
+task that tells trials apart), best_of_k.* (what fewer trials would have found), ranges/ and runs/. The presets
 carry the cost of tuning. Each command writes these files for its own tasks and algorithms; presets of other algorithms
 stay.
 
-Status 1: a task has no choice, since trials failed. Status 75: stopped; repeat the command to continue.
+Status 1: a task has no choice, or with --fixed-only an algorithm no setting. Status 75: stopped; repeat the command to
+continue.
 """
 
 import functools
@@ -64,6 +68,7 @@ def tune(
     start: Annotated[str | None, option(_START, metavar="FILE")] = None,
     jobs: Jobs | None = None,
     together: Together | None = None,
+    fixed_only: Annotated[bool, option("end with rung 1: one setting for all tasks, none for each")] = False,
     out: Annotated[Path, option("where to write", metavar="DIR")] = Path("tuning"),
     status: Annotated[bool, option("show how far it is, and run nothing")] = False,
     dry_run: Annotated[bool, option("show what it would take, and run nothing")] = False,
@@ -73,7 +78,7 @@ def tune(
 
     from esbench.experiment.many_runs.sweep import device_environments
     from esbench.experiment.terminal.sweep_table import table
-    from esbench.tasks.registry import environments
+    from esbench.tasks.registry import tasks_of
     from esbench.tuning import record, tune
     from esbench.tuning.space import ranges_file, read_space
 
@@ -82,11 +87,12 @@ def tune(
     if ranges is not None and len(algorithms) > 1:
         raise InputError(f"--ranges {ranges}: expected one algorithm, not {', '.join(algorithms)}")
     spaces = [read_space(Path(ranges) if ranges else ranges_file(name), name) for name in algorithms]
-    searches = tune.plan(environments() if tasks == ["all"] else tasks, spaces, trials, tier, out, policy, start)
+    names = tasks_of(tier) if tasks == ["all"] else tasks
+    searches = tune.plan(names, spaces, trials, tier, out, policy, start, fixed_only)
     if dry_run:
         print_columns(tune.dry_run(searches))
-        print("one process, one run after the other: training and compiling as the runs that are there took, else a")
-        print("minute a lite budget and half a minute a compilation; evaluation comes on top")
+        print("one process, one run after the other: training and compiling as the runs that are there took, else as")
+        print("the baselines did on two cores of an AMD EPYC; evaluation comes on top")
         return 0
     complete = True
     if not status:
@@ -96,10 +102,10 @@ def tune(
     print_columns(tune.progress(searches))
     for line in [*tune.untold(searches), *tune.errors(searches)]:
         print(line)
-    return 0 if status else _print_found(searches, out, tier, complete)
+    return 0 if status else _print_found(searches, out, tier, complete, fixed_only)
 
 
-def _print_found(searches: "Sequence[Search]", out: Path, tier: str, complete: bool) -> int:
+def _print_found(searches: "Sequence[Search]", out: Path, tier: str, complete: bool, fixed_only: bool) -> int:
     from esbench.experiment.one_run import interrupt
     from esbench.experiment.options.config import default_name
 
@@ -112,4 +118,7 @@ def _print_found(searches: "Sequence[Search]", out: Path, tier: str, complete: b
     if not complete:
         print("interrupted, or in part run by another process: repeat the command to continue", file=sys.stderr)
         return interrupt.STATUS
+    if fixed_only:
+        names = {default_name(search.algorithm) for search in searches}
+        return 0 if all((out / "fixed" / f"{name}.toml").exists() for name in names) else 1
     return 0 if all(search.chosen() is not None for search in searches) else 1

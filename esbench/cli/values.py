@@ -96,7 +96,7 @@ def _settings(_hint: Any, tokens: Sequence[Token]) -> dict[str, str]:
 Positive = Annotated[int, number(_whole, "1 or more", least=1)]
 Seconds = Annotated[float, number(float, "seconds, more than 0", least=math.ulp(0.0), metavar="S")]
 Names = Annotated[list[str], value(_names, "T,T")]
-Tasks = Annotated[list[str], value(_names, "T,T|all", help="ids, or all")]
+Tasks = Annotated[list[str], value(_names, "T,T|all", help="ids, or all: the tier's own")]
 Algorithms = Annotated[list[str], value(_names, "A,A", help="names")]
 Seeds = Annotated[list[int], value(_seeds, "0:5", help="0:5 (0 to 4) or 0,3")]
 Shard = Annotated[tuple[int, int], value(_shard, "I/N", help="the share I of N, 1/N to N/N, of the runs")]

@@ -2,8 +2,8 @@
 
     python -m esbench.leaderboard.board lite 1 leaderboards
 
-writes `leaderboards/lite-v1/spec.json` from the catalogue and `requirements.lock`. A change of any of it is version 2,
-and the old board stays.
+writes `leaderboards/lite-v1/spec.json` from the catalogue and `requirements.lock`. A change of any of it is version 2.
+The old board is then retired: its entries stay and can be checked, and new ones go to the newest.
 """
 
 import dataclasses
@@ -135,8 +135,8 @@ def make_board(
     specs: tuple[TaskSpec, ...] = CATALOGUE,
     seeds: tuple[int, ...] | None = None,
 ) -> Board:
-    """The board of a tier: every task with its budget there. lock: the text of `requirements.lock`. seeds: of every
-    task, None for the usual ones."""
+    """The board of a tier: every task that is not beyond it, with its budget there. lock: the text of
+    `requirements.lock`. seeds: of every task, None for the usual ones."""
     if tier not in TIERS:
         raise unknown("tier", tier, TIERS)
     board = Board(
@@ -150,6 +150,7 @@ def make_board(
                 seeds=seeds or (SEEDS if spec.episodes(tier) == EPISODES else SLOW_SEEDS),
             )
             for spec in specs
+            if tier not in spec.beyond
         },
         protocol=Protocol(),
         versions=locked_versions(lock, specs),
@@ -189,6 +190,21 @@ def read_board(directory: Path) -> Board:
     if board.name != directory.resolve().name:
         raise InputError(f"{file}: tier {board.tier} and version {board.version} belong into a directory {board.name}")
     return board
+
+
+def successor(directory: Path) -> str | None:
+    """The name of the newest board of the tier, beside the board in `directory`, that retires it; None for the newest
+    itself."""
+    tier, version = tier_and_version(directory)
+    versions = [tier_and_version(path) for path in directory.resolve().parent.iterdir() if (path / SPEC_FILE).is_file()]
+    newest = max((other for of, other in versions if of == tier), default=version)
+    return f"{tier}-v{newest}" if newest > version else None
+
+
+def tier_and_version(directory: Path) -> tuple[str, int]:
+    """Tier and version of a board, by the name of its directory."""
+    tier, _, version = directory.resolve().name.rpartition("-v")
+    return tier, int(version) if version.isdecimal() else 0
 
 
 def write_board(board: Board, boards: Path) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from esbench.errors import InputError
-from esbench.leaderboard.board import SPEC_FILE
+from esbench.leaderboard.board import SPEC_FILE, tier_and_version
 from esbench.leaderboard.ranking import RankedBoard, rank_board
 from esbench.leaderboard.states import MEANING
 from esbench.leaderboard.tables import detail_tables, headline_tables, overview
@@ -50,8 +50,8 @@ def _boards(boards: Path) -> list[Path]:
         raise InputError(f"no board in {boards}: expected directories such as lite-v1 with a {SPEC_FILE}")
 
     def place(path: Path) -> tuple[int, int]:
-        tier, _, version = path.name.rpartition("-v")
-        return TIERS.index(tier) if tier in TIERS else len(TIERS), -int(version) if version.isdecimal() else 0
+        tier, version = tier_and_version(path)
+        return TIERS.index(tier) if tier in TIERS else len(TIERS), -version
 
     return sorted(found, key=lambda path: (place(path), path.name))
 

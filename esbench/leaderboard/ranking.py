@@ -11,16 +11,16 @@ from statistics import fmean
 import numpy as np
 
 from esbench.errors import InputError
-from esbench.leaderboard.board import Board, read_board
+from esbench.leaderboard.board import Board, read_board, successor
 from esbench.leaderboard.check import check
 from esbench.leaderboard.entry import ENTRY_FILE, Entry, State, Track
 from esbench.leaderboard.entry_scores import entry_cells
 from esbench.leaderboard.safe_files import is_inside
 from esbench.leaderboard.states import RANKED, state_of
-from esbench.report.analysis import Aggregate, aggregates, compare_all, sample_spread
+from esbench.report.analysis import Aggregate, aggregates, compare_all, difference
 from esbench.report.digits import agreed
 from esbench.report.scored_runs import Cell, ScoredRun, Tier
-from esbench.statistics.comparison import paired, rank_ranges
+from esbench.statistics.comparison import rank_ranges, t_test
 from esbench.statistics.intervals import LEVEL, Estimate
 from esbench.tasks.spec import RL
 
@@ -67,11 +67,13 @@ class Ranking:
 
 @dataclass(frozen=True)
 class RankedBoard:
-    """standings: all entries by slug. rankings: of the tracks that have an entry to rank."""
+    """standings: all entries by slug. rankings: of the tracks that have an entry to rank. successor: the board that
+    retires it, None for the newest of a tier."""
 
     board: Board
     standings: dict[str, Standing]
     rankings: list[Ranking]
+    successor: str | None = None
 
 
 def rank_board(directory: Path) -> RankedBoard:
@@ -85,7 +87,7 @@ def rank_board(directory: Path) -> RankedBoard:
         ranked = {slug: one.cells for slug, one in standings.items() if one.ranks_in(track)}
         if ranked:
             rankings.append(rank(track, board, ranked))
-    return RankedBoard(board, standings, rankings)
+    return RankedBoard(board, standings, rankings, successor(directory))
 
 
 def _standing(path: Path) -> Standing:
@@ -145,16 +147,14 @@ def _until(run: ScoredRun, seconds: float) -> ScoredRun:
 
 
 def _places(tier: Tier, task: str) -> Sequence[TaskPlace]:
-    """The entries that have a task, by falling score, equal ones by name. Seeds are the same for all, so differences
-    are paired; the intervals hold together over all pairs (Bonferroni)."""
+    """The entries that have a task, by falling score, equal ones by name. Seeds are the same for all; the intervals
+    hold together over all pairs (Bonferroni)."""
     cells = {slug: cell for slug in tier.algorithms if (cell := tier.cell(task, slug)) is not None}
     scores = {slug: fmean(cell.scores) for slug, cell in cells.items()}
     pairs = list(itertools.combinations(cells, 2))
     level = 1 - (1 - LEVEL) / max(len(pairs), 1)
     separated = {
-        (a, b): paired(
-            cells[a].scores - cells[b].scores, level, least=sample_spread(tier, task, a, b, scores=True)
-        ).difference
+        (a, b): t_test(difference(tier, task, a, b, lambda cell: cell.scores, scores=True), level).difference
         for a, b in pairs
     }
     ranks = rank_ranges(scores, separated)

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from esbench.errors import InputError
-from esbench.leaderboard.board import SPEC_FILE, Board, read_board
+from esbench.leaderboard.board import SPEC_FILE, Board, read_board, successor
 from esbench.leaderboard.check import CheckedEntry, check
 from esbench.leaderboard.entry import (
     ALGORITHM_FILE,
@@ -70,6 +70,8 @@ def submit(
     """
     declared = read_declaration(declaration)
     board = read_board(boards / declared.board)
+    if (newer := successor(boards / declared.board)) is not None:
+        raise InputError(f"{board.name} is retired: expected board = {newer!r}")
     target = boards / declared.board / declared.slug
     if target.exists():
         raise InputError(f"{target} is there already: a method has one entry; remove it first to replace it")

@@ -11,6 +11,7 @@ from esbench.leaderboard.states import MEANING, RANKED
 from esbench.report.analysis import Aggregate
 from esbench.report.table import Column, Record, Table, as_numbers, estimate, named, number
 from esbench.report.table_cell import between, span
+from esbench.statistics.intervals import Estimate
 
 _RANK = Column("Rank", lambda row: between(row["rank_first"], row["rank_last"]), words=True)
 
@@ -21,8 +22,9 @@ def overview(ranked: RankedBoard) -> str:
     budgets = sorted({task.budget for task in board.tasks.values()})
     episodes = sorted({task.episodes for task in board.tasks.values()})
     seeds = sorted({len(task.seeds) for task in board.tasks.values()})
+    retired = f"retired, new entries go to {ranked.successor}; " if ranked.successor else ""
     return (
-        f"{len(board.tasks)} tasks, {span(seeds)} seeds each; budgets of {span(budgets)} useful steps; "
+        f"{retired}{len(board.tasks)} tasks, {span(seeds)} seeds each; budgets of {span(budgets)} useful steps; "
         f"{span(episodes)} episodes an evaluation; matrix products in {' and '.join(board.protocol.numeric.values())}; "
         f"jax {' or '.join(board.versions['jax'])}."
     )
@@ -57,6 +59,7 @@ def _ranking_table(
                 "entry": one.slug,
                 "state": one.state,
                 **as_numbers(aggregate.estimates["mean"], "mean"),
+                **as_numbers(_below_in_full(aggregate.estimates["optimality_gap"]), "below_in_full"),
                 **as_numbers(aggregate.estimates["iqm"], "iqm"),
                 "failed": len(one.entry.failures),
                 "trials": one.entry.tuning.trials,
@@ -67,6 +70,7 @@ def _ranking_table(
         _RANK,
         *named("Entry", "State"),
         estimate("Ranking score", "mean", bold=_may_be_first),
+        estimate("Below 0 in full", "below_in_full"),
         estimate("IQM", "iqm"),
         number("Failed runs", "failed"),
         number("Tuning trials", "trials", ",d"),
@@ -76,6 +80,7 @@ def _ranking_table(
     notes = [
         "Ranking score: normalized scores clipped to [0, 1], averaged over seeds, then over tasks. A failed run scores "
         "0. Interval: 95%, bootstrap.",
+        "Below 0 in full: the same mean of scores that are capped at 1 only.",
         "Rank: a range where paired differences may be chance, at 95% over all pairs together. Bold: may be rank 1.",
     ]
     if hardware is not None:
@@ -88,6 +93,11 @@ def _ranking_table(
     return Table(
         title, pd.DataFrame(rows), layout, notes, name=f"{ranked.board.name}-{ranking.track}-{kind}", asks=asks
     )
+
+
+def _below_in_full(gap: Estimate) -> Estimate:
+    """The mean of scores that are capped at 1 only: the optimality gap is how far it is from 1."""
+    return Estimate(1 - gap.value, 1 - gap.high, 1 - gap.low)
 
 
 def _unranked(ranked: RankedBoard) -> list[Table]:
@@ -147,7 +157,8 @@ def _places_table(ranked: RankedBoard, ranking: Ranking) -> Table:
     notes = [
         "Score: (return - random) / (reference - random), not clipped; mean over seeds. Interval: 95%, Student's t, "
         "cut at what the rules allow.",
-        "Rank: by paired differences on the same seeds, over all pairs of the task together.",
+        "Rank: by differences on the same seeds, over all pairs of the task together; paired where two entries start "
+        "from the same untrained policies.",
         "Train s: mean of the runs, without compilation and evaluation. Compare it on one kind of hardware only.",
     ]
     name = f"{ranked.board.name}-{ranking.track}-tasks"

@@ -2,26 +2,32 @@
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 
 from esbench.report.digits import agreed
+from esbench.report.learning import gained, learnt
 from esbench.report.scored_runs import Cell, Tier
 from esbench.statistics.aggregates import aggregate, probability_of_improvement
 from esbench.statistics.comparison import (
+    MARGIN_OF_GAIN,
     SIGNIFICANCE,
     Paired,
+    Spread,
     Verdict,
     holm,
     mean_difference,
-    non_inferiority,
-    paired,
+    paired_spread,
     rank_ranges,
+    t_test,
+    t_test_against,
     verdict,
+    welch_spread,
 )
 from esbench.statistics.intervals import LEVEL, Estimate
 from esbench.statistics.normalization import normalized, score_bounds
@@ -31,8 +37,8 @@ from esbench.statistics.normalization import normalized, score_bounds
 class TaskComparison:
     """Two algorithms on one task, first less second, on the seeds they share.
 
-    difference, p, p_holm: of the measure; Holm's over the tasks of the pair. verdict: the first's. scores: the same of
-    scores, NaN where the task has no anchors.
+    difference, p, p_holm: of the measure; Holm's over the tasks of the pair, paired where `starts_alike`. verdict: the
+    first's. scores: the same of scores, NaN where the task has no anchors.
     """
 
     task: str
@@ -46,9 +52,10 @@ class TaskComparison:
 
 @dataclass(frozen=True)
 class NotWorse:
-    """Non-inferiority of one algorithm to another on one task. difference, low: of scores. p_holm: over the tasks with
-    anchors that both have. not_worse: None where it cannot be tested."""
+    """Non-inferiority of one algorithm to another on one task that one of them learnt. margin, difference, low: of
+    scores. p_holm: over these tasks. not_worse: None where it cannot be tested."""
 
+    margin: float
     seeds: int
     difference: float
     low: float
@@ -60,8 +67,8 @@ class NotWorse:
 @dataclass(frozen=True)
 class Comparison:
     """Two algorithms on the tasks that both have: how many those are, and those of each verdict. difference and
-    improvement: over those with anchors, of scores. first_not_worse, second_not_worse: on how many of these, at equal
-    useful steps."""
+    improvement: over those with anchors, of scores. learnt_tasks: how many of these one of the two learnt.
+    first_not_worse, second_not_worse: on how many of those, at equal useful steps."""
 
     first: str
     second: str
@@ -72,7 +79,7 @@ class Comparison:
     untested: int
     difference: Estimate
     improvement: Estimate
-    scored_tasks: int
+    learnt_tasks: int
     first_not_worse: int
     second_not_worse: int
     by_task: list[TaskComparison]
@@ -88,6 +95,7 @@ def compare(tier: Tier, first: str, second: str) -> Comparison | None:
     scored = [task for task in shared if task in tier.scored_tasks]
     ones, others = ([tier.cells[task, name].scores for task in scored] for name in (first, second))
     clipped = [_differences(tier, task, first, second, _clipped) for task in scored]
+    forth, back = not_worse(tier, first, second), not_worse(tier, second, first)
     return Comparison(
         first,
         second,
@@ -98,9 +106,9 @@ def compare(tier: Tier, first: str, second: str) -> Comparison | None:
         untested=verdicts.count("untested"),
         difference=mean_difference(clipped).within(-1, 1),
         improvement=probability_of_improvement(ones, others) if scored else Estimate(math.nan),
-        scored_tasks=len(scored),
-        first_not_worse=sum(task.not_worse is True for task in not_worse(tier, first, second).values()),
-        second_not_worse=sum(task.not_worse is True for task in not_worse(tier, second, first).values()),
+        learnt_tasks=len(forth),
+        first_not_worse=sum(task.not_worse is True for task in forth.values()),
+        second_not_worse=sum(task.not_worse is True for task in back.values()),
         by_task=by_task,
     )
 
@@ -123,10 +131,7 @@ def _by_task(tier: Tier, first: str, second: str, shared: list[str]) -> list[Tas
 
 def _paired(tier: Tier, task: str, first: str, second: str, scores: bool = False) -> Paired:
     """Of the measure or of scores; the interval ends where differences do."""
-    found = paired(
-        _differences(tier, task, first, second, attrgetter("scores" if scores else "values")),
-        least=sample_spread(tier, task, first, second, scores),
-    )
+    found = t_test(difference(tier, task, first, second, attrgetter("scores" if scores else "values"), scores))
     most = _most_apart(tier, task, scores)
     return found._replace(difference=found.difference.within(-most, most))
 
@@ -139,37 +144,58 @@ def _most_apart(tier: Tier, task: str, scores: bool = False) -> float:
 
 
 def not_worse(tier: Tier, first: str, second: str, at_seconds: bool = False) -> dict[str, NotWorse]:
-    """Whether `first` is shown to be at most a little worse than `second`, by task with anchors that both have.
-    Compared at equal useful steps, or at equal training seconds. Seconds need one kind of hardware: empty for a tier
-    with several."""
+    """Whether `first` is shown to be at most a little worse than `second`, by task that one of the two learnt. Where
+    neither did, being no worse says nothing. A little: a share of what the better one gained. Compared at equal useful
+    steps, or at equal training seconds. Seconds need one kind of hardware: empty for a tier with several."""
     if at_seconds and len(tier.hardware) != 1:
         return {}
-    tests = {}
+    tests, margins = {}, {}
     for task in tier.scored_tasks:
-        if tier.cell(task, first) and tier.cell(task, second):
+        cells = [cell for name in (first, second) if (cell := tier.cell(task, name)) is not None]
+        if len(cells) == 2 and any(map(learnt, cells)):
+            margins[task] = MARGIN_OF_GAIN * max(map(gained, cells))
             seconds = tier.seconds(task, tier.hardware[0]) if at_seconds else math.inf
-            test = non_inferiority(
-                _differences(tier, task, first, second, lambda cell, end=seconds: cell.at_seconds(end, scores=True)),
-                least=sample_spread(tier, task, first, second, scores=True),
+            spread = difference(
+                tier, task, first, second, lambda cell, end=seconds: cell.at_seconds(end, scores=True), scores=True
             )
+            test = t_test_against(spread, margins[task])
             tests[task] = test._replace(low=max(test.low, -_most_apart(tier, task, scores=True)))
     adjusted = holm([test.p_value for test in tests.values()])
     return {
-        task: NotWorse(*test, float(p), None if math.isnan(p) else bool(p < SIGNIFICANCE))
+        task: NotWorse(margins[task], *test, float(p), None if math.isnan(p) else bool(p < SIGNIFICANCE))
         for (task, test), p in zip(tests.items(), adjusted, strict=True)
     }
 
 
-def sample_spread(tier: Tier, task: str, first: str, second: str, scores: bool = False) -> float:
-    """The standard deviation of the difference of the two algorithms' values, or scores, on one seed. It comes from
-    evaluating with a limited number of samples."""
-    variances = []
-    for cell in (tier.cells[task, first], tier.cells[task, second]):
-        errors = cell.sample_errors
-        if scores:
-            errors = normalized(cell.values + errors, tier.specs[task]) - cell.scores
-        variances.append(float(np.mean(errors**2)))
-    return math.sqrt(sum(variances))
+def difference(
+    tier: Tier, task: str, first: str, second: str, of: Callable[[Cell], np.ndarray], scores: bool = False
+) -> Spread:
+    """First less second on the seeds that both have: paired where they start alike, else Welch's. of: a cell's values,
+    or `scores`, one a run. Where they are equal, the spread is that of evaluating with a limited number of samples."""
+    least = [_sample_spread(tier, task, name, scores) for name in (first, second)]
+    if starts_alike(tier, first, second):
+        return paired_spread(_differences(tier, task, first, second, of), math.hypot(*least))
+    one, other = _on_shared_seeds(tier, task, first, second, of)
+    return welch_spread(one, other, (least[0], least[1]))
+
+
+def starts_alike(tier: Tier, first: str, second: str) -> bool:
+    """Whether the two have the same untrained policy on a seed, as strategies of one population loop do: then a seed's
+    luck at the start is shared, and differences are paired. Others share their evaluation's episodes only. It is seen
+    where most of their first evaluations are equal: on another processor some differ by rounding."""
+    shared = [task for task in tier.tasks if tier.cell(task, first) and tier.cell(task, second)]
+    pairs = [zip(*_on_shared_seeds(tier, task, first, second, attrgetter("starts")), strict=True) for task in shared]
+    alike = [one == other for pair in pairs for one, other in pair]
+    return 2 * sum(alike) > len(alike)
+
+
+def _sample_spread(tier: Tier, task: str, name: str, scores: bool) -> float:
+    """The standard deviation that an algorithm's value, or score, of one seed has from its evaluation."""
+    cell = tier.cells[task, name]
+    errors = cell.sample_errors
+    if scores:
+        errors = normalized(cell.values + errors, tier.specs[task]) - cell.scores
+    return math.sqrt(float(np.mean(errors**2)))
 
 
 def _clipped(cell: Cell) -> np.ndarray:
@@ -178,12 +204,20 @@ def _clipped(cell: Cell) -> np.ndarray:
 
 def _differences(tier: Tier, task: str, first: str, second: str, of: Callable[[Cell], np.ndarray]) -> np.ndarray:
     """First less second on every seed that both have, by ascending seed. of: a cell's values, one a run."""
+    one, other = _on_shared_seeds(tier, task, first, second, of)
+    return np.array([a - b for a, b in zip(one, other, strict=True)])
+
+
+def _on_shared_seeds(
+    tier: Tier, task: str, first: str, second: str, of: Callable[[Cell], Sequence[Any] | np.ndarray]
+) -> tuple[list[Any], list[Any]]:
+    """Of either algorithm what `of` says of a cell's runs, on every seed that both have, by ascending seed."""
     one, other = (
         {run.seed: value for run, value in zip(cell.runs, of(cell), strict=True)}
         for cell in (tier.cells[task, first], tier.cells[task, second])
     )
     seeds = [seed for seed in one if seed in other]
-    return np.array([one[seed] - other[seed] for seed in seeds])
+    return [one[seed] for seed in seeds], [other[seed] for seed in seeds]
 
 
 def compare_all(tier: Tier) -> dict[tuple[str, str], Comparison]:

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 
@@ -18,6 +18,7 @@ from esbench.results.score_rule import is_within
 from esbench.statistics.intervals import Estimate, mean_estimate
 from esbench.statistics.normalization import has_scores, normalized, score_bounds
 from esbench.statistics.runtime import area_under, carry_forward
+from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.registry import task_specs
 from esbench.tasks.spec import TaskSpec
 
@@ -52,6 +53,10 @@ class ScoredRun:
     @cached_property
     def train_seconds(self) -> np.ndarray:
         return self.column("train_seconds")
+
+    def seconds(self, compiled: bool = False) -> np.ndarray:
+        """Of training, and with `compiled` of compilation, too."""
+        return self.train_seconds + self.column("compile_seconds") if compiled else self.train_seconds
 
     @cached_property
     def values(self) -> np.ndarray:
@@ -88,6 +93,32 @@ class Cell:
         rows = [run.score_row for run in self.runs]
         return np.array([row.std / math.sqrt(row.samples) if row.samples else 0.0 for row in rows])
 
+    @cached_property
+    def untrained(self) -> np.ndarray:
+        """The measure of every seed at step 0, (n,)."""
+        return np.array([run.values[0] for run in self.runs])
+
+    @cached_property
+    def untrained_scores(self) -> np.ndarray:
+        """The normalized score of every seed at step 0, (n,), not clipped."""
+        return np.array([run.scores[0] for run in self.runs])
+
+    @cached_property
+    def starts(self) -> list[tuple[float, ...]]:
+        """What tells each seed's untrained policy from others: what its first evaluation gave in either action mode,
+        or in the only one."""
+        measure = self.spec.measure.name
+        names = [name for name in (f"{measure}_mean_greedy", f"{measure}_mean_sample") if name in self.runs[0].rows]
+        return [tuple(run.column(name)[0] for name in names or ["value"]) for run in self.runs]
+
+    @cached_property
+    def gain_spread(self) -> float:
+        """The standard deviation that a seed's gain since step 0 has from evaluating with so many samples alone."""
+        spreads = np.array([run.column(f"{self.spec.measure.name}_std")[0] for run in self.runs])
+        samples = np.array([max(run.score_row.samples, 1) for run in self.runs])
+        first = np.nan_to_num(spreads**2 / samples)  # a failed run's stand-in has none
+        return float(np.sqrt(np.mean(first + self.sample_errors**2)))
+
     @property
     def mean(self) -> Estimate:
         """Of the measure, over seeds; of equal values the interval is what their samples leave open."""
@@ -116,11 +147,12 @@ class Cell:
         """The runs on one kind of hardware, at least one."""
         return Cell(tuple(run for run in self.runs if str(run.manifest.device) == hardware), self.spec)
 
-    def at_seconds(self, seconds: float, scores: bool = False) -> np.ndarray:
-        """The value (or score) of every seed after so many seconds of training, (n,)."""
+    def at_seconds(self, seconds: float, scores: bool = False, compiled: bool = False) -> np.ndarray:
+        """The value (or score) of every seed after so many seconds of training, (n,). compiled: with the seconds that
+        its programs took to compile."""
         return np.array(
             [
-                float(carry_forward(run.train_seconds, run.scores if scores else run.values, seconds))
+                float(carry_forward(run.seconds(compiled), run.scores if scores else run.values, seconds))
                 for run in self.runs
             ]
         )
@@ -155,8 +187,15 @@ class Tier:
 
     @property
     def scored_tasks(self) -> list[str]:
-        """The tasks with anchors: those that aggregates are made of."""
-        return [task for task, spec in self.specs.items() if has_scores(spec)]
+        """The tasks with anchors that are not beyond the tier: those that aggregates are made of."""
+        return [task for task, spec in self.specs.items() if has_scores(spec) and self.name not in spec.beyond]
+
+    @property
+    def beyond(self) -> list[str]:
+        """The tasks of the catalogue that aggregates of the tier leave out, where it has all the others."""
+        own = {spec.id for spec in CATALOGUE if self.name not in spec.beyond}
+        others = [spec.id for spec in CATALOGUE if spec.id not in {*own, *self.scored_tasks}]
+        return others if own <= set(self.tasks) else []
 
     @property
     def hardware(self) -> list[str]:
@@ -174,10 +213,11 @@ class Tier:
         """The algorithms with a score on every task that has anchors; empty without such a task."""
         return [name for name in self.algorithms if self.scored_tasks and len(self.row(name)) == len(self.scored_tasks)]
 
-    def seconds(self, task: str, hardware: str) -> float:
-        """The training seconds at which the algorithms of a task are compared: those of the quickest run."""
+    def seconds(self, task: str, hardware: str, compiled: bool = False) -> float:
+        """The training seconds, with `compiled` those of compilation too, at which the algorithms of a task are
+        compared: those of the quickest run."""
         return min(
-            run.train_seconds[-1]
+            run.seconds(compiled)[-1]
             for algorithm in self.algorithms
             for run in getattr(self.cell(task, algorithm), "runs", ())
             if str(run.manifest.device) == hardware
@@ -232,8 +272,9 @@ def gather(runs: Sequence[Run]) -> list[Tier]:
         specs: dict[str, TaskSpec] = {}
         for run in sorted(finished, key=lambda run: (run.manifest.task["id"].lower(), run.manifest.started)):
             spec = TaskSpec.from_json(run.manifest.task)
-            # Anchors are fixed in the catalogue; those of a task it does not have are in its newest manifest.
-            specs[spec.id] = anchored.get(spec.id, spec)
+            # Anchors are fixed in the catalogue; those of a task it does not have are in its newest manifest. So is the
+            # version of the tier: its budget, and whether the task is beyond it.
+            specs[spec.id] = replace(anchored.get(spec.id, spec), budgets=spec.budgets, beyond=spec.beyond)
         budgets = {
             task: min(run.manifest.budget for run in finished if run.manifest.task["id"] == task) for task in specs
         }

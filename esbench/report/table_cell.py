@@ -69,6 +69,12 @@ def span(values: Sequence[int]) -> str:
     return f"{values[0]:,}" if len(values) == 1 else f"{values[0]:,} to {values[-1]:,}"
 
 
+def within(low: float, high: float) -> Shown:
+    """Between which two means something lies; one number where they are equal."""
+    places = decimals(max(low, high, key=abs))
+    return Shown(" to ".join(dict.fromkeys(written(value, f".{places}f") for value in (low, high))), low)
+
+
 def between(first: int | None, last: int | None) -> Shown:
     """What lies between two whole numbers, both included; none where they are absent."""
     if first is None:

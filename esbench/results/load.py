@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from esbench.errors import InputError
+from esbench.results.packed import PACKED, unpacked
 from esbench.results.records import Manifest, Row
 from esbench.results.run_directory import ROWS_FILE, RunDirectory
 from esbench.tasks.spec import RL, TaskSpec
@@ -34,20 +35,24 @@ class Run(Protocol):
 
 
 def load_runs(*directories: str | os.PathLike[str]) -> list[RunDirectory]:
-    """All runs at or below `directories`, each once, ordered by tier, task, name, seed and path.
+    """All runs at or below `directories`, packed ones too, each once, ordered by tier, task, name, seed and path.
 
     InputError where a directory is missing, or holds no run.
     """
-    paths: dict[Path, Path] = {}
+    found: dict[Path, RunDirectory] = {}
     for directory in map(Path, directories):
         if not directory.is_dir():
             raise InputError(f"no directory {str(directory)!r}: expected one with runs, such as runs/lite")
         for file in directory.rglob(ROWS_FILE):
-            paths.setdefault(file.parent.resolve(), file.parent)
-    if not paths:
+            if (path := file.parent.resolve()) not in found:
+                found[path] = RunDirectory.open(file.parent)
+        for file in directory.rglob(PACKED):
+            for path, content in unpacked(file):
+                if path.resolve() not in found:
+                    found[path.resolve()] = RunDirectory.parse(path, content)
+    if not found:
         raise InputError(f"no runs below {', '.join(map(str, directories))}: expected directories with {ROWS_FILE}")
-    runs = [RunDirectory.open(path) for path in paths.values()]
-    return sorted(runs, key=lambda run: (run_identity(run), str(run.path)))
+    return sorted(found.values(), key=lambda run: (run_identity(run), str(run.path)))
 
 
 def run_identity(run: Run) -> tuple[str, str, str, int]:

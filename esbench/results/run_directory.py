@@ -1,6 +1,7 @@
 """A run on disk: `run.jsonl` (the manifest's line, then one line per evaluation), and next to it the deployed
 policy."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -70,9 +71,10 @@ class RunDirectory:
     """One run's directory. Made by `create` (a new run) or `open` (one that is there).
 
     path: the directory. manifest: the run's manifest. rows: the rows so far, in the order they were written. cut_off:
-    whether a last line that was cut off while being written was left out.
+    whether a last line that was cut off while being written was left out. digest: sha256 of the file as it was read.
     """
 
+    digest: str = ""
     path: Path
     manifest: Manifest
     rows: list[Row]
@@ -140,6 +142,12 @@ class RunDirectory:
             raise InputError(f"no run in {path}: expected a directory that holds {ROWS_FILE}") from None
         except OSError as error:
             raise InputError(f"cannot read {file}: {error.strerror}") from error
+        return cls.parse(path, content)
+
+    @classmethod
+    def parse(cls, path: Path, content: bytes) -> "RunDirectory":
+        """The run that `content`, a whole `run.jsonl` in `path`, holds; as `open` otherwise."""
+        file = path / ROWS_FILE
         # A line counts once its newline is on disk.
         *lines, rest = content.split(b"\n")
         if not lines:
@@ -159,7 +167,9 @@ class RunDirectory:
                 before, now = getattr(earlier, name), getattr(row, name)
                 if now < before:
                     raise DamagedRunError(f"{file}, line {number}: {name} falls from {before} to {now}")
-        return cls(path, manifest, rows, len(content) - len(rest), cut_off=bool(rest))
+        run = cls(path, manifest, rows, len(content) - len(rest), cut_off=bool(rest))
+        run.digest = hashlib.sha256(content).hexdigest()
+        return run
 
     @property
     def finished(self) -> bool:

@@ -1,4 +1,4 @@
-"""Two algorithms on shared seeds: paired differences, tests that hold together over tasks, verdicts."""
+"""Two algorithms on the same seeds: differences, paired or not, tests that hold together over tasks, verdicts."""
 
 import itertools
 import math
@@ -10,17 +10,54 @@ import numpy as np
 from scipy import stats
 
 from esbench.statistics.aggregates import REPETITIONS, Scores, bootstrapped, resample, stratified_mean
-from esbench.statistics.intervals import LEVEL, Estimate, standard_error, student_t_interval
+from esbench.statistics.intervals import LEVEL, Estimate, standard_error
 
 SIGNIFICANCE = 0.05
 MARGIN = 0.05
-"""Non-inferiority: how much of the way from random to reference may be lost."""
+"""Non-inferiority: how much of a score may be lost, where nothing else is said."""
+MARGIN_OF_GAIN = 0.1
+"""In a report: how much of what the better of two algorithms gained may be lost."""
 
 Verdict = Literal["win", "tie", "loss", "untested"]
 
 
+class Spread(NamedTuple):
+    """What a mean difference can be tested by. error, freedom: of a t test; NaN for fewer than two seeds."""
+
+    seeds: int
+    mean: float
+    error: float = math.nan
+    freedom: float = math.nan
+
+
+def paired_spread(differences: Sequence[float] | np.ndarray, least: float = 0.0) -> Spread:
+    """Of differences, one a shared seed. least: of a difference, as for `standard_error`."""
+    n = len(differences)
+    if n < 2:
+        return Spread(n, fmean(differences) if n else math.nan)
+    return Spread(n, fmean(differences), standard_error(differences, least), n - 1)
+
+
+def welch_spread(
+    values: Sequence[float] | np.ndarray, others: Sequence[float] | np.ndarray, least: tuple[float, float] = (0.0, 0.0)
+) -> Spread:
+    """Of two means, one value a seed each, where nothing but the seed's number ties a value to another: by Welch's t
+    test, with the degrees of freedom of Welch and Satterthwaite. least: of a value of either, as for
+    `standard_error`."""
+    sizes = len(values), len(others)
+    if min(sizes) == 0:
+        return Spread(0, math.nan)
+    mean = fmean(values) - fmean(others)
+    if min(sizes) < 2:
+        return Spread(min(sizes), mean)
+    variances = [standard_error(own, of) ** 2 for own, of in zip((values, others), least, strict=True)]
+    parts = sum(variance**2 / (n - 1) for variance, n in zip(variances, sizes, strict=True))
+    freedom = sum(variances) ** 2 / parts if parts > 0 else sum(sizes) - 2
+    return Spread(min(sizes), mean, math.sqrt(sum(variances)), freedom)
+
+
 class Paired(NamedTuple):
-    """One algorithm less another on the seeds they share. The p-value is NaN for fewer than two."""
+    """One algorithm less another on the same seeds. The p-value is NaN for fewer than two."""
 
     seeds: int
     difference: Estimate
@@ -33,17 +70,17 @@ def paired(differences: Sequence[float] | np.ndarray, level: float = LEVEL, leas
     least: of a difference, as for `standard_error`. Where nothing varies and that is 0 too, p is 1 for differences of
     0, and 0 for others.
     """
-    differences = np.asarray(differences, np.float64)
-    n = len(differences)
-    if n == 0:
-        return Paired(0, Estimate(math.nan), math.nan)
-    mean = fmean(differences)
-    interval = student_t_interval(differences, level, least)
-    if interval is None:
-        return Paired(n, Estimate(mean), math.nan)
-    error = standard_error(differences, least)
-    p_value = float(mean == 0) if error == 0 else float(2 * stats.t.sf(abs(mean) / error, n - 1))
-    return Paired(n, Estimate(mean, *interval), p_value)
+    return t_test(paired_spread(differences, least), level)
+
+
+def t_test(spread: Spread, level: float = LEVEL) -> Paired:
+    """The two-sided t test against 0, with the interval of the mean."""
+    seeds, mean, error, freedom = spread
+    if math.isnan(error):
+        return Paired(seeds, Estimate(mean), math.nan)
+    half = float(stats.t.ppf(0.5 + level / 2, freedom)) * error
+    p_value = float(mean == 0) if error == 0 else float(2 * stats.t.sf(abs(mean) / error, freedom))
+    return Paired(seeds, Estimate(mean, mean - half, mean + half), p_value)
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -68,7 +105,7 @@ def verdict(difference: float, adjusted_p: float, significance: float = SIGNIFIC
 
 
 class NonInferiority(NamedTuple):
-    """One algorithm's scores less another's on the seeds they share, against what may be lost.
+    """One algorithm's scores less another's on the same seeds, against what may be lost.
 
     low: the one-sided lower confidence bound of the mean difference. p_value: of the t test of "at least the margin is
     lost". NaN, both, for fewer than two seeds.
@@ -90,16 +127,18 @@ def non_inferiority(
 
     `least` as for `paired`; where nothing varies, p is 0 for differences above -margin, else 1.
     """
-    differences = np.asarray(differences, np.float64)
-    n = len(differences)
-    mean = fmean(differences) if n else math.nan
-    if n < 2:
-        return NonInferiority(n, mean, math.nan, math.nan)
-    error = standard_error(differences, least)
-    low = mean - float(stats.t.isf(significance, n - 1)) * error
+    return t_test_against(paired_spread(differences, least), margin, significance)
+
+
+def t_test_against(spread: Spread, margin: float, significance: float = SIGNIFICANCE) -> NonInferiority:
+    """The one-sided t test against -`margin`."""
+    seeds, mean, error, freedom = spread
+    if math.isnan(error):
+        return NonInferiority(seeds, mean, math.nan, math.nan)
+    low = mean - float(stats.t.isf(significance, freedom)) * error
     if error == 0:
-        return NonInferiority(n, mean, low, float(mean <= -margin))
-    return NonInferiority(n, mean, low, float(stats.t.sf((mean + margin) / error, n - 1)))
+        return NonInferiority(seeds, mean, low, float(mean <= -margin))
+    return NonInferiority(seeds, mean, low, float(stats.t.sf((mean + margin) / error, freedom)))
 
 
 def mean_difference(

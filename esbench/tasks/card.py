@@ -46,6 +46,8 @@ def lines(spec: TaskSpec, card: Card | None, library: Library | None) -> list[tu
     else:
         found += [("measure", f"{spec.measure.title} of a {spec.measure.sample}")]
     found += [("budgets", f"{tiers} {spec.cost}" if spec.track != RL else tiers)]
+    if spec.beyond:
+        found += [("beyond", f"the tier {' and '.join(spec.beyond)}: nothing learns it with that budget")]
     found.append(
         ("evaluation", f"{EPISODES} {spec.measure.sample}s; smoke {SMOKE_EPISODES}, lite {spec.lite_episodes}")
     )

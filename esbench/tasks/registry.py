@@ -113,8 +113,13 @@ def task_specs() -> list[TaskSpec]:
 
 
 def environments() -> list[str]:
-    """The ids of all tasks of the track rl: what "all" means. Other tracks are never shown together with it."""
+    """The ids of all tasks of the track rl. Other tracks are never shown together with it."""
     return [spec.id for spec in task_specs() if spec.track == RL]
+
+
+def tasks_of(tier: str) -> list[str]:
+    """The ids of a tier's own tasks, of the track rl: what "all" means."""
+    return [spec.id for spec in task_specs() if spec.track == RL and tier not in spec.beyond]
 
 
 def make(name: Any) -> "Environment":

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from esbench.tasks.tiers import EPISODES, SMOKE_EPISODES, Budgets
+from esbench.tasks.tiers import EPISODES, SMOKE_EPISODES, Budgets, Tier
 
 ScoreScale = Literal["linear", "log2"]
 DEFAULT_CAP = 1000
@@ -77,10 +77,11 @@ class TaskSpec:
     pinned requirement of the suite. Anchors are None until known. `score_scale` is the scale on which scores are read
     between the anchors: "log2" where returns double. `reward_threshold` is the value at which the task's authors call
     it solved; None without one. `lite_episodes` are the samples of an evaluation in the lite tier: fewer where 128
-    would take longer than the training, more where they cost little. `track` is the kind of problem: those of unlike
-    tracks are never shown together. `cost` is the unit of budgets. `landmarks` are further values of the measure, each
-    after its name, which figures draw as lines. Of environments: `max_episode_steps` is the cap at which an episode is
-    truncated; of other problems it is None, as `action_kind` is.
+    would take longer than the training, more where they cost little. `beyond` are the tiers with whose budget nothing
+    learns the task: it can be run there, and is no part of their own tasks and aggregate. `track` is the kind of
+    problem: those of unlike tracks are never shown together. `cost` is the unit of budgets. `landmarks` are further
+    values of the measure, each after its name, which figures draw as lines. Of environments: `max_episode_steps` is the
+    cap at which an episode is truncated; of other problems it is None, as `action_kind` is.
     """
 
     id: str
@@ -101,6 +102,7 @@ class TaskSpec:
     track: str = RL
     measure: Measure = RETURN
     cost: str = "environment steps"
+    beyond: tuple[Tier, ...] = ()
     landmarks: tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self):
@@ -162,11 +164,19 @@ class TaskSpec:
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of JSON types; `from_json` gives back an equal spec."""
-        return dataclasses.asdict(self)
+        return {
+            **dataclasses.asdict(self),
+            "beyond": list(self.beyond),
+            "landmarks": [list(landmark) for landmark in self.landmarks],
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "TaskSpec":
-        values: dict[str, Any] = {**data, "budgets": Budgets(**data["budgets"])}
+        values: dict[str, Any] = {
+            **data,
+            "budgets": Budgets(**data["budgets"]),
+            "beyond": tuple(data.get("beyond", ())),  # specs of older versions are none
+        }
         if "measure" in values:  # specs of older versions are all of returns
             values["measure"] = Measure(**values["measure"])
         for name in ("random", "heuristic", "reference"):

@@ -5,7 +5,7 @@ was, and every rung is what it would have been.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -35,10 +35,10 @@ FINALISTS = 2
 class Result:
     """One run of a trial that is settled: it has its score, or failed.
 
-    rung: 1 (a part of the budget), 2 (all of it) or 3 (again, on other seeds). score: normalized, None without a score
-    or without anchors. mean: of the task's measure. score_steps: useful steps at the score, 0 where it is the untrained
-    policy's. useful_steps, train_seconds: of the whole run. compile_seconds: of its programs, also where other runs of
-    its process shared them.
+    rung: 1 (a part of the budget), 2 (all of it) or 3 (again, on other seeds). score: normalized, not clipped, None
+    without a score or without anchors. mean: of the task's measure. score_steps: useful steps at the score, 0 where it
+    is the untrained policy's. useful_steps, train_seconds: of the whole run. compile_seconds: of its programs, also
+    where other runs of its process shared them.
     """
 
     task: str
@@ -65,6 +65,18 @@ class Result:
             return -math.inf
         return self.measure.sign * self.mean if self.score is None else self.score
 
+    @property
+    def compared(self) -> bool:
+        """Whether the value is one of the trial: not where it failed, nor of a policy that no generation trained."""
+        return self.error is None and bool(self.score_steps)
+
+
+def told_apart(results: Iterable[Result]) -> bool:
+    """Whether the results that are compared say which trial is better: there is one, and not all of several are
+    equal."""
+    values = [result.value for result in results if result.compared]
+    return len(values) == 1 or len(set(values)) > 1
+
 
 @dataclass(frozen=True, eq=False)
 class TrialRun:
@@ -81,8 +93,8 @@ class TrialRun:
 @dataclass(frozen=True, eq=False)
 class Search:
     """One algorithm on one task. out: the results root of the trials' runs. policy, start: of all of them, as `resolve`
-    takes them.
-    """
+    takes them. first_only: it ends with the first rung, which is all that a setting for all tasks needs, and chooses
+    nothing."""
 
     task_name: str
     task: Task
@@ -92,6 +104,7 @@ class Search:
     out: Path
     policy: str | None = None
     start: str | None = None
+    first_only: bool = False
     _runs: dict[tuple[int, int, int], TrialRun] = field(default_factory=dict)
     _results: dict[TrialRun, Result] = field(default_factory=dict)
 
@@ -107,6 +120,8 @@ class Search:
     @property
     def runs(self) -> int:
         """How many runs all rungs have, at most."""
+        if self.first_only:
+            return len(self.trials)
         return len(self.trials) + self.promoted + min(FINALISTS, len(self.trials)) * (len(SEEDS) - 1)
 
     @property
@@ -114,6 +129,8 @@ class Search:
         """How often one process compiles, at most: once where the trials differ in numbers only, which all rungs share;
         else each rung compiles the programs of its trials anew."""
         programs = len({run.job.programs for run in self.first if run.job is not None})
+        if self.first_only:
+            return programs
         later = (self.promoted, min(FINALISTS, len(self.trials)))
         return programs if programs == 1 else programs + sum(min(programs, trials) for trials in later)
 
@@ -134,7 +151,7 @@ class Search:
     def rungs(self) -> list[list[TrialRun]]:
         """The runs of each rung as far as they are known: a rung is when those before it are settled."""
         known = [self.first]
-        if not self._settled(known[-1]):
+        if self.first_only or not self._settled(known[-1]):
             return known
         known.append([self._run(trial, 2, SEEDS[0]) for trial in self._best(known[-1], self.promoted)])
         if not self._settled(known[-1]):
@@ -146,7 +163,7 @@ class Search:
     @property
     def finished(self) -> bool:
         rungs = self.rungs()
-        return len(rungs) == 3 and self._settled(rungs[-1])
+        return len(rungs) == (1 if self.first_only else 3) and self._settled(rungs[-1])
 
     def result(self, run: TrialRun) -> Result | None:
         """What came of a run, None while it is not settled."""
@@ -174,25 +191,24 @@ class Search:
 
     def full_budget(self) -> dict[int, float]:
         """By finalist the mean value over all seeds at the full budget, in the order of the second rung; empty before
-        the search is finished."""
-        if not self.finished:
+        the search is finished, and where it ends with the first rung."""
+        if not self.finished or self.first_only:
             return {}
         _, second, third = ([result for run in rung if (result := self.result(run))] for rung in self.rungs())
         values: dict[int, list[float]] = {}
-        for result in third:
-            values.setdefault(result.trial, []).append(result.value)
-        for result in second:
-            if result.trial in values:
-                values[result.trial].append(result.value)
+        for result in [*third, *(result for result in second if result.trial in {of.trial for of in third})]:
+            values.setdefault(result.trial, []).append(result.value if result.compared else -math.inf)
         return {trial: fmean(of) for trial, of in values.items()}
 
     def chosen(self) -> int | None:
-        """The trial with the best mean over the seeds at the full budget, the first of equal ones; None before the
-        search is finished, where every finalist failed on one of the seeds, and where the first rung says nothing."""
-        if self.untrained:
-            return None
+        """The trial with the best mean over the seeds at the full budget, of equal ones that with the better first
+        rung, then the first; None before the search is finished, where every finalist failed on one of the seeds, and
+        where no trial is told apart from another."""
         values = self.full_budget()
-        best = min(values, key=lambda trial: (-values[trial], trial), default=None)
+        if not told_apart(self.results()):
+            return None
+        firsts = {run.trial: result.value for run in self.first if (result := self.result(run))}
+        best = min(values, key=lambda trial: (-values[trial], -firsts[trial], trial), default=None)
         return best if best is not None and values[best] > -math.inf else None
 
     @property
@@ -200,14 +216,14 @@ class Search:
         """Whether the first rung says nothing: no budget in it held a generation, every score is the first policy's."""
         results = [self.result(run) for run in self.first]
         scored = [result for result in results if result is not None and result.error is None]
-        return None not in results and bool(scored) and not any(result.score_steps for result in scored)
+        return None not in results and bool(scored) and not any(result.compared for result in scored)
 
     def _settled(self, runs: Sequence[TrialRun]) -> bool:
         return all(self.result(run) is not None for run in runs)
 
     def _best(self, runs: Sequence[TrialRun], number: int) -> list[int]:
-        """The trials of the best results, at most `number`, without those that failed; equal ones in their order."""
-        results = [result for run in runs if (result := self.result(run)) and result.error is None]
+        """The trials of the best results that are compared, at most `number`; equal ones in their order."""
+        results = [result for run in runs if (result := self.result(run)) and result.compared]
         return [result.trial for result in sorted(results, key=lambda result: (-result.value, result.trial))][:number]
 
     def _run(self, trial: int, rung: int, seed: int) -> TrialRun:

@@ -6,6 +6,7 @@ makes the table and the curves anew from the trials there.
 """
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
@@ -22,7 +23,7 @@ from esbench.report.style import render
 from esbench.results.records import TuningCost
 from esbench.tasks.spec import RETURN, Measure
 from esbench.tuning.best_of_k import curves, draw
-from esbench.tuning.halving import SEEDS, SHARE, Result, Search
+from esbench.tuning.halving import SEEDS, SHARE, Result, Search, told_apart
 from esbench.tuning.space import Settings, Space
 
 RUNS = "runs"
@@ -135,7 +136,7 @@ def fixed_preset(searches: Sequence[Search], trial: int) -> str:
     tasks = ", ".join(search.task.spec.id for search in told)
     text = [
         f"# Chosen by `esbench tune`, one setting for all tasks: of {len(searches[0].trials)} trials the one with the",
-        f"# best mean over tasks of scores clipped to [0, 1], at 1/{SHARE} of the {searches[0].tier} budget, tuning",
+        f"# best mean over tasks of scores, none above 1, at 1/{SHARE} of the {searches[0].tier} budget, tuning",
         f"# seed {SEEDS[0]}: trial {trial}, {written(mean_score(told, trial), '.4g')} over {tasks}.",
     ]
     text += _table("default", searches[0].trials[trial])
@@ -146,29 +147,28 @@ def fixed_preset(searches: Sequence[Search], trial: int) -> str:
 
 def best_for_all(searches: Sequence[Search]) -> int | None:
     """The trial with the best mean score over the tasks that tell, at the first rung, the first of equal ones. None
-    before all first rungs are settled, and where no task tells."""
+    before all first rungs are settled, and where no trial is compared on every task that tells."""
     told = telling(searches)
     if not told or any(search.result(run) is None for search in searches for run in search.first):
         return None
-    return max(range(len(told[0].trials)), key=lambda trial: (mean_score(told, trial), -trial))
+    means = {trial: mean_score(told, trial) for trial in range(len(told[0].trials))}
+    best = max(means, key=lambda trial: (means[trial], -trial))
+    return best if means[best] > -math.inf else None
 
 
 def telling(searches: Sequence[Search]) -> list[Search]:
-    """Those of tasks that have scores, where some trial did not fail and none ends its first rung untrained: such a
-    score is the first policy's and would count as the trial's."""
-    found = []
-    for search in searches:
-        results = [result for run in search.first if (result := search.result(run)) and result.score is not None]
-        if results and all(result.score_steps for result in results):
-            found.append(search)
-    return found
+    """Those of tasks that have scores, whose first rungs tell trials apart."""
+    return [
+        search for search in searches if search.scored and told_apart(filter(None, map(search.result, search.first)))
+    ]
 
 
 def mean_score(told: Sequence[Search], trial: int) -> float:
-    """Of a trial at the first rung, over the tasks that tell, clipped to [0, 1]; where it failed, 0."""
+    """Of a trial at the first rung, over the tasks that tell. A score counts at most 1 and below 0 in full: what a
+    setting breaks on one task, it cannot hide. Where it failed, or no generation was over, it has no mean: minus
+    infinity."""
     results = [search.result(search.first[trial]) for search in told]
-    scores = [result.score if result and result.score is not None else 0.0 for result in results]
-    return fmean(min(max(score, 0.0), 1.0) for score in scores)
+    return fmean(min(result.value, 1.0) if result and result.compared else -math.inf for result in results)
 
 
 def _protocol(search: Search) -> str:

@@ -2,13 +2,12 @@
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import qmc
 
 from esbench.algorithms.registry import settings_of
 from esbench.errors import InputError, unknown
@@ -21,7 +20,9 @@ Scale = Literal["linear", "log"]
 Value = bool | int | float | str
 Settings = dict[str, Value]
 
-_SEED = 0
+_SEED = 3
+_CANDIDATES = 1024
+_NEAR = 0.05
 _DIGITS = 4
 
 
@@ -65,20 +66,36 @@ class Space:
     tuned: Mapping[str, Range | Choices]
 
     def trials(self, number: int) -> list[Settings]:
-        """The first `number` settings: points of a scrambled Halton sequence with a fixed seed.
-
-        The first ones stay the same when more are asked for. InputError where one cannot be built. Not Sobol's: of its
-        first 8 points, and 16, two choices of two can be the same choice throughout, so that neither can be told from
-        the other. Halton's first 8 have all four combinations, though not equally often.
-        """
-        halton = qmc.Halton(len(self.tuned), scramble=True, seed=np.random.default_rng(_SEED))
-        points = halton.random(number)
+        """The first `number` settings: points that are spread evenly in every pair of axes. The first ones stay the
+        same when more are asked for. InputError where one cannot be built."""
         trials = []
-        for point in points:
+        for point in spread(list(self.tuned.values()), number):
             drawn = {name: axis.at(share) for (name, axis), share in zip(self.tuned.items(), point, strict=True)}
             trials.append({**self.constants, **drawn})
             check_values(f"{self.source}: [ranges]", trials[-1], trials[-1], self.algorithm)
         return trials
+
+
+def spread(axes: Sequence[Range | Choices], number: int) -> np.ndarray:
+    """Points, (number, axes) float64 in [0, 1), with a fixed seed: each is, of many random ones, that with the least
+    company in the pairs of axes.
+
+    So the trials of one choice have every part of every range, and every other choice, as often as those of another: an
+    effect of one axis is not taken for another's. The first points of Halton's and of Sobol's sequence do not promise
+    that. Two points are company in a pair of axes where they are near on both: on a range, whose ends count as
+    neighbours, by their distance; on choices where they have the same one.
+    """
+    generator = np.random.default_rng(_SEED)
+    parts = np.array([len(axis.choices) if isinstance(axis, Choices) else 0 for axis in axes])
+    points = np.empty((0, len(axes)))
+    for _ in range(number):
+        candidates = generator.random((_CANDIDATES, len(axes)))
+        apart = np.abs(candidates[:, None] - points)
+        other = np.floor(candidates[:, None] * parts) != np.floor(points * parts)
+        near = 1 / (np.where(parts, other, np.minimum(apart, 1 - apart)) + _NEAR)
+        company = near.sum(-1) ** 2 - (near**2).sum(-1)  # twice the sum over pairs of their products
+        points = np.vstack([points, candidates[company.sum(-1).argmin()]])
+    return points
 
 
 def ranges_file(algorithm: str) -> Path:

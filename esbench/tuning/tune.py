@@ -8,11 +8,12 @@ from esbench.errors import InputError, unknown
 from esbench.experiment.many_runs.jobs import Job, SweepOutcome, check_settings, check_start
 from esbench.experiment.many_runs.sweep import sweep
 from esbench.experiment.options.config import default_name
+from esbench.experiment.terminal.estimate import measured
 from esbench.experiment.terminal.progress import duration
 from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.tasks import registry
 from esbench.tasks.tiers import TIERS
-from esbench.tuning.halving import Search
+from esbench.tuning.halving import Search, told_apart
 from esbench.tuning.record import RUNS
 from esbench.tuning.space import Space
 
@@ -29,6 +30,7 @@ def plan(
     out: Path,
     policy: str | None = None,
     start: str | None = None,
+    first_only: bool = False,
 ) -> list[Search]:
     """One search per task and algorithm, the same trials on every task, of one network and all from the policy file
     `start`, or from fresh parameters. InputError, before anything is run, for what cannot be."""
@@ -46,7 +48,7 @@ def plan(
         raise InputError(f"tasks of the tracks {', '.join(tracks)}: expected tasks of one track")
     drawn = [(space, space.trials(trials)) for space in spaces]
     searches = [
-        Search(name, task, space.algorithm, settings, tier, out / RUNS, policy, start)
+        Search(name, task, space.algorithm, settings, tier, out / RUNS, policy, start, first_only)
         for name, task in found.items()
         for space, settings in drawn
     ]
@@ -119,17 +121,23 @@ def _shown(numbers: Sequence[float]) -> list[str]:
 
 
 def _seconds_per_step(search: Search) -> float:
-    """Of training: measured by the runs that are there, else what the lite budgets are made for."""
+    """Of training: by the runs that are there, else as measured once, else what a lite budget was made for."""
     results = [result for result in search.results() if result.useful_steps]
     if steps := sum(result.useful_steps for result in results):
         return sum(result.train_seconds for result in results) / steps
+    if known := measured().get((search.task.spec.id, search.algorithm)):
+        return 1 / known.steps_per_second
     return _LITE_SECONDS / search.task.spec.budgets.lite
 
 
 def _seconds_per_compilation(search: Search) -> float:
-    """Measured by the runs that are there, whether their process shared the programs or not; else the catalogue's."""
+    """By the runs that are there, whether their process shared the programs or not; else as measured once, else the
+    catalogue's."""
     seconds = [result.compile_seconds for result in search.results() if result.compile_seconds]
-    return fmean(seconds) if seconds else _COMPILE_SECONDS
+    if seconds:
+        return fmean(seconds)
+    known = measured().get((search.task.spec.id, search.algorithm))
+    return known.compile_seconds if known else _COMPILE_SECONDS
 
 
 def progress(searches: Sequence[Search]) -> list[tuple[str, ...]]:
@@ -156,7 +164,7 @@ def progress(searches: Sequence[Search]) -> list[tuple[str, ...]]:
 
 
 def untold(searches: Sequence[Search]) -> list[str]:
-    """A line for each search whose first rung says nothing, so that nothing is chosen."""
+    """A line for each search that says nothing, so that nothing is chosen."""
     lines = []
     for search in searches:
         if search.untrained:
@@ -164,7 +172,12 @@ def untold(searches: Sequence[Search]) -> list[str]:
             lines.append(
                 f"nothing chosen: {search.task.spec.id} {default_name(search.algorithm)}: every score of rung 1 is the "
                 f"UNTRAINED policy's, since one generation took {min(took):,} {search.task.spec.cost_word} or more of "
-                f"{search.first[0].budget:,}: use a larger --tier, or a smaller pop_size in the ranges' [constants]"
+                f"{search.first[0].budget:,}: use a larger --tier, or a smaller pop_size in the ranges"
+            )
+        elif search.finished and not told_apart(search.results()) and any(r.compared for r in search.results()):
+            lines.append(
+                f"nothing chosen: {search.task.spec.id} {default_name(search.algorithm)}: all trials have the same "
+                f"{search.quantity}"
             )
     return lines
 

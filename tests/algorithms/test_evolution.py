@@ -179,7 +179,7 @@ def test_numbers_are_inputs_of_the_program_and_structure_is_not():
         return jax.jit(loop.step).lower(jax.eval_shape(loop.init, jax.random.key(0))).as_text()
 
     one = lowered(EGGROLL(pop_size=16, sigma=0.1, learning_rate=0.1, weight_decay=0.0))
-    assert one == lowered(EGGROLL(pop_size=16, sigma=0.3, learning_rate=0.2, weight_decay=0.1, sigma_decay=0.9))
+    assert one == lowered(EGGROLL(pop_size=16, sigma=0.3, learning_rate=0.2, weight_decay=0.1, sigma_final=0.9))
     assert one != lowered(EGGROLL(pop_size=18))
     assert one != lowered(EGGROLL(pop_size=16, rank=2))
     switched = Evolution(deterministic_policy=True, normalize_observations=True)
@@ -356,3 +356,32 @@ def test_all_members_play_the_same_episodes_where_they_are_asked_to():
     assert lengths[True][0, 0] != lengths[True][1, 0]  # of another generation other ones
     # Those of the first pair are what they were.
     np.testing.assert_array_equal(lengths[True][:, 0], lengths[False][:, 0])
+
+
+def test_what_is_left_at_the_end_of_the_budget_is_the_setting_whatever_the_generations():
+    """Half of sigma and a tenth of the learning rate, evenly over 3 generations of 16 steps and over 12."""
+    for budget in (48, 192):
+        loop = EvolutionLoop(
+            OpenES(pop_size=16, sigma=0.2, sigma_final=0.5, learning_rate=0.1, lr_final=0.1), Analytic()
+        )
+        state = loop.within(loop.init(jax.random.key(0)), jnp.float32(budget))
+        reached = []
+        for _ in range(budget // 16):
+            state, metrics = jax.jit(loop.step)(state)
+            reached.append((metrics.training["sigma"], metrics.training["learning_rate"]))
+        shares = (np.arange(len(reached)) + 1) / len(reached)
+        np.testing.assert_allclose(
+            reached, np.stack([0.2 * (1 - 0.5 * shares), 0.1 * (1 - 0.9 * shares)], 1), rtol=1e-5
+        )
+        state, _ = loop.step(state)  # past the budget they stay
+        np.testing.assert_allclose((state.strategy.sigma, state.strategy.learning_rate), (0.1, 0.01), rtol=1e-5)
+
+
+def test_without_a_budget_and_without_a_schedule_nothing_falls():
+    strategy = OpenES(pop_size=16, sigma=0.2, learning_rate=0.1)
+    for schedule, budget in (({"sigma_final": 0.5, "lr_final": 0.5}, jnp.inf), ({}, 48)):
+        loop = EvolutionLoop(replace(strategy, **schedule), Analytic())
+        state = loop.within(loop.init(jax.random.key(0)), jnp.float32(budget))
+        for _ in range(3):
+            state, _ = loop.step(state)
+        assert (state.strategy.sigma, state.strategy.learning_rate) == (jnp.float32(0.2), jnp.float32(0.1))

@@ -240,6 +240,28 @@ def test_counts_steps(counting):
     assert all(count.dtype == jnp.int32 for count in (metrics.useful_steps, metrics.sequential_steps))
 
 
+def test_the_learning_rate_falls_to_its_share_over_the_budget(counting):
+    """Of 4 updates of 256 steps; the fifth is past the budget. It is the update's own rate that falls."""
+    _, metrics = train(learner(probes.MatchObservation(), learning_rate=0.1, lr_final=0.2), 2)
+    assert metrics.training["learning_rate"] == jnp.float32(0.1)  # no budget, no end
+    ppo = learner(probes.MatchObservation(), learning_rate=0.1, lr_final=0.2)
+    state, rates = ppo.within(ppo.init(KEY), jnp.float32(4 * 256)), []
+    for _ in range(5):
+        state, metrics = jax.jit(ppo.step)(state)
+        rates.append(metrics.training["learning_rate"])
+    np.testing.assert_allclose(rates, [0.1, 0.08, 0.06, 0.04, 0.02], rtol=1e-5)
+    still = learner(probes.MatchObservation(), learning_rate=0.02, num_epochs=1, num_minibatches=1, max_grad_norm=1e9)
+    fast = learner(
+        probes.MatchObservation(), learning_rate=0.1, lr_final=0.2, num_epochs=1, num_minibatches=1, max_grad_norm=1e9
+    )
+    start = fast.init(KEY)
+    at_end = start.replace(updates=jnp.int32(4), budget=jnp.float32(4 * 256))
+    moved = [
+        one.step(of)[0].params for one, of in ((still, still.init(KEY).replace(updates=jnp.int32(4))), (fast, at_end))
+    ]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7), *moved)
+
+
 # Reproducibility and compilation.
 
 
@@ -260,7 +282,7 @@ def program(**changes):
 
 def test_numbers_share_one_program_and_shapes_do_not():
     changed = {"learning_rate": 0.5, "clip_eps": 0.1, "ent_coef": 0.2, "gamma": 0.5, "gae_lambda": 0.0}
-    assert program() == program(**changed, max_grad_norm=3.0, vf_coef=2.0)
+    assert program() == program(**changed, max_grad_norm=3.0, vf_coef=2.0, lr_final=0.1)
     assert program() != program(num_envs=16)
 
 

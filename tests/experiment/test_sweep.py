@@ -19,6 +19,7 @@ from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.results.error_file import AGAIN, last_error
 from esbench.results.lock import RunInUseError, is_locked, locked
 from esbench.results.run_directory import RunDirectory
+from esbench.tasks.registry import tasks_of
 
 CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
 
@@ -185,6 +186,18 @@ def test_status_is_read_off_the_disk(jobs, tiny, echo, tmp_path, capsys):
     assert total.split() == ["all", *"10012"]
     assert main(["sweep", *names, "--seeds", "0", "--shard", "1/2", "--status"]) == 0
     assert capsys.readouterr().out.splitlines()[1].split() == ["all", *"00000"]
+
+
+def test_a_plan_has_the_tiers_own_tasks_and_an_estimate_of_each(tmp_path, capsys):
+    """CartPole: 5e5 steps at 170,000 a second and 13 s of evaluation, three times; 3 s of compilation once."""
+    sweep = ["sweep", "--tasks", "all", "--algorithms", "eggroll,ars", "--seeds", "0:3", "--out", str(tmp_path / "no")]
+    assert main([*sweep, "--dry-run"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["CartPole-v1", "eggroll", "3", "500,000", "0:51"] in lines
+    assert ["CartPole-v1", "ars", "3", "500,000", "-"] in lines  # not measured
+    assert {line[0] for line in lines[1:-2]} == set(tasks_of("lite")) and "Ant-v0" not in tasks_of("lite")
+    assert len(tasks_of("standard")) == 16 and lines[-2][:2] == ["all", "72"]
+    assert not (tmp_path / "no").exists()
 
 
 def test_an_error_that_another_try_follows_is_no_failure(jobs):

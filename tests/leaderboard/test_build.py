@@ -79,7 +79,7 @@ def test_an_entry_that_cannot_be_read_is_only_claimed(entry, file, text):
     assert re.search(r"\| bad +\| (fixed|-) +\| claimed \|", readme)
 
 
-@pytest.mark.parametrize(("old", "new"), [('"0.9.0"', '"0.9.1"'), ('"budget": 2000000', '"budget": 1000')])
+@pytest.mark.parametrize(("old", "new"), [('"0.9.0"', '"0.9.1"'), ('"budget": 500000', '"budget": 1000')])
 def test_a_board_is_frozen(entry, old, new, capsys):
     spec = entry.parent / "spec.json"
     spec.write_text(spec.read_text().replace(old, new, 1))
@@ -108,15 +108,21 @@ def test_boards_that_are_none(entry, change, said, capsys):
 
 
 def test_versions_of_the_board_are_the_locks():
-    board = make_board("lite", 1, LOCK)
+    board = make_board("standard", 1, LOCK)
     assert len(board.tasks) == 16
     assert board.versions["jax"] == ("0.9.0",)
-    assert board.tasks["Ant-v0"].budget == board.specs["Ant-v0"].budgets.lite
+    assert board.tasks["Ant-v0"].budget == board.specs["Ant-v0"].budgets.standard
+
+
+def test_a_board_has_the_tiers_own_tasks():
+    board = make_board("lite", 1, LOCK)
+    assert len(board.tasks) == 12 and "Ant-v0" not in board.tasks
+    assert board.tasks["Snake-v1"].budget == board.specs["Snake-v1"].budgets.lite
 
 
 def test_slow_tasks_have_fewer_seeds():
     tasks = make_board("lite", 1, LOCK).tasks
-    assert (len(tasks["CartPole-v1"].seeds), len(tasks["Ant-v0"].seeds)) == (7, 5)
+    assert (len(tasks["CartPole-v1"].seeds), len(tasks["Snake-v1"].seeds)) == (7, 5)
     assert {task.seeds for task in make_board("lite", 1, LOCK, seeds=(0, 1)).tasks.values()} == {(0, 1)}
 
 

@@ -190,7 +190,7 @@ def test_settings_that_were_not_those_of_the_run(entry):
     ("change", "said"),
     [
         ({"tier": "smoke"}, "tier 'smoke': the board's is 'lite'"),
-        ({"steps": 10_000}, "budget 10000: the board's is 2000000"),
+        ({"steps": 10_000}, "budget 10000: the board's is 500000"),
         ({"precision": "bfloat16"}, "precision 'bfloat16'"),
         ({"action_mode": "sample"}, "action mode 'sample': by its settings it is 'greedy'"),
         ({"dirty": True}, "computed by esbench with changes that are in no commit"),

@@ -11,6 +11,7 @@ import pytest
 
 from esbench.cli import main
 from esbench.errors import InputError
+from esbench.leaderboard.board import make_board, write_board
 from esbench.leaderboard.build import build
 from esbench.leaderboard.check import check
 from esbench.leaderboard.entry import read_entry
@@ -19,7 +20,7 @@ from esbench.results.error_file import AGAIN
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.records import Device
 from esbench.results.run_directory import RunDirectory
-from tests.leaderboard.honest import TWO, declare, edit_rows, enter, new_board, write_runs
+from tests.leaderboard.honest import LOCK, TWO, declare, edit_rows, enter, new_board, write_runs
 
 
 @pytest.fixture
@@ -57,6 +58,22 @@ def test_one_command_packs_and_checks(place, capsys):
     assert main(argv) == 2
     assert "is there already" in capsys.readouterr().err
     assert names(folder) == before
+
+
+def test_a_retired_board_takes_no_entry_and_keeps_its_own(place, capsys):
+    """A newer board of its tier retires it; one of another tier does not."""
+    folder, boards, _ = place
+    write_board(make_board("standard", 2, LOCK, TWO, (0,)), boards)
+    declaration = declare(folder / "entry.toml", "lite-v1", "mine")
+    entry = submit([folder / "runs"], declaration, boards).path
+    write_board(make_board("lite", 2, LOCK, TWO, (0, 1, 2)), boards)
+    other = declare(folder / "entry.toml", "lite-v1", "other")
+    with pytest.raises(InputError, match=r"^lite-v1 is retired: expected board = 'lite-v2'$"):
+        submit([folder / "runs"], other, boards)
+    assert main(["leaderboard", "check", str(entry)]) == 0
+    text = build(boards)["README.md"]
+    assert text.index("**lite-v2**: 2 tasks") < text.index("**lite-v1**: retired, new entries go to lite-v2; 2 tasks")
+    assert "| mine" in text.partition("**lite-v1**")[2]
 
 
 def test_an_entry_reports_like_any_runs(place, capsys):

@@ -6,6 +6,7 @@ import re
 
 import pandas as pd
 import pytest
+from scipy.stats import ttest_ind
 
 from esbench.report.contents import Contents
 from esbench.report.grouping import algorithm_order
@@ -15,6 +16,7 @@ from esbench.report.tables.anchors import beats
 from esbench.results.load import load_runs
 from esbench.results.records import TuningCost
 from esbench.statistics.intervals import Estimate
+from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.spec import Anchor
 
 RANDOM, REFERENCE = 22.32, 500.0  # CartPole's anchors in the catalogue
@@ -95,7 +97,7 @@ def test_what_is_missing_is_missing_and_not_zero(runs):
     assert row["n"] == 0
     assert row.drop(["tier", "n"]).isna().all()
     assert shown(table, "Knapsack-v1", "ppo")[3:6] == ["missing", "", "0"]
-    assert table.to_csv().splitlines()[-1] == "lite,Knapsack-v1,ppo,,0,,,,,,,,,,"
+    assert table.to_csv().splitlines()[-1] == "lite,Knapsack-v1,ppo,,0,,,,,,,,,,,"
 
 
 def test_an_algorithm_without_a_task_has_no_aggregate(runs):
@@ -103,6 +105,21 @@ def test_an_algorithm_without_a_task_has_no_aggregate(runs):
     assert shown(table, "ppo")[2:6] == ["-", "1 of 2", "-", "missing"]
     assert table.frame.set_index("algorithm").loc["ppo"].drop(["tier", "tasks"]).isna().all()
     assert table.frame.set_index("algorithm").loc["eggroll", "mean"] == pytest.approx(0.5)  # clipped: 0 and 1
+
+
+def test_tasks_beyond_the_tier_have_rows_and_no_part_in_aggregates(tmp_path, add_run, make_row):
+    """Of a run that has the earlier version of the tier all of its tasks are."""
+    for spec in CATALOGUE:
+        steps = {"useful_steps": 1000, "final": True, "return_mean": spec.reference.value if spec.beyond else 0.0}
+        add_run(tmp_path / "new", make_row(), make_row(**steps), task=spec.to_json())
+        add_run(tmp_path / "old", make_row(), make_row(**steps), task={**spec.to_json(), "beyond": []})
+    table = tables(tmp_path / "new")["aggregates"]
+    assert shown(table, "eggroll")[3] == "12 of 12"
+    (note,) = [note for note in table.notes if note.startswith("Not in the tier")]
+    assert "nothing learns them with its budgets: Ant-v0, Humanoid-v0, Craftax-v0, HardPinball-v0." in note
+    assert set(frame(tmp_path / "new", "scores", "task").index) == {spec.id for spec in CATALOGUE}
+    table = tables(tmp_path / "old")["aggregates"]
+    assert shown(table, "eggroll")[3] == "16 of 16" and not any("Not in the tier" in note for note in table.notes)
 
 
 def test_a_task_that_nobody_finished_hides_no_aggregate(race, add_run, make_row, make_spec):
@@ -199,14 +216,15 @@ def test_non_inferiority_at_equal_steps_and_at_equal_seconds(race):
 
 
 def test_non_inferiority_is_corrected_over_tasks(tmp_path, add_run, make_row, make_spec):
-    """The same differences on two tasks: each p is doubled."""
+    """The same differences on two tasks, which both are learnt: each p is doubled."""
     for task in ("CartPole-v1", "Knapsack-v1"):
         spec = make_spec(id=task)
         for seed, lead in enumerate([0.0, 0.01, 0.02]):
             for name, score in (("eggroll", 0.5 + lead), ("ppo", 0.5)):
                 reference, random = (500.0, 22.32) if task == "CartPole-v1" else (20.20, 4.253)
                 row = make_row(useful_steps=1000, return_mean=random + score * (reference - random), final=True)
-                add_run(tmp_path, row, name=name, seed=seed, task=spec.to_json())
+                first = make_row(return_mean=random)
+                add_run(tmp_path, first, row, name=name, seed=seed, task=spec.to_json())
     table = frame(tmp_path, "non_inferiority", "first", "task")
     for task in ("CartPole-v1", "Knapsack-v1"):
         row = table.loc["eggroll", task]
@@ -248,7 +266,7 @@ def test_equal_returns_beat_an_anchor_as_far_as_their_episodes_allow(tmp_path, a
     cells = {row[2].text: row[3] for row in tables(tmp_path)["scores"].rows}
     assert cells["eggroll"].bold and cells["ppo"].bold  # equal means are both the highest
     overview = tables(tmp_path)["overview"].rows[0]
-    assert [cell.bold for cell in overview[5:]] == [True, True]
+    assert [cell.bold for cell in overview[6:]] == [True, True]
 
 
 def test_equal_seeds_in_another_order_are_equal(tmp_path, add_run, make_row):
@@ -258,7 +276,7 @@ def test_equal_seeds_in_another_order_are_equal(tmp_path, add_run, make_row):
             add_run(tmp_path, make_row(useful_steps=1000, return_mean=value, final=True), name=name, seed=seed)
     made = tables(tmp_path)
     assert [row[3].bold for row in made["scores"].rows] == [True, True]
-    assert [cell.bold for cell in made["overview"].rows[0][5:]] == [True, True]
+    assert [cell.bold for cell in made["overview"].rows[0][6:]] == [True, True]
     assert [row[6].bold for row in made["equal_seconds"].rows] == [True, True]
     assert [row[1].text for row in made["aggregates"].rows] == ["eggroll", "ppo"]
     assert made["tasks"].frame.loc[0, ["difference", "p"]].tolist() == pytest.approx([0.0, 1.0], abs=1e-12)
@@ -293,16 +311,80 @@ def test_without_a_trend_no_budget_is_named(tmp_path, add_run, make_row, make_sp
 
 def test_the_overview_has_a_column_per_algorithm(runs):
     table = tables(runs)["overview"]
-    assert list(table.columns[5:]) == ["eggroll", "ppo"]
-    assert shown(table, "CartPole-v1")[2:] == ["1,000", "22.32", "500.0", "3.00 [1.00, 9.57]", "7.00"]
+    assert list(table.columns[6:]) == ["eggroll", "ppo"]
+    numbers = ["1,000", "22.32", "500.0", "-50.00 to 7.00", "3.00 [1.00, 9.57]", "7.00"]
+    assert shown(table, "CartPole-v1")[2:] == numbers
     assert shown(table, "Knapsack-v1")[-1] == "missing"
 
 
 def test_the_overview_marks_what_is_not_shown_to_beat_the_random_policy(runs):
     rows = {row[1].text: row for row in tables(runs)["overview"].rows}
-    unbeaten, single_seed = rows["CartPole-v1"][5:]
+    unbeaten, single_seed = rows["CartPole-v1"][6:]
     assert unbeaten.mark.endswith(" †") and not single_seed.mark
-    assert not rows["Knapsack-v1"][5].mark
+    assert "†" not in rows["Knapsack-v1"][6].mark
+
+
+def test_untrained_policies_are_shown_and_what_is_not_shown_to_be_above_its_own_is_marked(tmp_path, add_run, make_row):
+    """eggroll rises from 150 to 200 on every seed; open_es is above random too, as its untrained policies were."""
+    for seed, luck in enumerate([0.0, 9.0, 1.0]):
+        for name, gain in (("eggroll", 50 + seed), ("open_es", (-1) ** seed)):
+            start = 150.0 + luck if name == "eggroll" else 190.0 + luck
+            first = make_row(return_mean=start, return_mean_greedy=start)
+            rows = first, make_row(useful_steps=1000, return_mean=start + gain, final=True)
+            add_run(tmp_path, *rows, name=name, seed=seed)
+    made = tables(tmp_path)
+    anchors = made["anchors"].frame.set_index("algorithm")
+    assert anchors["beats_random"].tolist() == ["yes", "yes"]
+    assert anchors["beats_untrained"].tolist() == ["yes", "not shown"]
+    assert anchors["untrained"].tolist() == pytest.approx([150 + 10 / 3, 190 + 10 / 3])
+    assert made["scores"].frame["untrained_mean"].tolist() == anchors["untrained"].tolist()
+    untrained, eggroll, open_es = made["overview"].rows[0][5:]
+    assert untrained.text == "153.3 to 193.3"
+    assert (eggroll.mark, open_es.mark.endswith(" ‡")) == ("", True) and "†" not in open_es.mark
+    # Their untrained policies differ, so the test is Welch's.
+    row = made["tasks"].frame.iloc[0]
+    ends = [[200.0, 210.0, 203.0], [191.0, 198.0, 192.0]]
+    assert row["p"] == pytest.approx(ttest_ind(*ends, equal_var=False).pvalue)
+
+
+def test_non_inferiority_is_asked_where_one_of_the_two_learnt(tmp_path, add_run, make_row, make_spec):
+    """On Knapsack nobody is above random, and on Snake both were from the start. On CartPole the margin is a tenth of
+    what the better one gained."""
+    ends = {"CartPole-v1": (480.0, 470.0), "Knapsack-v1": (2.0, 2.0), "Snake-v1": (3.0, 3.0)}
+    starts = {"CartPole-v1": 20.0, "Knapsack-v1": 1.0, "Snake-v1": 3.0}
+    for task, of in ends.items():
+        for seed in range(4):
+            for name, end in zip(("eggroll", "open_es"), of, strict=True):
+                rows = (
+                    make_row(return_mean=starts[task], return_mean_greedy=seed, return_std=0.1),
+                    make_row(useful_steps=1000, return_mean=end + seed / 10, return_std=0.1, final=True),
+                )
+                add_run(tmp_path, *rows, name=name, seed=seed, task=make_spec(id=task).to_json())
+    table = frame(tmp_path, "non_inferiority", "first")
+    assert set(table["task"]) == {"CartPole-v1"} and table["not_worse_at_steps"].to_dict() == {
+        "eggroll": True,
+        "open_es": True,
+    }
+    assert table["margin"].tolist() == pytest.approx([0.1 * (480.15 - RANDOM) / (REFERENCE - RANDOM)] * 2)
+    row = tables(tmp_path)["pairs"].rows[0]
+    assert [cell.text for cell in row[-2:]] == ["1 of 1", "1 of 1"]
+
+
+def test_compilation_counts_in_a_column_of_its_own(tmp_path, add_run, make_row):
+    """The quick one trains for 10 s and compiles for 80: then the other has compiled for 30 s and trained for 60."""
+    for name, unit, compiling in (("eggroll", 1.0, 80.0), ("open_es", 10.0, 30.0)):
+        rows = [
+            make_row(useful_steps=100 * n, return_mean=100.0 * n, train_seconds=unit * n, compile_seconds=compiling)
+            for n in range(10)
+        ]
+        last = make_row(
+            useful_steps=1000, return_mean=1000.0, train_seconds=10 * unit, compile_seconds=compiling, final=True
+        )
+        add_run(tmp_path, *rows, last, name=name)
+    table = frame(tmp_path, "equal_seconds", "algorithm")
+    assert table["return_at_seconds"].to_dict() == {"eggroll": 1000.0, "open_es": 100.0}
+    assert table["compiled_seconds"].tolist() == [90.0, 90.0]
+    assert table["return_at_compiled_seconds"].to_dict() == {"eggroll": 1000.0, "open_es": 600.0}
 
 
 def test_unlike_ranks_are_marked(race):
@@ -391,13 +473,13 @@ def test_markdown_of_known_rows(runs):
     text = markdown(tables(runs)["scores"])
     assert text.startswith(
         "## Final return\n\n"
-        "| Tier | Task        | Algorithm |   Return |   95% interval | Seeds |  Score "
+        "| Tier | Task        | Algorithm |   Return |   95% interval | Seeds | Untrained |  Score "
         "| Budget | Useful steps | Overshoot | Sequential steps | Train s | Compile s |   Acts |\n"
-        "| ---- | ----------- | --------- | -------: | -------------: | ----: | -----: "
+        "| ---- | ----------- | --------- | -------: | -------------: | ----: | --------: | -----: "
         "| -----: | -----------: | --------: | ---------------: | ------: | --------: | -----: |\n"
-        "| lite | CartPole-v1 | eggroll   |   3.00 ≈ |   [1.00, 9.57] |     3 | -0.040 "
+        "| lite | CartPole-v1 | eggroll   |   3.00 ≈ |   [1.00, 9.57] |     3 |    -50.00 | -0.040 "
         "|  1,000 |        1,001 |      0.1% |                0 |    11.0 |       1.5 | sample |\n"
-        "| lite | CartPole-v1 | ppo       | **7.00** | none: one seed |     1 | -0.032 "
+        "| lite | CartPole-v1 | ppo       | **7.00** | none: one seed |     1 |      7.00 | -0.032 "
         "|  1,000 |        1,001 |      0.1% |                0 |     4.0 |       1.5 | greedy |\n"
     )
 
@@ -415,7 +497,7 @@ def test_latex_is_a_booktabs_table(runs):
     ):
         assert part in text
     lines = [line for line in text.splitlines() if line.startswith("lite")]
-    assert all(line.count(" & ") == 13 and line.endswith(r" \\") for line in lines)
+    assert all(line.count(" & ") == 14 and line.endswith(r" \\") for line in lines)
     assert escape("a_b & 50% [x]") == r"a\_b \& 50\% {[}x{]}"
 
 

@@ -10,7 +10,10 @@ from esbench.statistics.comparison import (
     non_inferiority,
     paired,
     rank_ranges,
+    t_test,
+    t_test_against,
     verdict,
+    welch_spread,
 )
 from esbench.statistics.intervals import Estimate
 
@@ -113,3 +116,18 @@ def test_ranks_are_ranges_where_nothing_separates():
     unknown = Estimate(0.1)
     ranks = rank_ranges(values, {("a", "b"): unknown, ("a", "c"): unknown, ("b", "c"): unknown})
     assert all(list(rank) == [1, 2, 3] for rank in ranks.values())
+
+
+def test_welchs_test_is_scipys():
+    """Of means of unlike spread and number; where neither varies it is of what evaluations leave open."""
+    one, other = np.array([1.0, 2.0, 4.0, 4.5]), np.array([3.0, 9.0, 5.0])
+    result, expected = t_test(welch_spread(one, other)), stats.ttest_ind(one, other, equal_var=False)
+    assert result.p_value == pytest.approx(expected.pvalue)
+    assert result.difference[1:] == pytest.approx(tuple(expected.confidence_interval()))
+    less = stats.ttest_ind(one, other - 1.5, equal_var=False, alternative="greater")
+    assert t_test_against(welch_spread(one, other), 1.5).p_value == pytest.approx(less.pvalue)
+    level = t_test(welch_spread([1.0, 1.0], [2.0, 2.0], least=(0.0, 2**0.5)))
+    assert level.p_value == pytest.approx(2 * stats.t.sf(1.0, 1))
+    assert t_test(welch_spread([1.0, 1.0], [2.0, 2.0])).p_value == 0
+    assert math.isnan(t_test(welch_spread([1.0], [2.0, 2.0])).p_value)
+    assert t_test(welch_spread([], [1.0])).seeds == 0

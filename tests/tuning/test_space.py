@@ -35,12 +35,34 @@ def test_trials_are_the_same_every_time_and_inside_their_ranges(algorithm):
             assert set(values) == set(axis.choices)
         else:
             assert all(axis.low <= value <= axis.high for value in values)
-            # Halton points: every quarter of a range, on its scale, has about a quarter of the trials.
+            # Every quarter of a range, on its scale, has about a quarter of the trials.
             edges = [axis.at(share) for share in (0.25, 0.5, 0.75)]
             quarters = [sum(value > edge for edge in edges) for value in values]
             assert all(2 <= quarters.count(quarter) <= 6 for quarter in range(4))
     assert "normalize_observations" in space.tuned
     assert all(trial.items() >= space.constants.items() for trial in trials)
+
+
+@pytest.mark.parametrize("number", [8, 16])
+@pytest.mark.parametrize("algorithm", BUILT_IN)
+def test_the_trials_of_each_choice_span_every_range_and_every_other_choice(algorithm, number):
+    """So that what a switch does is not taken for what a learning rate does: either mode has small ones and large."""
+    space = read_space(ranges_file(algorithm), algorithm)
+    trials = space.trials(number)
+    for name, axis in space.tuned.items():
+        for choice in axis.choices if isinstance(axis, Choices) else ():
+            own = [trial for trial in trials if trial[name] == choice]
+            assert abs(len(own) - number / len(axis.choices)) <= 1.5, (name, choice)
+            for other, range_ in space.tuned.items():
+                if other != name and len(own) > 4:
+                    middle = range_.choices[1] if isinstance(range_, Choices) else range_.at(0.5)
+                    above = sum(trial[other] >= middle for trial in own)
+                    assert 1 <= above < len(own), (name, choice, other)
+    mode = {"eggroll": "deterministic_policy", "open_es": "deterministic_policy", "ppo": "lr_final"}[algorithm]
+    for choice in space.tuned[mode].choices:
+        steps = sorted(trial["learning_rate"] for trial in trials if trial[mode] == choice)
+        rate = space.tuned["learning_rate"]
+        assert steps[0] < rate.at(0.4) and steps[-1] > rate.at(0.6), (choice, steps)
 
 
 @pytest.mark.parametrize("algorithm", BUILT_IN)

@@ -32,11 +32,18 @@ RANGES = """
 n_layers = 1
 layer_size = 8
 [ranges]
-broken = { choices = [false, true] }
+broken = { choices = [true, false] }
 spread = { low = 0.01, high = 3.0, scale = "log" }
 """
 CLOCKS = ["train_seconds", "compile_seconds"]
 ROW_CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
+
+
+def with_the_first_whole_numbers(space):
+    """The same ranges, of which those of whole numbers are constants."""
+    whole = {name: axis.choices[0] for name, axis in space.tuned.items() if type(axis.at(0.0)) is int}
+    tuned = {name: axis for name, axis in space.tuned.items() if name not in whole}
+    return replace(space, constants={**space.constants, **whole}, tuned=tuned)
 
 
 def whole_tuning(ranges, out):
@@ -98,7 +105,7 @@ def test_the_chosen_preset_gives_the_trials_rows_and_carries_the_cost(tuned, tmp
     assert trial.manifest.tuning is None
     fixed = esbench.experiment.options.config.resolve("CartPole-v1", PICKY, preset=str(out / "fixed" / "Picky.toml"))
     first = table[table["rung"] == 1]
-    best = first["score"].clip(0, 1).fillna(0).idxmax()
+    best = first["score"].clip(upper=1).fillna(-9).idxmax()
     assert fixed.settings["spread"] == search.trials[first["trial"][best]]["spread"]
     assert fixed.tuning == TuningCost(trials=4, seeds=1, useful_steps=int(first["useful_steps"].sum()))
 
@@ -117,6 +124,57 @@ def test_a_task_whose_first_rung_is_untrained_has_no_say_in_the_setting_for_all(
     assert record.best_for_all([lucky]) is None
 
 
+def scored(search, scores):
+    """The search with these scores of its trials at the first rung; None: the trial failed there."""
+    first = {run: search.result(run) for run in search.first}
+    found = {
+        run: replace(result, score=scores[run.trial], mean=scores[run.trial], score_steps=9, error=None)
+        if scores[run.trial] is not None
+        else replace(result, score=None, mean=None, score_steps=None, error="it is broken")
+        for run, result in first.items()
+    }
+    return replace(search, _runs=search._runs, _results=found)
+
+
+def test_a_setting_for_all_cannot_hide_what_it_breaks(tuned):
+    """The second trial is the best on two tasks, far below random on the third: clipped at 0 its mean was the best."""
+    _, search, _ = tuned
+    tasks = [scored(search, scores) for scores in ([0.2, 0.5, 0, 0], [0.2, 0.5, 0, 0], [0.1, -1.5, 0, 0])]
+    assert [record.mean_score(tasks, trial) for trial in (0, 1)] == pytest.approx([0.5 / 3, -0.5 / 3])
+    assert record.best_for_all(tasks) == 0
+    over = scored(search, [0.3, 7.0, 0, 0])  # counts as 1
+    assert record.mean_score([over, *tasks], 1) == pytest.approx(0.5 / 4)
+
+
+def test_a_setting_for_all_was_trained_on_every_task_that_tells(tuned):
+    _, search, _ = tuned
+    one, other = scored(search, [0.2, 0.9, 0.1, 0.3]), scored(search, [0.1, None, 0.2, 0.1])
+    assert record.best_for_all([one]) == 1 and record.best_for_all([one, other]) == 3
+    luck = {run: replace(of, score_steps=0 if of.trial == 3 else 9) for run, of in one._results.items()}
+    assert record.best_for_all([replace(one, _runs=one._runs, _results=luck), other]) == 0
+
+
+def test_a_task_on_which_all_trials_are_equal_tells_nothing(tuned):
+    _, search, _ = tuned
+    level = scored(search, [0.0] * 4)
+    assert record.telling([level]) == [] and record.best_for_all([level]) is None
+    results = {run: search.result(run) for rung in search.rungs() for run in rung}
+    same = {run: of if of.error else replace(of, score=0.5, score_steps=9) for run, of in results.items()}
+    level = replace(search, _runs=search._runs, _results=same)
+    assert level.finished and level.chosen() is None and search.chosen() is not None
+    assert untold([level]) == ["nothing chosen: Scored-v0 Picky: all trials have the same score"]
+
+
+def test_equal_finalists_are_told_apart_by_the_first_rung(tuned):
+    _, search, _ = tuned
+    finalists = sorted(search.full_budget())
+    results = {run: search.result(run) for rung in search.rungs() for run in rung}
+    same = {run: of if of.error or run.rung == 1 else replace(of, score=1.0) for run, of in results.items()}
+    firsts = {run.trial: of.score for run, of in same.items() if run.rung == 1}
+    level = replace(search, _runs=search._runs, _results=same)
+    assert level.chosen() == max(finalists, key=firsts.__getitem__)
+
+
 def test_nothing_is_chosen_by_scores_of_untrained_policies(tuned):
     """Whatever comes later: which trials it comes of was luck."""
     _, search, _ = tuned
@@ -128,6 +186,17 @@ def test_nothing_is_chosen_by_scores_of_untrained_policies(tuned):
     (line,) = untold([lucky])
     assert line.startswith("nothing chosen: Scored-v0 Picky: every score of rung 1 is the UNTRAINED policy's")
     assert untold([search]) == []
+
+
+def test_a_search_for_all_tasks_alone_ends_with_the_first_rung(tuned):
+    """And is gone on with by the same search without."""
+    out, search, _ = tuned
+    space = read_space(out / "ranges.toml", PICKY)
+    (short,) = plan([TASK], [space], 4, "smoke", out, first_only=True)
+    assert short.finished and short.runs == 4 and len(short.results()) == 4 and short.chosen() is None
+    assert record.best_for_all([short]) == record.best_for_all([search]) is not None
+    assert [line[1] for line in dry_run([short])[1:]] == ["Picky", ""] and dry_run([short])[1][3] == "4"
+    assert progress([short])[1][2:5] == ("4/4", "-", "-")
 
 
 def test_how_far_it_is_counts_the_rungs_to_come(tuned):
@@ -247,10 +316,19 @@ def test_a_problem_of_ones_own_shares_programs_and_refuses_what_it_has_no_use_fo
     assert [run.rows[-1].useful_steps // run.rows[-1].generation for run in runs] == [16_000, 32_000]
 
 
-def test_the_committed_search_compiles_once_for_each_algorithm(tmp_path):
+def test_the_committed_search_has_six_programs_for_each_algorithm(tmp_path):
+    """One for each combination of its whole numbers."""
+    spaces = [read_space(ranges_file(name), name) for name in ("eggroll", "open_es", "ppo")]
+    for search in plan(["CartPole-v1"], spaces, 16, "standard", tmp_path):
+        assert len({run.job.programs for run in search.first}) == 6
+
+
+def test_the_committed_search_compiles_once_for_each_algorithm_and_its_whole_numbers(tmp_path):
     """Through all rungs, whatever its trials' switches are."""
     said = io.StringIO()
-    spaces = [read_space(ranges_file(name), name) for name in ("eggroll", "open_es", "ppo")]
+    spaces = [
+        with_the_first_whole_numbers(read_space(ranges_file(name), name)) for name in ("eggroll", "open_es", "ppo")
+    ]
     searches = plan([f"{FILE}:ROOMY"], spaces, 4, "smoke", tmp_path)
     assert [search.compilations for search in searches] == [1, 1, 1]
     for search in searches:
@@ -273,10 +351,11 @@ def test_a_dry_run_counts_and_runs_nothing(tmp_path, capsys):
     options = ["tune", "--tasks", "CartPole-v1,Snake-v1", "--algorithms", "eggroll,ppo", "--out", str(tmp_path / "no")]
     assert main([*options, "--dry-run"]) == 0
     _, line, *_, total, _, _ = capsys.readouterr().out.splitlines()
-    # 16 trials at an eighth, 4 at the whole budget of 2e6, 2 x 2 again.
-    assert line.split()[:5] == ["CartPole-v1", "eggroll", "16", "24", "20,000,000"]
-    assert line.split()[5:] == ["1", "10:00", "0:30", "10:30"]
-    assert total.split()[:3] == ["all", "64", "96"] and total.split()[4:] == ["4", "40:00", "2:00", "42:00"]
+    # 16 trials at an eighth, 4 at the whole budget of 5e5, 2 x 2 again.
+    assert line.split()[:5] == ["CartPole-v1", "eggroll", "16", "24", "5,000,000"]
+    # Six combinations of whole numbers, which four and two trials may have again.
+    assert line.split()[5:] == ["12", "0:29", "0:36", "1:05"]
+    assert total.split()[:3] == ["all", "64", "96"] and total.split()[4:] == ["48", "50:16", "7:36", "57:52"]
     assert not (tmp_path / "no").exists()
 
 

@@ -41,16 +41,16 @@ class Prepared:
     for each slot the deployed policy, and scores of independent samples by name, each (samples,).
     parameters: of the policy. training: names of the step's own metrics. compile_seconds: tracing and compilation of
     the programs. cache: whether they were found in the persistent cache.
-    problem, state, start, acts, numbers: what `reuse` needs. The shapes of a state; `init`, and whether what is
-    deployed acts greedily, bool (), with the algorithm's numbers as an argument before the key; these numbers, None
-    where they are constants in the programs.
+    problem, state, start, acts, numbers: what `reuse` needs. The shapes of a state; `init`, with the budget, float32
+    (), after the key, and whether what is deployed acts greedily, bool (), both with the algorithm's numbers before the
+    key; these numbers, None where they are constants in the programs.
     """
 
     config: RunConfig
     problem: Problem
     sizes: sizes.Sizes
     together: int
-    start: Callable[[Any, jax.Array], State]
+    start: Callable[[Any, jax.Array, jax.Array], State]
     acts: Callable[[Any, jax.Array], jax.Array]
     numbers: Any | None
     state: State
@@ -62,7 +62,7 @@ class Prepared:
     cache: compilation_cache.Status
 
     def init(self, key: jax.Array) -> State:
-        return self.start(self.numbers, key)
+        return self.start(self.numbers, key, jnp.float32(self.config.budget))
 
     @functools.cached_property
     def action_mode(self) -> ActionMode:
@@ -139,6 +139,13 @@ def as_scored(deployed: DeployedPolicy, task: Task) -> DeployedPolicy:
     return deployed if mode is None else deployed.replace(action_mode=mode)
 
 
+def first_state(learner: Learner, key: jax.Array, budget: jax.Array) -> State:
+    """Of a run of so many useful steps, float32 (): a learner with schedules is told of them."""
+    state = learner.init(key)
+    within = getattr(learner, "within", None)
+    return within(state, budget) if callable(within) else state
+
+
 def _check_scores(task: Task, samples: int, scores: dict[str, jax.ShapeDtypeStruct]) -> None:
     """InputError where an evaluation lacks the task's measure, or gives something else than a number a sample."""
     measure = task.spec.measure.name
@@ -185,14 +192,14 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner, together: int
 
     InputError, before anything is compiled, where the problem's evaluation is not what the task says.
     """
-    key = jax.random.key(0)
+    key, budget = jax.random.key(0), jnp.float32(config.budget)
     resolved = sizes.resolve(config.sizes)
 
     def bound(numbers):
         return learner if numbers is None else numbers.bind(problem)
 
-    def start(numbers, key):
-        return bound(numbers).init(key)
+    def start(numbers, key, budget):
+        return first_state(bound(numbers), key, budget)
 
     def acts(numbers, key):
         learner = bound(numbers)
@@ -213,10 +220,10 @@ def prepare(config: RunConfig, problem: Problem, learner: Learner, together: int
         begun = time.perf_counter()
         with _blaming(config.task):
             try:
-                init = jit(start).trace(numbers, key)
+                init = jit(start).trace(numbers, key, budget)
             except (jax.errors.ConcretizationTypeError, StrategyError):  # Python may have asked for a number's value
                 numbers = None
-                init = jit(start).trace(numbers, key)
+                init = jit(start).trace(numbers, key, budget)
             acting = jit(_without_the_rest(acts, numbers, key)).trace(numbers, key)
             state = init.out_info
             slots, keys, active = (state,) * together, jax.random.split(key, together), jnp.ones(together, bool)

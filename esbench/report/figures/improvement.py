@@ -1,5 +1,6 @@
 """Probability of improvement of every pair."""
 
+import math
 from collections.abc import Sequence
 
 from matplotlib.figure import Figure
@@ -14,7 +15,10 @@ from esbench.report.style import appearance, draw_estimate
 def _scored_pairs(section: Section) -> list[tuple[str, list[Comparison]]]:
     """Per tier that has any, (name, its pairs that have tasks with anchors)."""
     tiers = zip(section.tiers, section.comparisons, strict=True)
-    scored = [(tier.name, [pair for pair in pairs.values() if pair.scored_tasks]) for tier, pairs in tiers]
+    scored = [
+        (tier.name, [pair for pair in pairs.values() if not math.isnan(pair.improvement.value)])
+        for tier, pairs in tiers
+    ]
     return [(name, pairs) for name, pairs in scored if pairs]
 
 

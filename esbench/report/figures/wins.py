@@ -32,7 +32,7 @@ def _headlines(section: Section) -> list[tuple[Tier, Comparison]]:
 @registry.figure(
     "wins",
     of=_headlines,
-    caption="Wins, ties and losses by the paired test, and the paired difference in score on every task.",
+    caption="Wins, ties and losses, and the difference in score on every task.",
 )
 def draw_wins(comparisons: Sequence[tuple[Tier, Comparison]]) -> Figure:
     """Per tier a bar of counts, and below it every task's paired difference in score with its 95% interval."""
@@ -78,5 +78,5 @@ def _draw_tasks(axes: Axes, pair: Comparison) -> None:
     axes.axvline(0, color=GREY, linewidth=0.9, linestyle=":")
     axes.set_yticks(range(len(ordered)), [task.task for task in ordered])
     axes.set_ylim(len(ordered) - 0.5, -0.5)
-    axes.set_xlabel(f"{pair.first} less {pair.second}, difference in score, paired by seed")
+    axes.set_xlabel(f"{pair.first} less {pair.second}, difference in score")
     axes.grid(True, axis="x")

@@ -11,6 +11,7 @@ from esbench.report.section import Section
 from esbench.report.table import Column, Table, as_numbers, estimate, named, share, unless
 from esbench.report.table_cell import MISSING, between
 from esbench.statistics.aggregates import REPETITIONS
+from esbench.statistics.normalization import has_scores
 
 STATISTICS = {
     "mean": "Ranking score",
@@ -100,6 +101,11 @@ def _notes(tiers: Sequence[Tier]) -> list[str]:
             + "."
         )
     for tier in tiers:
-        if without := [task for task in tier.tasks if task not in tier.scored_tasks]:
+        if tier.beyond:
+            notes.append(
+                f"Not in the tier {tier.name}, since nothing learns them with its budgets: {', '.join(tier.beyond)}. "
+                "The larger tiers have them."
+            )
+        if without := [task for task, spec in tier.specs.items() if not has_scores(spec)]:
             notes.append(f"Left out of {tier.name}, as they have no anchors: {', '.join(without)}.")
     return notes

@@ -9,17 +9,15 @@ import pandas as pd
 from esbench.report import registry
 from esbench.report import table_cell as shown
 from esbench.report.digits import written
+from esbench.report.learning import ROUNDING, YES, beats, beats_untrained, uncertainty
 from esbench.report.scored_runs import Cell, ScoredRun, every_cell
 from esbench.report.section import Section
 from esbench.report.table import Column, Record, Table, as_numbers, estimate, named, number
 from esbench.report.table_cell import Shown
 from esbench.report.wording import MEASURE, UNIT, Wording
-from esbench.statistics.intervals import Estimate, student_t_interval
-from esbench.tasks.spec import Anchor
+from esbench.statistics.intervals import student_t_interval
 
-YES, LEVEL, NO, WORSE, UNTESTED = "yes", "level", "not shown", "worse", "one seed"
 _NAMES = ("random", "heuristic")
-_ROUNDING = 1e-3
 
 
 @registry.table("anchors")
@@ -31,6 +29,8 @@ def anchors_table(section: Section) -> Table:
             **names,
             "n": len(cell.runs),
             **as_numbers(cell.mean, say.measure, f"{say.measure}_mean"),
+            "untrained": fmean(cell.untrained),
+            "beats_untrained": beats_untrained(cell),
             **_against(cell, tier.budgets[names["task"]]),
         }
         for tier, cell, names in every_cell(section.tiers)
@@ -41,16 +41,20 @@ def anchors_table(section: Section) -> Table:
         *section.differing(MEASURE, UNIT),
         number("Seeds", "n"),
         estimate(say.heading, say.measure, f"{say.measure}_mean", places=None),
-        *(column for name in _NAMES for column in (number(name.capitalize(), name, None), _answer(name))),
+        *(
+            column
+            for name in ("random", "untrained", "heuristic")
+            for column in (number(name.capitalize(), name, None), _answer(name))
+        ),
         number("Budget", "budget", ",d"),
         Column("Would take", _would_take),
     ]
     return Table(
-        "Against random and heuristic policies",
+        "Against random, untrained and heuristic policies",
         pd.DataFrame(rows),
         layout,
         _notes(say),
-        asks="Does it beat a random policy and a simple rule?",
+        asks="Does it beat a random policy, its own untrained one and a simple rule?",
     )
 
 
@@ -71,23 +75,6 @@ def _against(cell: Cell, budget: int) -> dict:
     if unbeaten and not (reference and sign * unbeaten.value >= sign * reference.value):
         steps = steps_to(cell, unbeaten.value + sign * uncertainty(unbeaten), budget)
     return {**numbers, "budget": budget, "steps_to_anchor": steps}
-
-
-def uncertainty(anchor: Anchor) -> float:
-    """How far from an anchor nothing can be said: two standard errors, and the rounding of the catalogue."""
-    return max(2 * (anchor.standard_error or 0.0), _ROUNDING * abs(anchor.value))
-
-
-def beats(mean: Estimate, anchor: Anchor, higher_is_better: bool = True) -> str:
-    if not mean.has_interval:
-        return UNTESTED
-    low, high = anchor.value - uncertainty(anchor), anchor.value + uncertainty(anchor)
-    better, worse = (YES, WORSE) if higher_is_better else (WORSE, YES)
-    if mean.low > high:
-        return better
-    if mean.high < low:
-        return worse
-    return LEVEL if low <= mean.low and mean.high <= high else NO
 
 
 def steps_to(cell: Cell, target: float, budget: int) -> float:
@@ -135,8 +122,9 @@ def _notes(say: Wording) -> list[str]:
     return [
         f"Yes: the 95% interval over seeds (Student's t) lies {say.above} the anchor and its uncertainty. Worse: it "
         f"lies {say.below} both.",
-        f"Level: it lies within that uncertainty: two standard errors of the anchor, at least {_ROUNDING:.1%} of it. "
+        f"Level: it lies within that uncertainty: two standard errors of the anchor, at least {ROUNDING:.1%} of it. "
         "Not shown: anything else.",
+        "Untrained: the mean at step 0. Yes: a paired t test over seeds shows that the mean is better, at 95%.",
         "Heuristic: a rule that learns nothing; `esbench tasks show` names it.",
         f"Would take: useful {say.unit} until the mean reaches the first unbeaten anchor, if the last half's trend "
         "continues.",

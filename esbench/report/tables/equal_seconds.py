@@ -11,7 +11,7 @@ from esbench.report.section import Section
 from esbench.report.table import Column, Table, as_numbers, estimate, named, number
 from esbench.report.wording import MEASURE, UNIT
 
-_AT = ("at_steps", "at_seconds")
+_AT = ("at_steps", "at_seconds", "at_compiled_seconds")
 
 
 @registry.table("equal_seconds")
@@ -31,10 +31,13 @@ def equal_seconds_table(section: Section) -> Table:
         measured(f"{say.heading} at equal {say.unit}", "at_steps"),
         number("Train s", "train_seconds", ".3g"),
         measured(f"{say.heading} at equal seconds", "at_seconds"),
+        number("Train and compile s", "compiled_seconds", ".3g"),
+        measured(f"{say.heading} with compilation", "at_compiled_seconds"),
         number(f"Sequential {say.unit}", "sequential_steps", ",.0f"),
     ]
     notes = [
         "Train s: training seconds of the task's quickest run on that hardware, without compilation and evaluation.",
+        "Train and compile s: the same with the seconds that a run's programs took to compile, as if it were alone.",
         "A slower run counts with its last evaluation until then. Seconds are compared within one kind of hardware.",
         f"Intervals: 95%, Student's t over seeds. Sequential {say.unit}: of the whole run.",
     ]
@@ -47,7 +50,7 @@ def _rows(tier: Tier, task: str, measure: str) -> list[dict[str, Any]]:
     of_task = {name: cell for name in tier.algorithms if (cell := tier.cell(task, name)) is not None}
     rows: list[dict[str, Any]] = []
     for hardware in sorted({name for cell in of_task.values() for name in cell.hardware}):
-        seconds = tier.seconds(task, hardware)
+        seconds, compiled = tier.seconds(task, hardware), tier.seconds(task, hardware, compiled=True)
         cells = {name: cell.on(hardware) for name, cell in of_task.items() if hardware in cell.hardware}
         here: list[dict[str, Any]] = [
             {
@@ -60,6 +63,10 @@ def _rows(tier: Tier, task: str, measure: str) -> list[dict[str, Any]]:
                 "train_seconds": seconds,
                 **as_numbers(cell.mean, f"{measure}_at_steps"),
                 **as_numbers(cell.mean_of_values(cell.at_seconds(seconds)), f"{measure}_at_seconds"),
+                "compiled_seconds": compiled,
+                **as_numbers(
+                    cell.mean_of_values(cell.at_seconds(compiled, compiled=True)), f"{measure}_at_compiled_seconds"
+                ),
                 "sequential_steps": cell.mean_of("sequential_steps"),
             }
             for name, cell in cells.items()

@@ -10,12 +10,12 @@ from esbench.report.analysis import NotWorse, not_worse
 from esbench.report.section import Section
 from esbench.report.table import Column, Table, as_row, named, number
 from esbench.report.table_cell import Shown
-from esbench.statistics.comparison import MARGIN, SIGNIFICANCE
+from esbench.statistics.comparison import MARGIN_OF_GAIN, SIGNIFICANCE
 
 
 @registry.table("non_inferiority")
 def non_inferiority_table(section: Section) -> Table:
-    """One row per tier, ordered pair and task with anchors."""
+    """One row per tier, ordered pair and task with anchors that one of the two learnt."""
     unit = section.say.unit
     rows = []
     for tier in section.tiers:
@@ -28,6 +28,7 @@ def non_inferiority_table(section: Section) -> Table:
                     "second": second,
                     "task": task,
                     "seeds": by_steps.seeds,
+                    "margin": by_steps.margin,
                 }
                 row |= _numbers("steps", by_steps)
                 if task in at_seconds:
@@ -36,14 +37,19 @@ def non_inferiority_table(section: Section) -> Table:
     layout = [
         *named("Tier", "First", "Second", "Task"),
         number("Shared seeds", "seeds"),
+        number("Margin", "margin", ".3f"),
         *_layout("steps", unit),
         *_layout("seconds", "seconds"),
     ]
     notes = [
-        f"Not worse: the first's score falls behind the second's by less than {MARGIN:g}, at equal useful {unit} or at "
+        f"Not worse: the first's score falls behind the second's by less than the margin, at equal useful {unit} or at "
         "equal training seconds.",
-        f"Test: paired one-sided t, p < {SIGNIFICANCE:g} after Holm's correction over the pair's tasks. Not shown: the "
-        "data leave it open.",
+        f"Margin: {MARGIN_OF_GAIN:g} of what the better one gained: its mean score less that of the random policy, 0, "
+        "or of its untrained self, whichever is higher.",
+        "Only tasks that one of the two is shown to have learnt, above random and above its untrained self: elsewhere "
+        "being no worse says nothing.",
+        f"Test: one-sided t, paired or Welch's as in the table of pairs, p < {SIGNIFICANCE:g} after Holm's correction "
+        "over the pair's tasks. Not shown: the data leave it open.",
         "Difference: first less second. Lower bound: one-sided 95%, not corrected.",
         "Seconds: as in the table at equal seconds, and only on one kind of hardware.",
     ]
@@ -57,7 +63,7 @@ def non_inferiority_table(section: Section) -> Table:
 
 
 def _numbers(clock: str, result: NotWorse) -> dict[str, float | bool | None]:
-    return {f"{name}_at_{clock}": value for name, value in as_row(result).items() if name != "seeds"}
+    return {f"{name}_at_{clock}": value for name, value in as_row(result).items() if name not in ("seeds", "margin")}
 
 
 def _layout(clock: str, unit: str) -> list[Column]:

@@ -6,7 +6,7 @@ from esbench.report import registry
 from esbench.report.section import Section
 from esbench.report.table import Table, as_row, estimate, interval, named, number, share, words
 from esbench.report.wording import MEASURE
-from esbench.statistics.comparison import MARGIN, SIGNIFICANCE
+from esbench.statistics.comparison import MARGIN_OF_GAIN, SIGNIFICANCE
 
 
 @registry.table("pairs", told=True)
@@ -22,20 +22,22 @@ def pairs_table(section: Section) -> Table:
         number("Untested", "untested"),
         estimate("Score difference", "difference"),
         estimate("P(first > second)", "improvement"),
-        share("First not worse", "first_not_worse", "scored_tasks"),
-        share("Second not worse", "second_not_worse", "scored_tasks"),
+        share("First not worse", "first_not_worse", "learnt_tasks"),
+        share("Second not worse", "second_not_worse", "learnt_tasks"),
     ]
     notes = [
         "Wins, ties and losses are the first's. Untested: fewer than two shared seeds.",
-        f"Win or loss: a paired t test on shared seeds, p < {SIGNIFICANCE:g} after Holm's correction over the pair's "
-        "tasks. Tie: anything else.",
+        f"Win or loss: a t test on shared seeds, p < {SIGNIFICANCE:g} after Holm's correction over the pair's tasks. "
+        "Tie: anything else.",
+        "The test is paired where both start from the same untrained policies, as evolution strategies do. Elsewhere "
+        "it is Welch's: only the evaluation's random numbers are shared.",
         f"Where all seeds differ by the same amount, the test takes the spread over the evaluation's "
         f"{section.say.samples}.",
         "Score difference: first less second, clipped to [0, 1], paired by seed, mean over tasks. Intervals: as for "
         "the scores over all tasks.",
         "P(first > second): the chance that a run of the first scores higher, mean over tasks; a tie is a half.",
-        f"Not worse: on how many tasks with anchors the table of non-inferiority shows it, with a margin of "
-        f"{MARGIN:g}.",
+        "Not worse: on how many tasks the table of non-inferiority shows it, of those that one of the two is shown to "
+        f"have learnt. The margin is {MARGIN_OF_GAIN:g} of what the better one gained.",
     ]
     return Table("Pairs of algorithms", pd.DataFrame(rows), layout, notes, asks="Which of two algorithms wins?")
 
@@ -60,7 +62,7 @@ def tasks_table(section: Section) -> Table:
         number("p (Holm)", "p_holm", ".3g"),
     ]
     notes = [
-        f"Paired differences of {say.plural}, first less second{say.remark}. The verdict is the first's, by the test "
+        f"Differences of {say.plural}, first less second{say.remark}. The verdict is the first's, by the test "
         "of the table of pairs."
     ]
     return Table(

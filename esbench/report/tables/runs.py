@@ -1,7 +1,5 @@
 """The raw rows behind the tables: one line a run."""
 
-import hashlib
-
 import pandas as pd
 
 from esbench.report import registry
@@ -9,7 +7,6 @@ from esbench.report.section import Section
 from esbench.report.table import Column, Table, named, number, words
 from esbench.report.table_cell import word
 from esbench.results.load import Run
-from esbench.results.run_directory import ROWS_FILE
 
 
 @registry.table("runs")
@@ -52,5 +49,5 @@ def _numbers(run: Run) -> dict:
         "commit": (manifest.commit or "unknown") + ("+" if manifest.dirty else ""),
         "config_hash": manifest.config_hash,
         "started": manifest.started,
-        "sha256": hashlib.sha256((run.path / ROWS_FILE).read_bytes()).hexdigest() if run.path else "",
+        "sha256": getattr(run, "digest", ""),
     }

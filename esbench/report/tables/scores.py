@@ -70,6 +70,7 @@ def _numbers(cell: Cell, budget: int, measure: str) -> dict:
         "n": len(cell.runs),
         "budget": budget,
         **as_numbers(cell.mean, measure, f"{measure}_mean"),
+        "untrained_mean": fmean(cell.untrained),
         "score_mean": fmean(cell.scores),
         "useful_steps": cell.mean_of("useful_steps"),
         "sequential_steps": cell.mean_of("sequential_steps"),
@@ -84,6 +85,7 @@ def _layout(say: Wording) -> list[Column]:
     value = number(say.heading, f"{say.measure}_mean", None, **looks)
     bounds = interval("95% interval", say.measure, f"{say.measure}_mean")
     others = [
+        number("Untrained", "untrained_mean", None),
         number("Score", "score_mean", ".3f"),
         number("Budget", "budget", ",d"),
         number(f"Useful {say.unit}", "useful_steps", ",.0f"),
@@ -107,10 +109,11 @@ def _notes(section: Section) -> list[str]:
     return [
         f"{say.heading}{say.remark}: mean over seeds of the deployed policy's mean over "
         f"{' or '.join(map(str, samples))} fresh {say.samples}. Interval: 95%, Student's t over seeds{say.cut}.",
-        f"Bold: the {say.best} mean of the task. ≈: the paired test of the table of tasks shows no difference from "
+        f"Bold: the {say.best} mean of the task. ≈: the test of the table of tasks shows no difference from "
         "the best, or seeds are too few.",
         f"Score: ({say.measure} - random) / (reference - random) with the task's fixed anchors{say.in_log2}; not "
         "clipped here.",
+        "Untrained: the mean at step 0.",
         f"Budget: {say.cost} of training. Useful {say.unit}: those at the score row. Overshoot: how far a run went "
         "past its budget.",
         f"Sequential {say.unit}: {say.critical_path}.",

@@ -25,7 +25,7 @@ TASKS = {
         max_episode_steps=10_000,
         measure=returns(-0.9, 22.0),  # it begins with the most health points there can be, 9
         description="Survive, gather and craft in an open world; 1 for each of 22 achievements, 0.1 a health point.",
-        budgets=Budgets(lite=100_000),
+        budgets=Budgets(lite=500_000),
         lite_episodes=32,
         random=measured(1.405, 0.040, 1000),
         reference=Anchor(22.0, "rules: 22 achievements of 1"),
@@ -44,6 +44,7 @@ TASKS = {
         measure=returns(-0.9, 226.4),  # it begins with 9 health points; there can be 13
         description="Descend nine floors of a dungeon, fighting and crafting; 67 achievements worth 226 together.",
         budgets=Budgets(lite=20_000),
+        beyond=("lite",),
         lite_episodes=32,
         random=measured(1.131, 0.075, 256),
         reference=Anchor(226.0, "rules: the weights of 67 achievements"),

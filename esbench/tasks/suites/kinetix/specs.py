@@ -48,6 +48,7 @@ TASKS = {
         measure=returns(None, 1.2531),  # goal and the whole distance
         description="Flip a ball with two motors to the goal, 1, and keep it off the floor, -1; one fixed start.",
         budgets=Budgets(lite=50_000),
+        beyond=("lite",),
         lite_episodes=32,
         random=measured(-1.079, 0.008, 1000),
         heuristic=rule(NOOP, -1.1367, 0.0, 1),
@@ -59,7 +60,7 @@ TASKS = {
         paper_id="kinetix/m/h17_thrustcontrol_left",
         measure=returns(None, 1.3266),  # goal and the whole distance
         description="Fly a box with two thrusters round a ball to the goal, 1, clear of a bar, -1; one fixed start.",
-        budgets=Budgets(lite=150_000),
+        budgets=Budgets(lite=500_000),
         lite_episodes=32,
         random=measured(0.0761, 0.0007, 1000),
         heuristic=rule(NOOP, -0.0188, 0.0, 1),
@@ -71,7 +72,7 @@ TASKS = {
         paper_id="kinetix/s/h1_thrust_over_ball",
         measure=returns(None, 1.3815),  # goal and the whole distance
         description="Fly a ball with a thruster over a block, -1, to the goal, 1; one fixed start.",
-        budgets=Budgets(lite=150_000),
+        budgets=Budgets(lite=500_000),
         lite_episodes=32,
         random=measured(-0.8110, 0.00013, 1000),
         heuristic=rule(NOOP, 0.1073, 0.0, 1),
