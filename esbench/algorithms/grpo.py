@@ -12,7 +12,7 @@ from flax import struct
 from pydantic import Field, ValidationInfo, field_validator
 
 from esbench.algorithms.interface import StepCost, StepMetrics
-from esbench.algorithms.policy_gradient import adam, clipped_gain, descend, over_minibatches
+from esbench.algorithms.policy_gradient import adam, clipped_gain, descend, episodic, over_minibatches
 from esbench.errors import InputError
 from esbench.keys import stream
 from esbench.policies.distributions import Distribution
@@ -29,8 +29,6 @@ from esbench.tasks.spec import TaskSpec
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NEEDED = ("log_prob", "entropy", "tempered")
-"""What it asks a policy's distributions for."""
 
 
 @settings
@@ -68,25 +66,12 @@ class GRPO:
     def bind(self, problem: Problem) -> "GRPOLearner":
         """InputError for a problem without episodes or without a cap of their steps, and for a policy whose
         distributions lack what is needed."""
-        if not isinstance(problem, EpisodicProblem):
-            raise InputError(
-                f"GRPO needs an environment, and {type(problem).__name__} is none: expected an evolution strategy"
-            )
+        problem = episodic("GRPO", problem, "log_prob", "entropy", "tempered")
         cap = getattr(problem.environment, "max_episode_steps", None)
         if cap is None:
             raise InputError(
                 f"GRPO keeps whole episodes, and {type(problem.environment).__name__} states no cap of their steps: "
                 "expected an attribute max_episode_steps"
-            )
-        policy = problem.policy
-        distribution = jax.eval_shape(
-            lambda key: policy.apply(problem.init_params(key), policy.initial_carry(), problem.blank_observation)[1],
-            jax.random.key(0),
-        )
-        if lacks := [method for method in NEEDED if not callable(getattr(distribution, method, None))]:
-            raise InputError(
-                f"GRPO needs {', '.join(NEEDED)} of a policy's distributions, and the {type(distribution).__name__} of "
-                f"{type(policy).__name__} lacks {' and '.join(lacks)}"
             )
         return GRPOLearner(self, problem, cap)
 
@@ -110,7 +95,7 @@ class Tempered:
     def apply(self, params: Any, carry: Carry, observation: jax.Array) -> tuple[Carry, Distribution]:
         own, temperature = params
         carry, distribution = self.policy.apply(own, carry, observation)
-        return carry, distribution.tempered(temperature)  # ty: ignore[unresolved-attribute] `bind` has seen to it
+        return carry, distribution.tempered(temperature)  # ty: ignore[missing-attribute] `bind` has seen to it
 
 
 class GRPOState(struct.PyTreeNode):
@@ -167,8 +152,9 @@ class GRPOLearner:
 
     def learnt(self, key: jax.Array, state: GRPOState, played: Episodes) -> tuple[GRPOState, StepMetrics]:
         """`step` after its rollout."""
-        (params, optimizer), losses = self._optimize(stream(key, "minibatches"), state, self.batch(played))
-        useful, acted = played.lengths.sum(), played.steps.acts.sum()
+        batch = self.batch(played)
+        (params, optimizer), losses = self._optimize(stream(key, "minibatches"), state, batch)
+        useful, acted = played.lengths.sum(), batch.steps.acts.sum()
         passes = self.algorithm.num_epochs * self.algorithm.batch * self.cap
         metrics = StepMetrics(
             useful_steps=played.lengths,
@@ -182,7 +168,7 @@ class GRPOLearner:
                 "prompt_steps": useful - acted,
                 "forward_passes": played.computed_steps.sum() + passes,
                 "backward_passes": jnp.int32(passes),
-                "learning_rate": state.settings.learning_rate,
+                "learning_rate": jnp.asarray(state.settings.learning_rate),
                 "nonfinite_observations": played.nonfinite_observations,
             },
         )
@@ -206,13 +192,14 @@ class GRPOLearner:
 
     def batch(self, played: Episodes) -> Batch:
         """The episodes of a rollout, one row each."""
+        assert played.steps is not None  # `rollout` asks for them
         batch = Batch(played.steps, group_advantages(played.returns))
         return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batch)
 
     def distributions(self, params: Params, state: GRPOState, observations: jax.Array) -> Distribution:
         """What actions were drawn from, of whole episodes, (episodes, steps, n), by a policy of these parameters."""
         normal = state.statistics.normalize(observations)
-        return over_sequence(self.problem.policy, params, normal).tempered(state.settings.temperature)  # ty: ignore[unresolved-attribute]
+        return over_sequence(self.problem.policy, params, normal).tempered(state.settings.temperature)  # ty: ignore[missing-attribute]
 
     def loss(self, params: dict[str, Params], state: GRPOState, batch: Batch) -> tuple[jax.Array, dict[str, jax.Array]]:
         """The mean loss of the actions that had an effect, float32 (), and scalars to be recorded."""

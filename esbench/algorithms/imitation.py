@@ -12,7 +12,7 @@ from flax import struct
 from pydantic import Field
 
 from esbench.algorithms.interface import StepCost, StepMetrics
-from esbench.algorithms.policy_gradient import adam, descend
+from esbench.algorithms.policy_gradient import adam, descend, episodic
 from esbench.errors import InputError
 from esbench.keys import stream
 from esbench.policies.networks import Params
@@ -46,22 +46,11 @@ class Imitation:
     def bind(self, problem: Problem) -> "ImitationLearner":
         """InputError for a problem without episodes, an environment without demonstrations, and a policy whose
         distributions have no density."""
-        if not isinstance(problem, EpisodicProblem):
-            raise InputError(f"imitation needs an environment, and {type(problem).__name__} is none")
+        problem = episodic("imitation", problem, "log_prob")
         if not callable(getattr(problem.environment, "demonstration", None)):
             raise InputError(
                 "imitation needs demonstrations, and this task's environment has none: expected a method "
                 "demonstration(key), or another algorithm"
-            )
-        policy = problem.policy
-        distribution = jax.eval_shape(
-            lambda key: policy.apply(problem.init_params(key), policy.initial_carry(), problem.blank_observation)[1],
-            jax.random.key(0),
-        )
-        if not callable(getattr(distribution, "log_prob", None)):
-            raise InputError(
-                f"imitation needs log_prob of a policy's distributions, and the {type(distribution).__name__} of "
-                f"{type(policy).__name__} lacks it"
             )
         return ImitationLearner(self, problem)
 
@@ -137,7 +126,7 @@ class ImitationLearner:
 
     def demonstrations(self, key: jax.Array) -> Demonstration:
         """A batch of them, leaves (batch, steps, ...)."""
-        draw = self.problem.environment.demonstration  # ty: ignore[unresolved-attribute] `bind` has seen to it
+        draw = self.problem.environment.demonstration  # ty: ignore[missing-attribute] `bind` has seen to it
         return jax.vmap(draw)(jax.random.split(key, self.algorithm.batch))
 
     def loss(

@@ -7,7 +7,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from esbench.errors import InputError
 from esbench.policies.networks import Params
+from esbench.problem import Problem
+from esbench.rollout.problem import EpisodicProblem
 
 Networks = dict[str, Params]
 """Parameters by network."""
@@ -15,6 +18,25 @@ Training = tuple[Networks, optax.OptState]
 Scalars = dict[str, jax.Array]
 Loss = Callable[[Networks], tuple[jax.Array, Scalars]]
 """The loss, float32 (), and further scalars by name."""
+
+
+def episodic(algorithm: str, problem: Problem, *methods: str) -> EpisodicProblem:
+    """The problem, which has episodes and a policy whose distributions have these methods; InputError for another."""
+    if not isinstance(problem, EpisodicProblem):
+        raise InputError(
+            f"{algorithm} needs an environment, and {type(problem).__name__} is none: expected an evolution strategy"
+        )
+    policy = problem.policy
+    distribution = jax.eval_shape(
+        lambda key: policy.apply(problem.init_params(key), policy.initial_carry(), problem.blank_observation)[1],
+        jax.random.key(0),
+    )
+    if lacks := [method for method in methods if not callable(getattr(distribution, method, None))]:
+        raise InputError(
+            f"{algorithm} needs {' and '.join(methods)} of a policy's distributions, and the "
+            f"{type(distribution).__name__} of {type(policy).__name__} lacks {' and '.join(lacks)}"
+        )
+    return problem
 
 
 def adam() -> optax.GradientTransformation:
@@ -37,7 +59,7 @@ def clipped_gain(log_ratio: jax.Array, advantage: jax.Array, clip_eps: jax.Array
 
 
 def descend(
-    loss: Loss, training: Training, learning_rate: jax.Array, max_grad_norm: jax.Array
+    loss: Loss, training: Training, learning_rate: jax.Array | float, max_grad_norm: jax.Array | float
 ) -> tuple[Training, tuple[Scalars, jax.Array]]:
     """One step of Adam down `loss`: parameters and optimizer state after; the loss's scalars and `grad_norm`, and
     whether there was no step, bool (), since a number is not finite."""

@@ -13,7 +13,7 @@ from flax import struct
 from pydantic import Field, ValidationInfo, field_validator
 
 from esbench.algorithms.interface import StepCost, StepMetrics
-from esbench.algorithms.policy_gradient import adam, clipped_gain, descend, over_minibatches
+from esbench.algorithms.policy_gradient import adam, clipped_gain, descend, episodic, over_minibatches
 from esbench.errors import InputError
 from esbench.keys import stream
 from esbench.policies.mlp import MLP, Perceptron
@@ -76,22 +76,10 @@ class PPO:
     def bind(self, problem: Problem) -> "PPOLearner":
         """The learner for a memoryless policy whose distributions have a density and an entropy; InputError for
         another, and for a problem without episodes."""
-        if not isinstance(problem, EpisodicProblem):
-            raise InputError(
-                f"PPO needs an environment, and {type(problem).__name__} is none: expected an evolution strategy"
-            )
-        policy, name = problem.policy, type(problem.policy).__name__
+        problem = episodic("PPO", problem, "log_prob", "entropy")
+        policy = problem.policy
         if jax.tree.leaves(policy.initial_carry()):
-            raise InputError(f"PPO trains memoryless policies only, and {name} carries memory")
-        distribution = jax.eval_shape(
-            lambda key: policy.apply(problem.init_params(key), (), problem.blank_observation)[1], jax.random.key(0)
-        )
-        lacks = [method for method in ("log_prob", "entropy") if not callable(getattr(distribution, method, None))]
-        if lacks:
-            raise InputError(
-                f"PPO needs log_prob and entropy of a policy's distributions, and the {type(distribution).__name__} of "
-                f"{name} lacks {' and '.join(lacks)}"
-            )
+            raise InputError(f"PPO trains memoryless policies only, and {type(policy).__name__} carries memory")
         # A policy that does not say what its critic is gets the suite's own network.
         critic = getattr(policy, "critic", None)
         return PPOLearner(self, problem, critic() if critic else Perceptron(**asdict(MLP()), outputs=1))

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 _RANGES = "ranges of the one algorithm (default: baselines/search/ALGORITHM.toml, or next to its file)"
 
+_POLICY = "network of all trials (default: mlp)"
 _START = "policy file that all trials begin from (default: fresh parameters)"
 
 
@@ -59,6 +60,7 @@ def tune(
     trials: Annotated[Positive, option("of each algorithm")] = 16,
     tier: Annotated[str, option("smoke, lite, standard or paper")] = "lite",
     ranges: Annotated[str | None, option(_RANGES, metavar="FILE")] = None,
+    policy: Annotated[str | None, option(_POLICY, metavar="P")] = None,
     start: Annotated[str | None, option(_START, metavar="FILE")] = None,
     jobs: Jobs | None = None,
     together: Together | None = None,
@@ -80,7 +82,7 @@ def tune(
     if ranges is not None and len(algorithms) > 1:
         raise InputError(f"--ranges {ranges}: expected one algorithm, not {', '.join(algorithms)}")
     spaces = [read_space(Path(ranges) if ranges else ranges_file(name), name) for name in algorithms]
-    searches = tune.plan(environments() if tasks == ["all"] else tasks, spaces, trials, tier, out, start)
+    searches = tune.plan(environments() if tasks == ["all"] else tasks, spaces, trials, tier, out, policy, start)
     if dry_run:
         print_columns(tune.dry_run(searches))
         print("one process, one run after the other: training and compiling as the runs that are there took, else a")

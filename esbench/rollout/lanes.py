@@ -209,7 +209,7 @@ class Work:
         kind = jnp.int32 if isinstance(actions, gymnasium.spaces.Discrete) else jnp.float32
         return Steps(
             observation=jnp.zeros((*rows, *environment.observation_space.shape), jnp.float32),
-            action=jnp.zeros((*rows, *actions.shape), kind),
+            action=jnp.zeros((*rows, *(actions.shape or ())), kind),
             log_prob=jnp.zeros(rows, jnp.float32),
             acts=jnp.zeros(rows, bool),
         )

@@ -80,8 +80,9 @@ class TrialRun:
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """One algorithm on one task. out: the results root of the trials' runs. start: the policy file that all begin from,
-    None for fresh parameters."""
+    """One algorithm on one task. out: the results root of the trials' runs. policy, start: of all of them, as `resolve`
+    takes them.
+    """
 
     task_name: str
     task: Task
@@ -89,6 +90,7 @@ class Search:
     trials: Sequence[Settings]
     tier: str
     out: Path
+    policy: str | None = None
     start: str | None = None
     _runs: dict[tuple[int, int, int], TrialRun] = field(default_factory=dict)
     _results: dict[TrialRun, Result] = field(default_factory=dict)
@@ -226,6 +228,7 @@ class Search:
             "settings": dict(self.trials[trial]),
             "name": f"{default_name(self.algorithm)}-trial-{trial:03}-{part}",
             "out": str(self.out),
+            "policy": self.policy,
             "start": self.start,
         }
         try:

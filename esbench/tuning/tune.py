@@ -22,10 +22,16 @@ _COMPILE_SECONDS = 30.0  # on two cores the mean over the catalogue's tasks
 
 
 def plan(
-    tasks: Sequence[str], spaces: Sequence[Space], trials: int, tier: str, out: Path, start: str | None = None
+    tasks: Sequence[str],
+    spaces: Sequence[Space],
+    trials: int,
+    tier: str,
+    out: Path,
+    policy: str | None = None,
+    start: str | None = None,
 ) -> list[Search]:
-    """One search per task and algorithm, the same trials on every task; all begin from the policy file `start`, or from
-    fresh parameters. InputError, before anything is run, for what cannot be."""
+    """One search per task and algorithm, the same trials on every task, of one network and all from the policy file
+    `start`, or from fresh parameters. InputError, before anything is run, for what cannot be."""
     if tier not in TIERS:
         raise unknown("tier", tier, TIERS)
     names = [default_name(space.algorithm) for space in spaces]
@@ -40,7 +46,7 @@ def plan(
         raise InputError(f"tasks of the tracks {', '.join(tracks)}: expected tasks of one track")
     drawn = [(space, space.trials(trials)) for space in spaces]
     searches = [
-        Search(name, task, space.algorithm, settings, tier, out / RUNS, start)
+        Search(name, task, space.algorithm, settings, tier, out / RUNS, policy, start)
         for name, task in found.items()
         for space, settings in drawn
     ]

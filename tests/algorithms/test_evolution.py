@@ -18,13 +18,16 @@ from esbench.policies.mlp import MLP
 from esbench.policies.normalization import Moments
 from esbench.population.gaussian import Gaussian
 from esbench.population.low_rank import LowRank
+from esbench.population.members import own_parts
 from esbench.population.objective import Evaluation
+from esbench.population.stacked import Stacked
 from esbench.rollout.episodes import run_episodes
 from esbench.rollout.fitness import EpisodicReturn
 from esbench.rollout.problem import EpisodicProblem
 from esbench.settings import Switch, build, number_names, settings
 from esbench.sizes import Sizes
-from tests.environments import Walk
+from tests.environments import Delay, Walk
+from tests.policies.test_networks import densified
 
 STRATEGIES = [pytest.param(EGGROLL(pop_size=512, rank=rank), id=f"eggroll-{rank}") for rank in (1, 4)]
 STRATEGIES += [pytest.param(OpenES(pop_size=512), id="open_es")]
@@ -279,3 +282,77 @@ def test_a_strategy_says_what_is_perturbed_densely():
 def test_settings_out_of_range_are_named(values, named):
     with pytest.raises(InputError, match=named):
         build(EGGROLL, values)
+
+
+# Parameters that stay as they are, and episodes that all members play.
+
+
+@pytest.mark.parametrize("strategy", [EGGROLL(pop_size=16, sigma=0.3, rank=2), OpenES(pop_size=16, sigma=0.3)])
+def test_frozen_parameters_are_neither_perturbed_nor_moved(strategy):
+    problem = walk()
+    frozen = replace(strategy, frozen="Dense_0, log_std", learning_rate=0.1, weight_decay=0.1, optimizer="lion")
+    loop = EvolutionAlgorithm(frozen).bind(problem)
+    state = jax.jit(loop.init)(jax.random.key(0))
+    after, _ = jax.jit(loop.step)(state)
+    population, _ = loop.ask(jax.random.key(1), state.strategy)
+    member, own = population.member(jnp.int32(3)), own_parts(population, jnp.int32(3))
+    weighted = jax.jit(lambda population: population.weighted_sum(jnp.arange(16.0)))(population)
+    trees = (state.strategy.mean, after.strategy.mean, weighted)
+    for path, first in jax.tree.leaves_with_path(state.strategy.mean):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        _, moved, total = (dict(jax.tree.leaves_with_path(tree))[path] for tree in trees)
+        is_frozen = "Dense_0" in name or "log_std" in name
+        assert (moved == first).all() == is_frozen and (total == 0).all() == is_frozen, name
+    params = member["params"]
+    assert params["MLP_0"]["Dense_0"]["kernel"] is state.strategy.mean["params"]["MLP_0"]["Dense_0"]["kernel"]
+    assert len(own) == (3 if isinstance(strategy, EGGROLL) else 2)  # factors of one kernel and a bias; or both
+    said = loop.describe()
+    assert [line.endswith(": frozen") for line in said] == ["Dense_0" in line or "log_std" in line for line in said]
+
+
+def test_members_that_share_their_frozen_parameters_run_as_each_alone():
+    problem, key = walk(), jax.random.key(5)
+    loop = EvolutionAlgorithm(EGGROLL(pop_size=10, sigma=0.3, frozen="Dense_1/kernel")).bind(problem)
+    population, _ = loop.ask(key, jax.jit(loop.init)(key).strategy)
+    dense = jax.vmap(densified, in_axes=(population.axes,))(population.members(jnp.arange(10)))
+    dense["params"]["MLP_0"]["Dense_1"]["kernel"] = jnp.tile(dense["params"]["MLP_0"]["Dense_1"]["kernel"], (10, 1, 1))
+    play = jax.jit(lambda members: run_episodes(problem, members, key, episodes=2, greedy=jnp.bool_(True), common=True))
+    low, full = play(population), play(Stacked(dense))
+    np.testing.assert_allclose(low.returns, full.returns, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("frozen", "message"),
+    [
+        ("Dense_7", r"frozen = 'Dense_7' names no parameter: expected some of params/MLP_0/Dense_0/bias, .*log_std$"),
+        ("log_std, head", "frozen = 'head' names no parameter"),
+        ("Dense", "frozen = 'Dense' names no parameter"),
+        ("params", "frozen = 'params' names all parameters"),
+        ("Dense_*, log_std", "names all parameters"),
+    ],
+)
+def test_names_of_no_parameter_are_refused_with_those_there_are(frozen, message):
+    with pytest.raises(InputError, match=message):
+        EvolutionAlgorithm(EGGROLL(pop_size=4, frozen=frozen)).bind(walk())
+
+
+def test_all_members_play_the_same_episodes_where_they_are_asked_to():
+    environment = Delay(longest=30)
+    policy = MLP(n_layers=1, layer_size=8).bind(environment.observation_space, environment.action_space)
+    problem = EpisodicProblem(environment, policy, Sizes(lanes=8, narrow=0, block=4))
+    lengths = {}
+    for common in (False, True):
+        loop = EvolutionAlgorithm(
+            EGGROLL(pop_size=8), Evolution(n_parallel_evaluations=3, common_episodes=common)
+        ).bind(problem)
+        state, step, found = jax.jit(loop.init)(jax.random.key(0)), jax.jit(loop.step), []
+        for _ in range(2):
+            state, metrics = step(state)
+            found.append(np.asarray(metrics.useful_steps))
+        lengths[common] = np.stack(found)
+    of_pairs = lengths[False].reshape(2, 4, 2)
+    assert (of_pairs[..., 0] == of_pairs[..., 1]).all() and len(np.unique(lengths[False][0])) > 2
+    assert all(len(np.unique(generation)) == 1 for generation in lengths[True])
+    assert lengths[True][0, 0] != lengths[True][1, 0]  # of another generation other ones
+    # Those of the first pair are what they were.
+    np.testing.assert_array_equal(lengths[True][:, 0], lengths[False][:, 0])

@@ -12,6 +12,7 @@ from esbench.policies.gru import GRU
 from esbench.results.run_directory import RunDirectory
 from esbench.rollout.problem import EpisodicProblem
 from esbench.tasks.registry import make
+from tests.experiment.conftest import TINY
 
 KEY = jax.random.key(0)
 MEMORY = {"hidden_size": 8, "layer_size": 8}
@@ -53,30 +54,24 @@ def test_useful_steps_are_those_up_to_the_end_of_each_answer(countdown):
     assert after.updates == 1 and after.learning_rate == state.learning_rate
 
 
-def test_it_learns_what_it_is_shown(echo):
-    learner = esbench.learner(echo["task"], "imitation", preset="defaults", settings={**echo["settings"], "batch": 16})
+def test_it_learns_what_it_is_shown():
+    small = {"n_layers": 1, "layer_size": 8, "batch": 16}
+    learner = esbench.learner(f"{TINY}:ECHO", "imitation", preset="defaults", settings=small)
     state, step = learner.init(0), jax.jit(learner.step)
     for _ in range(40):
         state, metrics = step(state)
     assert metrics.training["accuracy"] > 0.99
 
 
-def test_learners_begin_with_what_it_left_and_are_scored_alike(tmp_path):
-    options = {"policy": "gru", "tier": "smoke", "out": tmp_path, "steps": 3000}
+def test_a_learner_begins_with_what_it_left_and_is_scored_alike(tmp_path):
+    options = {"policy": "gru", "tier": "smoke", "out": tmp_path, "steps": 2000}
     first = esbench.run("Countdown-v0", "imitation", settings={**MEMORY, "batch": 32}, **options)
     start = first.path / "policy.npz"
-    settings = {"grpo": {"batch": 64}, "eggroll": {"pop_size": 8, "common_episodes": True}}
-    begun = {
-        name: esbench.run("Countdown-v0", name, settings={**MEMORY, **own}, start=start, **options)
-        for name, own in settings.items()
-    }
-    rows = {name: result.rows[0] for name, result in begun.items()}
-    assert rows["grpo"].scores == rows["eggroll"].scores
-    assert set(rows["grpo"].scores) == {"return", "length", "return_greedy", "return_sample", "pass@8"}
-    for result in (first, *begun.values()):
+    then = esbench.run("Countdown-v0", "grpo", settings={**MEMORY, "batch": 64}, start=start, **options)
+    assert set(then.rows[0].scores) == {"return", "length", "return_greedy", "return_sample", "pass@8"}
+    for result in (first, then):
         assert RunDirectory.open(result.path).manifest.action_mode == "greedy"
         assert all(row.scores["return"] == row.scores["return_greedy"] for row in result.rows)
-        assert all(row.scores["pass@8"] >= row.scores["return_sample"] for row in result.rows)
 
 
 def test_an_environment_without_demonstrations_is_refused(tmp_path):

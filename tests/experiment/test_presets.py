@@ -15,7 +15,7 @@ from esbench.tasks.registry import environments
 
 ALGORITHMS = ("eggroll", "open_es", "ppo")
 """Those of the paper."""
-OTHERS = ("ars", "evosax:SNES", "evosax:PGPE")
+OTHERS = ("ars", "grpo", "imitation", "evosax:SNES", "evosax:PGPE")
 TASKS = environments()
 TUNING = Path(__file__).parents[2] / "results" / "tuning"
 
@@ -50,6 +50,16 @@ def test_the_other_algorithms_have_smoke_and_lite_and_no_paper(algorithm):
     with pytest.raises(InputError, match=f"'{algorithm}' has no preset 'paper': expected --preset with one of smoke, "):
         resolve("CartPole-v1", algorithm, tier="paper")
     assert resolve("CartPole-v1", algorithm, tier="paper", preset="lite").budget == 500_000_000
+
+
+@pytest.mark.parametrize("tier", ["smoke", "lite", "standard"])
+def test_what_reasons_has_presets_for_any_policy_of_which_members_answer_the_same_questions(tier):
+    for policy in ("rwkv7", "gru"):
+        for algorithm in ("eggroll", "open_es", "grpo", "imitation"):
+            config = resolve("Countdown-v0", algorithm, tier=tier, policy=policy)
+            assert config.step_cost.most < config.budget / 10
+            if algorithm in ("eggroll", "open_es"):
+                assert config.settings["common_episodes"] and config.settings["deterministic_policy"]
 
 
 def test_numbers_of_the_paper():

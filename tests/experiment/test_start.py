@@ -121,17 +121,14 @@ def test_a_text_has_no_start(file, tmp_path):
 
 def test_trials_of_a_search_begin_from_it(echo, file, tmp_path):
     space = Space(Path("ranges.toml"), "eggroll", MEMBERS, TUNED)
-    (search,) = plan([echo["task"]], [space], 2, "smoke", tmp_path, str(file))
+    (search,) = plan([echo["task"]], [space], 2, "smoke", tmp_path, start=str(file))
     assert {run.job.config.options.start for run in search.first} == {str(file)}
+    other = Space(Path("ranges.toml"), "eggroll", {**MEMBERS, "layer_size": 4}, TUNED)
     with pytest.raises(InputError, match="float32"):
-        plan(
-            [echo["task"]],
-            [Space(Path("ranges.toml"), "eggroll", {**MEMBERS, "layer_size": 4}, TUNED)],
-            2,
-            "smoke",
-            tmp_path,
-            str(file),
-        )
+        plan([echo["task"]], [other], 2, "smoke", tmp_path, start=str(file))
+    memory = Space(Path("ranges.toml"), "eggroll", {"pop_size": 8}, TUNED)
+    (search,) = plan([echo["task"]], [memory], 2, "smoke", tmp_path / "gru", policy="gru")
+    assert {run.job.config.policy["name"] for run in search.first} == {"gru"}
 
 
 def test_the_command_says_one_line_with_status_2(echo, file, tmp_path):

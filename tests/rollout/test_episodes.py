@@ -20,6 +20,7 @@ from esbench.policies.normalization import Moments
 from esbench.population.gaussian import Gaussian
 from esbench.population.members import MIN_ROWS, MemberStore
 from esbench.population.repeated import Repeated
+from esbench.problem import DeployedPolicy
 from esbench.rollout.episodes import run_episodes
 from esbench.rollout.problem import EpisodicProblem
 from esbench.sizes import Sizes
@@ -280,3 +281,38 @@ def test_the_count_stands_in_the_metrics_of_a_generation():
     # An episode of n steps meets the numbers n to 1; its return is 1 all the same.
     assert 10 < metrics.training["nonfinite_observations"] <= 40
     assert metrics.training["fitness_mean"] == 1
+
+
+def test_attempts_at_the_same_episodes_are_scored_beside_both_modes():
+    """Of a policy that knows nothing, which is right every other time."""
+    task = EpisodicProblem(Recall(), Remember(), Sizes(lanes=32, narrow=0, block=3), attempts=8)
+    params = jax.tree.map(jnp.zeros_like, jax.jit(task.init_params)(jax.random.key(0)))
+    scores = jax.jit(lambda params: task.evaluate(DeployedPolicy(params, None, "greedy"), KEY, 300))(params)
+    assert set(scores) == {"return", "length", "return_greedy", "return_sample", "pass@8"}
+    np.testing.assert_array_equal(scores["return"], scores["return_greedy"])
+    assert abs(scores["return_sample"].mean() - 0.5) < 0.1
+    assert scores["pass@8"].mean() > 0.97 and (scores["pass@8"] >= scores["return_sample"]).all()
+    # The same instances: it acts as if the bit were 0.
+    bits = jax.vmap(lambda e: jax.random.fold_in(jax.random.fold_in(KEY, 0), e))(jnp.arange(300))
+    bits = jax.vmap(lambda key: Recall().reset(stream(key, "reset"))[0][0])(bits)
+    np.testing.assert_array_equal(scores["return_greedy"], bits == 0)
+
+
+def test_recorded_steps_are_those_of_the_episodes():
+    task = problem(Walk(limit=12), lanes=16, narrow=8, block=4)
+    result = run(task, gaussian(task, size=9), episodes=2, record=10)
+    steps, lengths = result.steps, np.asarray(result.lengths)
+    assert steps.observation.shape == (9, 2, 10, 2) and steps.action.shape == (9, 2, 10, 2)
+    there = np.arange(10) < lengths[..., None]  # what is past the tenth is not recorded
+    np.testing.assert_array_equal(steps.acts, there)
+    assert not np.where(there[..., None], 0, steps.observation).any()
+    # The reward of a step is that of the next position.
+    position, action = np.asarray(steps.observation), np.asarray(steps.action)
+    rewards = -(position[:, :, 1:] ** 2).sum(-1) + 0.1 * np.clip(action[:, :, :-1], -1, 1).sum(-1)
+    short = lengths <= 10
+    assert short.any()
+    last = np.array(result.returns) - (rewards * there[..., 1:]).sum(-1)  # what is left is the last step's
+    assert (last[short] < 0.2).all()
+    plain = run(task, gaussian(task, size=9), episodes=2)
+    assert plain.steps is None
+    np.testing.assert_array_equal(plain.returns, result.returns)

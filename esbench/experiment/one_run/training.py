@@ -182,8 +182,8 @@ class Training:
 
 def _distinct(scores: dict[str, np.ndarray], measure: str) -> int:
     """How many samples differ in the measure or in what was counted beside it; variants of the measure, such as the
-    other action mode's, are of other trials of the same samples."""
-    own = [values for name, values in scores.items() if not name.startswith(f"{measure}_")]
+    other action mode's or `pass@8`, are of other trials of the same samples."""
+    own = [values for name, values in scores.items() if not name.startswith((f"{measure}_", "pass@"))]
     return len(set(zip(*own, strict=True)))
 
 
