@@ -13,7 +13,7 @@ from esbench.tasks.suites.navix import specs as navix
 
 _SUITES = (gymnax, brax, craftax, jumanji, kinetix, navix)
 
-LIBRARIES: dict[str, Library] = {suite.LIBRARY.name: suite.LIBRARY for suite in _SUITES}
+LIBRARIES: dict[str, Library] = {suite.LIBRARY.name: suite.LIBRARY for suite in (*_SUITES, countdown)}
 CARDS: dict[str, Card] = {spec.id: card for suite in (*_SUITES, countdown) for spec, card in suite.TASKS.items()}
 CATALOGUE: tuple[TaskSpec, ...] = tuple(spec for suite in _SUITES for spec in suite.TASKS)
 REASONING: tuple[TaskSpec, ...] = tuple(countdown.TASKS)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from esbench.tasks.environment import evaluation
+from esbench.tasks.environment import evaluation, picture
 from esbench.tasks.suites.countdown import adapter
 from esbench.tasks.suites.countdown.specs import COUNTDOWN
 from tests.tasks.countdown_answers import answers, is_right, judged, parsed, random_instance, result, written
@@ -199,6 +199,17 @@ class TestEpisodes:
         reading = jax.jit(jax.vmap(read, (None, 0)))
         prompts, over = reading(jax.random.key(3), jnp.arange(len(adapter.SYMBOLS)))
         assert len({text_of(prompt) for prompt in prompts}) == 1 and not over.any()
+
+    def test_a_picture_shows_what_is_there_and_what_is_written(self, environment):
+        countdown, key = environment(COUNTDOWN.id), jax.random.key(3)
+        state, _ = countdown.reset(key)
+        for _ in range(adapter.READING):
+            state, _ = countdown.step(key, state, jnp.int32(0))
+        before = picture(countdown, state)
+        digit = jnp.argmax(adapter.legal(state.inner))
+        after = picture(countdown, countdown.step(key, state, digit)[0])
+        assert before.dtype == np.uint8 and before.shape == after.shape == (120, 320, 3)
+        assert (before != after).any() and (before == after).mean() > 0.9
 
 
 @pytest.mark.parity

@@ -33,9 +33,10 @@ from esbench.keys import stream
 from esbench.tasks.gymnasium_api import episode as episode_module
 from esbench.tasks.gymnasium_api.single import TaskEnv, UncappedTaskEnv
 from esbench.tasks.gymnasium_api.vector import TaskVectorEnv
-from esbench.tasks.registry import environments, task
+from esbench.tasks.registry import task, task_specs
+from esbench.tasks.suites.countdown.specs import COUNTDOWN
 
-NAMES = environments()
+NAMES = [spec.id for spec in task_specs() if spec.is_environment]
 LIGHT = ["CartPole-v1", "Pendulum-v1", "Knapsack-v1", "DoorKey-8x8-v0"]
 
 
@@ -63,7 +64,7 @@ def vector(name, num_envs, **options) -> gymnasium.vector.VectorEnv:
     return gymnasium.make_vec(f"esbench/{name}", num_envs=num_envs, **options)
 
 
-@pytest.mark.parametrize("name", all_tasks(*LIGHT))
+@pytest.mark.parametrize("name", all_tasks(*LIGHT, COUNTDOWN.id))
 def test_check_env(name):
     env = single(name).unwrapped
     env.action_space.seed(0)
@@ -74,7 +75,7 @@ def test_check_env(name):
     assert [message for message in messages if not any(text in message for text in ACCEPTED)] == []
 
 
-@pytest.mark.parametrize("name", all_tasks(*LIGHT))
+@pytest.mark.parametrize("name", all_tasks(*LIGHT, COUNTDOWN.id))
 def test_single_and_vector_agree_with_the_functional_environment(name):
     """Step by step from the same state; whole trajectories too, but for brax, whose contacts are chaotic.
 
@@ -376,7 +377,7 @@ class TestCopies:
 
     COPIES = (copy.deepcopy, lambda env: pickle.loads(pickle.dumps(env)))
 
-    @pytest.mark.parametrize("name", all_tasks(*LIGHT))
+    @pytest.mark.parametrize("name", all_tasks(*LIGHT, COUNTDOWN.id))
     @pytest.mark.parametrize("make", [single, functools.partial(vector, num_envs=3)], ids=["single", "vector"])
     def test_amid_an_episode(self, name, make):
         env = make(name)

@@ -15,6 +15,7 @@ import numpy as np
 
 from esbench.tasks.environment import Demonstration, Transition
 from esbench.tasks.spec import TaskSpec
+from esbench.tasks.suites.countdown.render import picture
 
 SYMBOLS = "0123456789+-*/=;.>"
 """A token is the place of a character here."""
@@ -110,6 +111,10 @@ class Countdown:
     def written(self, tokens: np.ndarray) -> tuple[str, str]:
         characters = "".join(SYMBOLS[int(token)] for token in tokens)
         return characters[:PROMPT], characters[PROMPT:]
+
+    def render(self, state: Writing) -> np.ndarray:
+        problem, _ = self.written(np.asarray(state.prompt))
+        return picture(problem, np.asarray(state.answer.pool).tolist(), int(state.answer.written))
 
     def demonstration(self, key: jax.Array) -> Demonstration:
         """The prompt of `reset(key)` and a right answer to it."""

@@ -1,16 +1,18 @@
 """Countdown, of esbench itself: a task of the track `reasoning`."""
 
 from esbench.tasks.anchors import measured, rule
-from esbench.tasks.card import Card
+from esbench.tasks.card import Card, Library
 from esbench.tasks.spec import REASONING, Anchor, Measure, TaskSpec
 from esbench.tasks.tiers import Budgets
+
+LIBRARY = Library(name="countdown", requires="", licence="Apache-2.0", state="part of esbench")
 
 LEGAL = "legal characters at random"
 SOLVED = Measure("return", "instance", unit="share solved", lowest=0.0, highest=1.0)
 
 COUNTDOWN = TaskSpec(
     id="Countdown-v0",
-    suite="countdown",
+    suite=LIBRARY.name,
     source_id="4 numbers of 1 to 9, targets of 30 to 99, every tenth instance held out",
     max_episode_steps=31,
     action_kind="discrete",
