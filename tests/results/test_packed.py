@@ -57,7 +57,9 @@ def test_unfinished_runs_are_not_packed(runs, add_run, make_row):
 
 
 @pytest.mark.parametrize(
-    "content", [b"no gzip", gzip.compress(b'{"kind": "manifest"'), gzip.compress(b"{}\n" * 3)[:-4]]
+    "content",
+    [b"no gzip", gzip.compress(b'{"kind": "manifest"', mtime=0), gzip.compress(b"{}\n" * 3, mtime=0)[:-4]],
+    ids=["no gzip", "half a line", "cut"],
 )
 def test_damage_is_named(runs, content):
     pack(runs)
