@@ -13,8 +13,11 @@ from esbench.results.run_directory import ROWS_FILE
 from esbench.tasks.catalogue import CATALOGUE
 
 RESULTS = Path(__file__).parents[2] / "results"
+# The studies of texts have tables of their own: tests/studies/test_text_tables.py.
 SETS = sorted(
-    path.name for path in RESULTS.iterdir() if any(next(path.rglob(name), None) for name in (ROWS_FILE, PACKED))
+    path.name
+    for path in RESULTS.iterdir()
+    if path.name != "text" and any(next(path.rglob(name), None) for name in (ROWS_FILE, PACKED))
 )
 # Rows that a set is reported with and that lie elsewhere: those of the board's entries.
 ENTRIES = [RESULTS.parent / "leaderboards" / "lite-v1" / name for name in ("eggroll", "open_es", "ppo")]

@@ -124,7 +124,7 @@ def _notes(say: Wording) -> list[str]:
         f"lies {say.below} both.",
         f"Level: it lies within that uncertainty: two standard errors of the anchor, at least {ROUNDING:.1%} of it. "
         "Not shown: anything else.",
-        "Untrained: the mean at step 0. Yes: a paired t test over seeds shows that the mean is better, at 95%.",
+        "Untrained: the mean before training. Yes: a paired t test over seeds shows that the mean is better, at 95%.",
         "Heuristic: a rule that learns nothing; `esbench tasks show` names it.",
         f"Would take: useful {say.unit} until the mean reaches the first unbeaten anchor, if the last half's trend "
         "continues.",

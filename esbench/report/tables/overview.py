@@ -87,6 +87,6 @@ def _notes(tiers: Sequence[Tier], say: Wording) -> list[str]:
         "over pairs of algorithms.",
         f"Random: the {say.measure} of a policy that acts at random. †: not shown to be {say.above} it. Reference: a "
         "score of 1.",
-        f"Untrained: the algorithms' means at step 0, the lowest and the highest. ‡: not shown to be {say.above} its "
-        "own (paired t over seeds).",
+        f"Untrained: the algorithms' means before training, the lowest and the highest. ‡: not shown to be "
+        f"{say.above} its own (paired t over seeds).",
     ]

@@ -113,7 +113,7 @@ def _notes(section: Section) -> list[str]:
         "the best, or seeds are too few.",
         f"Score: ({say.measure} - random) / (reference - random) with the task's fixed anchors{say.in_log2}; not "
         "clipped here.",
-        "Untrained: the mean at step 0.",
+        "Untrained: the mean before training.",
         f"Budget: {say.cost} of training. Useful {say.unit}: those at the score row. Overshoot: how far a run went "
         "past its budget.",
         f"Sequential {say.unit}: {say.critical_path}.",
