@@ -6,8 +6,8 @@ import pytest
 
 from esbench.cli import main
 from esbench.errors import InputError
-from esbench.report.ioh import ioh_files
 from esbench.report.figures import ORDER
+from esbench.report.ioh import ioh_files
 from esbench.report.registry import figure_path
 from esbench.report.write import load_report, read_contents, write_report
 

@@ -20,5 +20,5 @@ def test_every_study_has_all_its_seeds():
 def test_a_variant_is_one_sweep():
     (rank,) = [variant for variant in text.STUDIES["rank"] if variant.name == "rank-2"]
     words = text.command("rank", rank, devices=2)
-    assert words[-2:] == ["--set", "rank=2"] and ["--devices", "2"] == words[words.index("--devices") :][:2]
+    assert words[-2:] == ["--set", "rank=2"] and words[words.index("--devices") :][:2] == ["--devices", "2"]
     assert "--devices" not in text.command("backprop", text.STUDIES["backprop"][0], devices=2)
