@@ -55,10 +55,10 @@ def test_useful_steps_are_those_up_to_the_end_of_each_answer(countdown):
 
 
 def test_it_learns_what_it_is_shown():
-    small = {"n_layers": 1, "layer_size": 8, "batch": 16}
+    small = {"n_layers": 1, "layer_size": 8, "batch": 16, "learning_rate": 0.03}
     learner = esbench.learner(f"{TINY}:ECHO", "imitation", preset="defaults", settings=small)
     state, step = learner.init(0), jax.jit(learner.step)
-    for _ in range(40):
+    for _ in range(100):
         state, metrics = step(state)
     assert metrics.training["accuracy"] > 0.99
 
