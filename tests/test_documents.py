@@ -76,7 +76,7 @@ def check_command(words: list[str]) -> None:
     if (at := next((place for place, word in enumerate(words) if word.endswith("esbench")), None)) is not None:
         command, *arguments = words[at + 1 :] or ["--help"]
         app.parse_args([command, *arguments])
-        files = [word.partition(":")[0] for word in arguments if re.search(r"\.(py:|toml$)", word)]
+        files = [word.partition(":")[0] for word in arguments if re.search(r"\.(py:|toml$|npz$)", word)]
         if command == "run" and "--resume" not in arguments and all(Path(file).exists() for file in files):
             assert main([command, *arguments, "--dry-run"]) == 0
         elif command in ("tasks", "algorithms") and "--gallery" not in arguments:

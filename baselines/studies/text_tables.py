@@ -45,15 +45,15 @@ def runs_of(study: str, variant: Variant) -> list[ScoredRun]:
     """The runs of a variant by seed, read at its budget; empty where there are none yet."""
     place = RESULTS / study / "lite" / TASK / variant.name
     found = sorted(load_runs(place), key=lambda run: run.manifest.seed) if place.is_dir() else []
-    return [read_run(run, task(TASK).spec, variant.steps) for run in found]
+    return [read_run(run, task(TASK).spec, variant.steps) for run in found if run.finished]
 
 
 def studied(study: str) -> list[tuple[Variant, list[ScoredRun]]]:
     """The variants of a study that have runs; the base among them where it is one of the same budget."""
-    variants = [(study, variant) for variant in STUDIES[study]]
+    places = [(study, variant) for variant in STUDIES[study]]
     if study not in ("generations", "long"):
-        variants.insert(0, ("base", STUDIES["base"][0]))
-    found = [(variant, runs_of(*place)) for place in variants for variant in [place[1]]]
+        places.insert(0, ("base", STUDIES["base"][0]))
+    found = [(variant, runs_of(folder, variant)) for folder, variant in places]
     return sorted(((variant, runs) for variant, runs in found if runs), key=lambda one: _size(one[0]))
 
 
