@@ -56,7 +56,7 @@ STUDIES = {
     "base": [Variant("base")],
     "population": [at_equal_tokens(size) for size in POPULATIONS],
     "generations": [at_equal_generations(size) for size in POPULATIONS],
-    "rank": [Variant(f"rank-{rank}", {"rank": rank}) for rank in (2, 4, 8)],
+    "rank": [Variant(f"rank-{rank}", {"rank": rank}, seeds=5 if rank < 8 else 3) for rank in (2, 4, 8)],
     "momentum": [
         Variant("momentum-6", {"momentum": 6}),
         Variant("shift-3", {"shift": 3}),
