@@ -63,8 +63,9 @@ def _size(variant: Variant) -> int:
 
 
 def table(study: str) -> Table:
-    """One row a variant: its setting, what it came to, and what it had cost by then."""
-    variants = studied(study)
+    """One row a variant: its setting, what it came to, and what it had cost by then. Seconds are shown where they were
+    measured alike, with nothing else on the machine."""
+    variants, clocks = studied(study), study == "population"
     seconds = min((run.train_seconds[-1] for _, runs in variants for run in runs), default=0.0)
     rows = []
     for variant, runs in variants:
@@ -86,17 +87,21 @@ def table(study: str) -> Table:
         words("Setting", "setting"),
         number("Seeds", "n"),
         estimate(BITS, "bits"),
-        estimate("At equal seconds", "at_seconds"),
+        *([estimate("At equal seconds", "at_seconds")] if clocks else []),
         number("Generations", "generations", ",.0f"),
         number("Member-tokens", "tokens", ",.0f"),
         number("Tokens read", "read", ",.0f"),
-        number("Train s", "seconds", ".1f"),
+        *([number("Train s", "seconds", ".1f")] if clocks else []),
     ]
     notes = [
         "Bits per byte of the held-out chapters, lower is better: mean over seeds and its 95% interval (Student's t).",
-        f"At equal seconds: the last evaluation within the {seconds:.1f} training seconds of the quickest run.",
-        "Tokens read: of the text, each counted once for all members that read it. Train s: median over seeds.",
+        "Tokens read: of the text, each counted once for all members that read it.",
     ]
+    if clocks:
+        notes.append(
+            f"At equal seconds: the last evaluation within the {seconds:.1f} training seconds of the quickest run. "
+            "Train s: median over seeds, on two CPU cores."
+        )
     return Table(TITLES[study], pd.DataFrame(rows), layout, notes)
 
 

@@ -158,6 +158,17 @@ def settings_of(algorithm: Algorithm) -> dict[str, Any]:
     return _fields(algorithm)
 
 
+def defaults_of(algorithm: Any) -> dict[str, Any]:
+    """The defaults of the settings that have one, by name, as JSON values."""
+    cls = algorithm_class(algorithm)
+    return {
+        field.name: as_json(cls.__name__, field.name, field.default)
+        for owner in ([cls] if _is_algorithm(cls) else [cls, Evolution])
+        for field in dataclasses.fields(owner)
+        if field.default is not dataclasses.MISSING
+    }
+
+
 def describe(name: str) -> tuple[str, dict[str, Any]]:
     """What an algorithm is, in one line, and its settings with their defaults."""
     cls = algorithm_class(name)

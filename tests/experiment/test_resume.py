@@ -197,6 +197,16 @@ def test_another_task_or_version_is_refused_with_what_differs(stopped, echo, old
         esbench.run(**echo, out=stopped.config.storage.out, seed=3, resume=True)
 
 
+def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(stopped, echo, whole):
+    run = directory(stopped)
+    settings = {name: value for name, value in run.manifest.settings.items() if name != "slow"}
+    run.replace(run.rows, run.manifest.model_copy(update={"settings": settings}))
+    options = {**echo, "out": stopped.config.storage.out, "seed": 3, "resume": True}
+    with pytest.raises(InputError, match="settings.slow was 0, is now 1"):
+        esbench.run(**{**options, "settings": {**echo["settings"], "slow": 1}})
+    assert without_clocks(esbench.run(**options).rows) == without_clocks(whole.rows)
+
+
 def test_another_commit_of_the_same_code_goes_on_to_the_same_rows(stopped, whole):
     file = directory(stopped).path / "run.jsonl"
     file.write_text(re.sub(r'"commit": ("\w+"|null)', f'"commit": "{"0" * 40}"', file.read_text(), count=1))

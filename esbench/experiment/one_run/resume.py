@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from esbench.algorithms.registry import defaults_of
 from esbench.errors import InputError
 from esbench.experiment.one_run import provenance, row_code
 from esbench.experiment.options.config import RunConfig
@@ -45,7 +46,10 @@ def differences(manifest: Manifest, config: RunConfig) -> list[str]:
 
 def other_settings(manifest: Manifest, config: RunConfig) -> list[str]:
     """What was set otherwise for the run that `manifest` describes, a phrase each."""
-    then, now = _settings(manifest.model_dump()), _settings(config.determining(Sizes()))
+    began = manifest.model_dump()
+    if manifest.algorithm == config.algorithm_name:  # settings that it was written without had their defaults
+        began["settings"] = defaults_of(config.algorithm) | began["settings"]
+    then, now = _settings(began), _settings(config.determining(Sizes()))
     same_files = manifest.plugins == row_code.plugins(config.algorithm, config.task, config.network)
     return _differing(then, now) + ([] if same_files else ["the file of the algorithm or of the task has changed"])
 
