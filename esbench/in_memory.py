@@ -24,7 +24,7 @@ import numpy as np
 from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.algorithms.interface import Learner, StepMetrics
 from esbench.errors import InputError, unknown
-from esbench.experiment.one_run.prepare import Prepared, as_scored, bind, first_state, make_problem, prepare
+from esbench.experiment.one_run.prepare import Prepared, as_scored, bind, first_state, make_problem, prepare, within
 from esbench.experiment.one_run.resume import other_settings
 from esbench.experiment.one_run.run import announce
 from esbench.experiment.one_run.side_by_side import raise_first, step, write_rows
@@ -215,7 +215,7 @@ def train(
             run = TrainedRun(manifest(prepared, seed))
             runs.append(run)
             before = None if start is None else start.runs[number]
-            _train(prepared, seed, run, before, callback, reporter)
+            _train(prepared, learner, seed, run, before, callback, reporter)
     except KeyboardInterrupt:
         interrupted = True
         reporter.message("interrupted: the result has what was reached")
@@ -224,6 +224,7 @@ def train(
 
 def _train(
     prepared: Prepared,
+    learner: Learner,
     seed: int,
     run: TrainedRun,
     start: TrainedRun | None,
@@ -236,7 +237,8 @@ def _train(
         run.rows = [row.model_copy(update={"final": False}) for row in start.rows]
         run.deployed = _deployed(prepared, start.state)
         reached = share_of(start.counts.useful_steps, config.budget)
-        training.go_on(start.state, start.counts, reached, training.metrics, asdict(start.clocks))
+        state = within(learner, start.state, jax.numpy.float32(config.budget))
+        training.go_on(state, start.counts, reached, training.metrics, asdict(start.clocks))
 
     def mark() -> None:
         run.state, run.counts, run.clocks = training.state, training.counts, training.clocks

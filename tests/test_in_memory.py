@@ -118,7 +118,7 @@ class TestLearner:
 
     def test_it_is_what_a_run_steps(self):
         result = esbench.train(**ECHO, steps=800, progress=False)
-        learner = esbench.learner(ECHO["task"], ECHO["algorithm"], settings=SMALL)
+        learner = esbench.learner(ECHO["task"], ECHO["algorithm"], settings=SMALL, steps=800)
         state, step = jax.jit(learner.init)(0), jax.jit(learner.step)
         for _ in range(result.runs[0].counts.generation):
             state, _ = step(state)

@@ -202,7 +202,7 @@ def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(stopped,
     settings = {name: value for name, value in run.manifest.settings.items() if name != "slow"}
     run.replace(run.rows, run.manifest.model_copy(update={"settings": settings}))
     options = {**echo, "out": stopped.config.storage.out, "seed": 3, "resume": True}
-    with pytest.raises(InputError, match="settings.slow was 0, is now 1"):
+    with pytest.raises(InputError, match=r"settings\.slow was 0, is now 1"):
         esbench.run(**{**options, "settings": {**echo["settings"], "slow": 1}})
     assert without_clocks(esbench.run(**options).rows) == without_clocks(whole.rows)
 

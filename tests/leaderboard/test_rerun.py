@@ -21,7 +21,7 @@ from .trained import trained_entry
 FIVE = tuple(
     spec
     for spec in CATALOGUE
-    if spec.id in ("CartPole-v1", "Pendulum-v1", "Knapsack-v1", "InvertedDoublePendulum-v0", "Ant-v0")
+    if spec.id in ("CartPole-v1", "Pendulum-v1", "Knapsack-v1", "InvertedDoublePendulum-v0", "Game2048-v1")
 )
 LIGHT = ("CartPole-v1", "Pendulum-v1", "Knapsack-v1", "Game2048-v1")
 

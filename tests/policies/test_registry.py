@@ -30,7 +30,7 @@ SPACES = (gymnasium.spaces.Box(-1, 1, (4,)), gymnasium.spaces.Discrete(2))
 
 
 def test_the_built_in_ones_are_found_by_name_by_class_and_as_objects():
-    assert policy_names() == ["mlp", "gru", "cnn"]
+    assert policy_names() == ["mlp", "gru", "cnn", "rwkv7"]
     for name, cls in (("mlp", MLP), ("gru", GRU), ("cnn", CNN)):
         assert network_class(name) is cls
         assert network_name(cls) == name

@@ -16,7 +16,7 @@ def test_results_are_read_where_the_system_has_no_locks():
         "import sys; sys.modules['fcntl'] = None; import esbench; "
         "print(len(esbench.load_results(sys.argv[1])['seed'].unique()))"
     )
-    runs = RESULTS / "tuned" / "lite" / "CartPole-v1" / "ppo-tuned"
+    runs = RESULTS / "bench" / "lite" / "CartPole-v1" / "ppo"
     command = [sys.executable, "-W", "ignore", "-c", code, str(runs)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout) == len(list(runs.glob("seed-*")))

@@ -108,7 +108,7 @@ def test_last_bits_of_every_statistic_change_nothing(generated, monkeypatch):
     for module, name in [
         *[(aggregate, name) for name in ("bootstrap_interval", "expansion")],
         *[(module, "standard_error") for module in (comparison, intervals)],
-        *[(analysis, "sample_spread"), (cells, "area_under"), (anchors, "_slope")],
+        *[(analysis, "_sample_spread"), (cells, "area_under"), (anchors, "_slope")],
     ]:
         function = perturbed(getattr(module, name), generator, cancelling=name == "bootstrap_interval")
         monkeypatch.setattr(module, name, function)

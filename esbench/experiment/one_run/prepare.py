@@ -140,10 +140,14 @@ def as_scored(deployed: DeployedPolicy, task: Task) -> DeployedPolicy:
 
 
 def first_state(learner: Learner, key: jax.Array, budget: jax.Array) -> State:
-    """Of a run of so many useful steps, float32 (): a learner with schedules is told of them."""
-    state = learner.init(key)
-    within = getattr(learner, "within", None)
-    return within(state, budget) if callable(within) else state
+    """Of a run of so many useful steps, float32 ()."""
+    return within(learner, learner.init(key), budget)
+
+
+def within(learner: Learner, state: State, budget: jax.Array) -> State:
+    """The state of a run of so many useful steps, float32 (): a learner with schedules is told of them."""
+    own = getattr(learner, "within", None)
+    return own(state, budget) if callable(own) else state
 
 
 def _check_scores(task: Task, samples: int, scores: dict[str, jax.ShapeDtypeStruct]) -> None:
