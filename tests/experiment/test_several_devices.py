@@ -27,6 +27,7 @@ def start(out, number, of):
     return subprocess.Popen(**command(*arguments, JAX_NUM_CPU_DEVICES="2", **environment))
 
 
+@pytest.mark.slow  # four processes, each with its own compilation
 def test_processes_together_run_what_one_process_runs(tmp_path):
     assert main([*RUN, "--out", str(tmp_path / "one"), *SMALL]) == 0
     processes = [start(tmp_path / "two", number, 2) for number in (0, 1)]

@@ -29,7 +29,7 @@ def alone(job, out):
     return rows(out / job.path.relative_to(job.options["out"]))
 
 
-@pytest.mark.parametrize("algorithm", ["eggroll", "open_es"])
+@pytest.mark.parametrize("algorithm", ["eggroll", pytest.param("open_es", marks=pytest.mark.slow)])
 def test_five_seeds_in_three_slots_have_their_own_rows_and_say_how_they_shared(tmp_path, capsys, algorithm):
     jobs = runs(tmp_path / "together", range(5), "CartPole-v1", algorithm, **EGGROLL)
     outcome = sweep(jobs, SweepTable(sys.stderr), together=3)

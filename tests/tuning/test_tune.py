@@ -323,6 +323,7 @@ def test_the_committed_search_has_six_programs_for_each_algorithm(tmp_path):
         assert len({run.job.programs for run in search.first}) == 6
 
 
+@pytest.mark.slow  # 18 programs
 def test_the_committed_search_compiles_once_for_each_algorithm_and_its_whole_numbers(tmp_path):
     """Through all rungs, whatever its trials' switches are."""
     said = io.StringIO()
