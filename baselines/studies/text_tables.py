@@ -126,7 +126,7 @@ def population_figure() -> Figure:
         axes.plot(sizes, [np.mean(seeds) for seeds in values], marker="o", color="black")
         for size, seeds in zip(sizes, values, strict=True):
             axes.plot([size] * len(seeds), seeds, ".", color="grey", markersize=4)
-        axes.set(xscale="log", title=title, xlabel="members")
+        axes.set(title=title, xlabel="members")
         axes.set_xscale("log", base=2)
         axes.grid(True)
     row[0].set_ylabel("bits per byte\nlower is better")
@@ -134,8 +134,8 @@ def population_figure() -> Figure:
 
 
 def texts() -> str:
-    """All tables that have rows."""
-    return "\n".join(markdown(found) for study in TITLES if len((found := table(study)).data))
+    """The tables of all studies that have rows of their own."""
+    return "\n".join(markdown(table(study)) for study in TITLES if any(runs_of(study, one) for one in STUDIES[study]))
 
 
 def main() -> None:
