@@ -12,7 +12,7 @@ from flax import struct
 from pydantic import Field, ValidationInfo, field_validator
 
 from esbench.algorithms.interface import StepCost, StepMetrics
-from esbench.algorithms.policy_gradient import adam, clipped_gain, descend, episodic, over_minibatches
+from esbench.algorithms.policy_gradient import adam, clipped_gain, cost_of_batch, descend, episodic, over_minibatches
 from esbench.errors import InputError
 from esbench.keys import stream
 from esbench.policies.distributions import Distribution
@@ -76,11 +76,8 @@ class GRPO:
         return GRPOLearner(self, problem, cap)
 
     def step_cost(self, spec: TaskSpec, problem: Mapping[str, Any]) -> StepCost | None:
-        """Of an update: so many episodes; None on a task without environment steps."""
-        if spec.evaluation_cost is None:
-            return None
-        fewest, most = (self.batch * cost for cost in spec.evaluation_cost)
-        return StepCost(fewest, most, {"batch": self.batch})
+        """Of an update."""
+        return cost_of_batch(self.batch, spec)
 
 
 @dataclass(frozen=True)

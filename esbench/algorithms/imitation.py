@@ -12,7 +12,7 @@ from flax import struct
 from pydantic import Field
 
 from esbench.algorithms.interface import StepCost, StepMetrics
-from esbench.algorithms.policy_gradient import adam, descend, episodic
+from esbench.algorithms.policy_gradient import adam, cost_of_batch, descend, episodic
 from esbench.errors import InputError
 from esbench.keys import stream
 from esbench.policies.networks import Params
@@ -55,11 +55,8 @@ class Imitation:
         return ImitationLearner(self, problem)
 
     def step_cost(self, spec: TaskSpec, problem: Mapping[str, Any]) -> StepCost | None:
-        """Of an update: so many demonstrations; None on a task without environment steps."""
-        if spec.evaluation_cost is None:
-            return None
-        fewest, most = (self.batch * cost for cost in spec.evaluation_cost)
-        return StepCost(fewest, most, {"batch": self.batch})
+        """Of an update."""
+        return cost_of_batch(self.batch, spec)
 
 
 class ImitationState(struct.PyTreeNode):

@@ -7,10 +7,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from esbench.algorithms.interface import StepCost
 from esbench.errors import InputError
 from esbench.policies.networks import Params
 from esbench.problem import Problem
 from esbench.rollout.problem import EpisodicProblem
+from esbench.tasks.spec import TaskSpec
 
 Networks = dict[str, Params]
 """Parameters by network."""
@@ -37,6 +39,14 @@ def episodic(algorithm: str, problem: Problem, *methods: str) -> EpisodicProblem
             f"{type(distribution).__name__} of {type(policy).__name__} lacks {' and '.join(lacks)}"
         )
     return problem
+
+
+def cost_of_batch(batch: int, spec: TaskSpec) -> StepCost | None:
+    """Of an update by `batch` episodes, played or demonstrated; None on a task without environment steps."""
+    if spec.evaluation_cost is None:
+        return None
+    fewest, most = (batch * cost for cost in spec.evaluation_cost)
+    return StepCost(fewest, most, {"batch": batch})
 
 
 def adam() -> optax.GradientTransformation:

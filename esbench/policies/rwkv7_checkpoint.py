@@ -1,11 +1,12 @@
 """Public checkpoints of RWKV-7 as parameters of `rwkv7`, and back."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from esbench.errors import InputError
 from esbench.policies.networks import Params
@@ -26,7 +27,7 @@ def from_checkpoint(tensors: Mapping[str, Any]) -> tuple[RWKV7, Params]:
     policy = RWKV7Policy(network, tokens)
     observation = jnp.zeros(1)
     fresh = jax.eval_shape(lambda key: policy.init(key, policy.initial_carry(), observation), jax.random.key(0))
-    expected = dict(_flat(fresh))
+    expected = flatten_dict(fresh, sep=".")
     if missing := [name for name in expected if name not in tensors]:
         more = f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         raise InputError(f"the checkpoint lacks {', '.join(missing[:_SHOWN])}{more}: expected all tensors of RWKV-7")
@@ -38,13 +39,13 @@ def from_checkpoint(tensors: Mapping[str, Any]) -> tuple[RWKV7, Params]:
             shape = leaf.shape[::-1] if _is_turned(name) else leaf.shape
             raise InputError(f"the checkpoint's {name} has the shape {tensor.shape}: expected {shape}")
         found[name] = array
-    return network, _nested(found)
+    return network, unflatten_dict(found, sep=".")
 
 
 def to_checkpoint(params: Params) -> dict[str, np.ndarray]:
     """Parameters of `rwkv7` as a public checkpoint holds them."""
     found = {}
-    for name, leaf in _flat(params):
+    for name, leaf in flatten_dict(params, sep=".").items():
         array = np.asarray(leaf)
         bare = array.ndim == 1 and ".ln" not in name and not name.startswith("ln_out")
         found[name] = array.T if _is_turned(name) else array.reshape(1, 1, -1) if bare else array
@@ -74,23 +75,3 @@ def _is_turned(name: str) -> bool:
 def _float32(tensor: Any) -> np.ndarray:
     """An array of NumPy's, of which torch's half precision has none."""
     return np.asarray(tensor.float() if hasattr(tensor, "float") else tensor, np.float32)
-
-
-def _flat(tree: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of nested dictionaries by the public names."""
-    for name, child in tree.items():
-        if isinstance(child, Mapping):
-            yield from _flat(child, f"{path}{name}.")
-        else:
-            yield path + name, child
-
-
-def _nested(leaves: Mapping[str, Any]) -> Params:
-    tree: dict[str, Any] = {}
-    for path, leaf in leaves.items():
-        *parents, name = path.split(".")
-        node = tree
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[name] = leaf
-    return tree

@@ -175,15 +175,15 @@ class TaskSpec:
         values: dict[str, Any] = {
             **data,
             "budgets": Budgets(**data["budgets"]),
-            "beyond": tuple(data.get("beyond", ())),  # specs of older versions are none
+            # JSON has no tuples, and specs of older versions have neither.
+            "beyond": tuple(data.get("beyond", ())),
+            "landmarks": tuple(map(tuple, data.get("landmarks", ()))),
         }
         if "measure" in values:  # specs of older versions are all of returns
             values["measure"] = Measure(**values["measure"])
         for name in ("random", "heuristic", "reference"):
             if values.get(name) is not None:
                 values[name] = Anchor(**values[name])
-        # JSON has no tuples, and specs of older versions no landmarks.
-        values["landmarks"] = tuple((name, value) for name, value in values.get("landmarks", ()))
         return cls(**values)
 
 

@@ -1,5 +1,4 @@
-"""Watching the deployed policy of a run: episodes on its task, as a film. Reading what
-a policy or a language model writes."""
+"""Watching the deployed policy of a run: episodes on its task, as a film. Reading what a policy or a model writes."""
 
 import os
 import subprocess
