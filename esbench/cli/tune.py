@@ -63,6 +63,7 @@ def tune(
     algorithms: Algorithms,
     trials: Annotated[Positive, option("of each algorithm")] = 16,
     tier: Annotated[str, option("smoke, lite, standard or paper")] = "lite",
+    steps: Annotated[Positive | None, option("budget of a whole trial (default: the tier's)")] = None,
     ranges: Annotated[str | None, option(_RANGES, metavar="FILE")] = None,
     policy: Annotated[str | None, option(_POLICY, metavar="P")] = None,
     start: Annotated[str | None, option(_START, metavar="FILE")] = None,
@@ -88,7 +89,7 @@ def tune(
         raise InputError(f"--ranges {ranges}: expected one algorithm, not {', '.join(algorithms)}")
     spaces = [read_space(Path(ranges) if ranges else ranges_file(name), name) for name in algorithms]
     names = tasks_of(tier) if tasks == ["all"] else tasks
-    searches = tune.plan(names, spaces, trials, tier, out, policy, start, fixed_only)
+    searches = tune.plan(names, spaces, trials, tier, out, policy, start, fixed_only, steps)
     if dry_run:
         print_columns(tune.dry_run(searches))
         print("one process, one run after the other: training and compiling as the runs that are there took, else as")
@@ -102,10 +103,10 @@ def tune(
     print_columns(tune.progress(searches))
     for line in [*tune.untold(searches), *tune.errors(searches)]:
         print(line)
-    return 0 if status else _print_found(searches, out, tier, complete, fixed_only)
+    return 0 if status else _print_found(searches, out, complete, fixed_only)
 
 
-def _print_found(searches: "Sequence[Search]", out: Path, tier: str, complete: bool, fixed_only: bool) -> int:
+def _print_found(searches: "Sequence[Search]", out: Path, complete: bool, fixed_only: bool) -> int:
     from esbench.experiment.one_run import interrupt
     from esbench.experiment.options.config import default_name
 
@@ -113,7 +114,9 @@ def _print_found(searches: "Sequence[Search]", out: Path, tier: str, complete: b
     print(f"{out}: {', '.join(name for name in left if (out / name).exists())}")
     if told := next((search for search in searches if search.chosen() is not None), None):
         name = default_name(told.algorithm)
-        options = f"--task {told.task_name} --algorithm {told.algorithm}{given('--tier', tier, 'lite')}"
+        options = f"--task {told.task_name} --algorithm {told.algorithm}{given('--tier', told.tier, 'lite')}"
+        for option_name in ("steps", "policy", "start"):
+            options += given(f"--{option_name}", getattr(told, option_name), None)
         print(f"next: esbench run {options} --preset {out / 'chosen' / name}.toml --name {name}-tuned")
     if not complete:
         print("interrupted, or in part run by another process: repeat the command to continue", file=sys.stderr)

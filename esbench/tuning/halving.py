@@ -94,7 +94,7 @@ class TrialRun:
 class Search:
     """One algorithm on one task. out: the results root of the trials' runs. policy, start: of all of them, as `resolve`
     takes them. first_only: it ends with the first rung, which is all that a setting for all tasks needs, and chooses
-    nothing."""
+    nothing. steps: the whole budget, None for the tier's."""
 
     task_name: str
     task: Task
@@ -105,12 +105,13 @@ class Search:
     policy: str | None = None
     start: str | None = None
     first_only: bool = False
+    steps: int | None = None
     _runs: dict[tuple[int, int, int], TrialRun] = field(default_factory=dict)
     _results: dict[TrialRun, Result] = field(default_factory=dict)
 
     @property
     def budget(self) -> int:
-        return getattr(self.task.spec.budgets, self.tier)
+        return self.steps or getattr(self.task.spec.budgets, self.tier)
 
     @property
     def promoted(self) -> int:

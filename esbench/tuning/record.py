@@ -136,7 +136,7 @@ def fixed_preset(searches: Sequence[Search], trial: int) -> str:
     tasks = ", ".join(search.task.spec.id for search in told)
     text = [
         f"# Chosen by `esbench tune`, one setting for all tasks: of {len(searches[0].trials)} trials the one with the",
-        f"# best mean over tasks of scores, none above 1, at 1/{SHARE} of the {searches[0].tier} budget, tuning",
+        f"# best mean over tasks of scores, none above 1, at 1/{SHARE} of {_budget(searches[0])}, tuning",
         f"# seed {SEEDS[0]}: trial {trial}, {written(mean_score(told, trial), '.4g')} over {tasks}.",
     ]
     text += _table("default", searches[0].trials[trial])
@@ -173,10 +173,15 @@ def mean_score(told: Sequence[Search], trial: int) -> float:
 
 def _protocol(search: Search) -> str:
     return (
-        f"of {len(search.trials)} trials at 1/{SHARE} of the {search.tier} budget the best {search.promoted} at all\n"
+        f"of {len(search.trials)} trials at 1/{SHARE} of {_budget(search)} the best {search.promoted} at all\n"
         f"# of it (tuning seed {SEEDS[0]}), the best two of those again on seeds {SEEDS[1]} and {SEEDS[2]}, then the "
         "better mean"
     )
+
+
+def _budget(search: Search) -> str:
+    cost = search.task.spec.cost_word
+    return f"the {search.tier} budget" if search.steps is None else f"{search.steps:,} {cost}"
 
 
 def _cost(results: Sequence[Result]) -> TuningCost:

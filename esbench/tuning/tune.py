@@ -31,9 +31,11 @@ def plan(
     policy: str | None = None,
     start: str | None = None,
     first_only: bool = False,
+    steps: int | None = None,
 ) -> list[Search]:
-    """One search per task and algorithm, the same trials on every task, of one network and all from the policy file
-    `start`, or from fresh parameters. InputError, before anything is run, for what cannot be."""
+    """One search per task and algorithm, the same trials on every task, of one network, all from the policy file
+    `start` or from fresh parameters, with a budget of `steps` or the tier's. InputError, before anything is run, for
+    what cannot be."""
     if tier not in TIERS:
         raise unknown("tier", tier, TIERS)
     names = [default_name(space.algorithm) for space in spaces]
@@ -48,7 +50,7 @@ def plan(
         raise InputError(f"tasks of the tracks {', '.join(tracks)}: expected tasks of one track")
     drawn = [(space, space.trials(trials)) for space in spaces]
     searches = [
-        Search(name, task, space.algorithm, settings, tier, out / RUNS, policy, start, first_only)
+        Search(name, task, space.algorithm, settings, tier, out / RUNS, policy, start, first_only, steps)
         for name, task in found.items()
         for space, settings in drawn
     ]

@@ -199,6 +199,12 @@ def test_a_search_for_all_tasks_alone_ends_with_the_first_rung(tuned):
     assert progress([short])[1][2:5] == ("4/4", "-", "-")
 
 
+def test_a_budget_of_the_users_own(tuned):
+    out, search, _ = tuned
+    (own,) = plan([TASK], [read_space(out / "ranges.toml", PICKY)], 4, "smoke", out / "own", steps=4000)
+    assert search.budget == 1000 and {run.budget for run in own.first} == {500} and own.budget == 4000
+
+
 def test_how_far_it_is_counts_the_rungs_to_come(tuned):
     """Of four first runs, two of the second rung and four of the third."""
     _, search, said = tuned
