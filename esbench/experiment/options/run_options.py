@@ -36,7 +36,7 @@ class RunOptions:
     steps: int | None = None
     """budget in the task's unit, environment steps (default: the tier's)"""
     policy: Any = None
-    """the policy's network: mlp, gru, cnn or path/to/file.py:NAME (default: mlp)"""
+    """the policy's network: mlp, gru, cnn, rwkv7 or path/to/file.py:NAME (default: mlp)"""
     preset: str | None = None
     """smoke, lite, fixed, tuned, paper, defaults or FILE.toml (default: the tier's)"""
     settings: Mapping[str, Any] = field(default_factory=dict)
