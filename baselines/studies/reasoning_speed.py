@@ -1,0 +1,101 @@
+"""Tokens a second of EGGROLL's rollout of a language model, against its generation without noise.
+
+    python -m baselines.studies.reasoning_speed
+
+RWKV-7 answers Countdown from the committed start file, through the lanes of training: for each population that many
+answers, by members of EGGROLL's at rank 1, and by the one network that the file holds. The two take turns. Writes
+`results/reasoning/speed-<device>.csv`, and the figure beside it. Takes some minutes, of which the machine should do
+nothing else.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from baselines.studies.reasoning import START, TASK
+from baselines.studies.speed import device_name
+from esbench.experiment.one_run.prepare import make_problem
+from esbench.experiment.options.config import resolve
+from esbench.population.gaussian import Gaussian
+from esbench.population.interface import Population
+from esbench.population.repeated import Repeated
+from esbench.problem import Evolution
+from esbench.report.digits import csv
+from esbench.report.style import drawing, render
+from esbench.rollout.episodes import run_episodes
+from esbench.rollout.problem import EpisodicProblem
+from esbench.speed.timing import Program, Steps, compiled, interleave
+
+RESULTS = Path(__file__).resolve().parents[2] / "results" / "reasoning"
+POPULATIONS = (64, 256, 512, 1024, 4096)
+LANES = 512
+SIGMA = 0.01
+SECONDS = 20.0
+"""Of timed calls, a population."""
+
+
+def programs(problem: EpisodicProblem, population: int) -> list[Program]:
+    """`population` answers without noise, and one of each of as many members."""
+    key = jax.random.key(0)
+    params = problem.init_params(key)
+    noise = Gaussian(params, key, jnp.float32(SIGMA), size=population, rank=1)
+    noise = noise.replace(layout=problem.objective(Evolution()).layout(params))
+
+    def answers(name: str, members: Population, episodes: int) -> Program:
+        def run(members: Population, key: jax.Array) -> tuple[Steps, Any]:
+            played = run_episodes(problem, members, key, episodes=episodes, greedy=jnp.bool_(True))
+            return Steps(played.lengths, played.computed_steps), played.returns
+
+        return compiled(name, run, members, key)
+
+    return [answers("inference", Repeated(params, size=1), population), answers("eggroll", noise, 1)]
+
+
+def measured(population: int) -> dict[str, Any]:
+    """Tokens a second of both, their ratio, and shares of the lanes' steps that were useful."""
+    config = resolve(TASK, "eggroll", policy="rwkv7", start=START, settings={"lanes": LANES})
+    problem = make_problem(config)
+    assert isinstance(problem, EpisodicProblem)
+    with config.options.arithmetic():
+        timings = interleave(programs(problem, population), SECONDS)
+    row: dict[str, Any] = {"population": population, "lanes": LANES}
+    for name, timing in timings.items():
+        assert timing.computed is not None
+        row[name] = round(timing.steps_per_second)
+        row[f"{name}_occupancy"] = round(timing.useful / timing.computed, 3)
+    return {**row, "ratio": round(row["eggroll"] / row["inference"], 3)}
+
+
+@drawing()
+def figure(rows: pd.DataFrame) -> Figure:
+    made, axes = plt.subplots(figsize=(4.5, 3.2), layout="constrained")
+    axes.plot(rows["population"], rows["inference"], color="grey", marker="s", label="without noise")
+    axes.plot(rows["population"], rows["eggroll"], color="black", marker="o", label="EGGROLL, rank 1")
+    axes.set_xscale("log", base=2)
+    axes.set(xlabel="members", ylabel="tokens a second", ylim=(0, None))
+    axes.grid(True)
+    axes.legend()
+    return made
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    rows = []
+    for population in POPULATIONS:
+        rows.append(measured(population))
+        print(rows[-1], flush=True)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    name = f"speed-{device_name()}"
+    table = pd.DataFrame(rows)
+    (RESULTS / f"{name}.csv").write_text(csv(table))
+    (RESULTS / f"{name}.png").write_bytes(render(figure(table), "png"))
+
+
+if __name__ == "__main__":
+    main()
