@@ -23,8 +23,9 @@ import gymnasium
 from esbench.errors import InputError, unknown
 from esbench.jax_switches import pinned
 from esbench.plugins import load_object, names_a_file, unnamed
+from esbench.tasks import user_file
 from esbench.tasks.catalogue import CATALOGUE, REASONING
-from esbench.tasks.spec import DEFAULT_CAP, HOSTED_SUITE, RL, Measure, TaskSpec, slug
+from esbench.tasks.spec import DEFAULT_CAP, GSM8K, HOSTED_SUITE, RL, Measure, TaskSpec, slug
 from esbench.tasks.text.specs import BITS, BUDGETS, TEXT, TEXTS, TOKENS
 from esbench.tasks.tiers import Budgets
 
@@ -80,13 +81,14 @@ def register(task: Task) -> Task:
 
 def task(name: Any) -> Task:
     """The task of an id, of the catalogue or of an installed plug-in, of `path/to/file.py:NAME`, of `gymnasium:ID`, of
-    `text:PATH`, or of an object.
+    `text:PATH`, of `gsm8k:PATH`, or of an object.
 
     NAME, or the object, is a Task, or a class or function without arguments that gives an Environment or a Problem.
     Then its id is NAME-v0, its suite "user", and it has the default budgets. An environment's cap is its attribute
     `max_episode_steps`, or 1000. A problem states its `measure` (a `Measure`) and its `cost`, the unit of budgets, and
     may state its `track`. ID is an environment registered with Gymnasium: its id is then gymnasium-ID, its suite
-    "gymnasium". PATH is a text file to be learnt. Raises InputError where there is no such task.
+    "gymnasium". PATH is a text file to be learnt, or one of questions in the format of GSM8K. Raises InputError where
+    there is no such task.
     """
     if not isinstance(name, str):
         return _of_object(_named(name), name)
@@ -96,6 +98,8 @@ def task(name: Any) -> Task:
         return _from_gymnasium(name.removeprefix(f"{HOSTED_SUITE}:"))
     if name.startswith(f"{TEXT}:"):
         return _from_text(name)
+    if name.startswith(f"{GSM8K}:"):
+        return _from_gsm8k(name)
     if name not in _REGISTRY:
         broken = _load_plugins()
         if name in broken:
@@ -209,6 +213,14 @@ def _from_gymnasium(name: str) -> Task:
     return Task(spec, lambda: TimeLimit(adapter.Hosted(lambda: adapter.flat(name)), spec.cap))
 
 
+def _from_gsm8k(name: str) -> Task:
+    from esbench.tasks.environment import TimeLimit
+    from esbench.tasks.suites.gsm8k import adapter
+
+    spec, environment = adapter.describe(name)
+    return Task(spec, lambda: TimeLimit(environment, spec.cap))
+
+
 def _of_text(found: Task) -> Task:
     """The task with the class of its problem, whose settings are the task's."""
     return replace(found, make=_class(found.spec))
@@ -221,11 +233,10 @@ def _class(spec: TaskSpec) -> Any:
 
 
 def _from_text(name: str) -> Task:
-    from esbench.text import corpus
     from esbench.text.problem import TextFile
 
     path = name.removeprefix(f"{TEXT}:")
-    sha256 = corpus.digest(corpus.of_file(path))
+    sha256 = user_file.digest(user_file.read(name))
     TextFile(path=path, sha256=sha256).corpus()  # InputError where it is none to learn
     spec = TaskSpec(
         id=slug(f"{TEXT}-{Path(path).name}"),

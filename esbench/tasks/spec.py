@@ -67,6 +67,8 @@ RL = "rl"
 """The track of tasks that are environments."""
 REASONING = "reasoning"
 """The track of environments in which answers are written and checked."""
+GSM8K = "gsm8k"
+"""The suite of questions out of a file of the user's, and what the file's name stands after: `gsm8k:PATH`."""
 
 
 @dataclass(frozen=True)

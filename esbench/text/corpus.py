@@ -1,7 +1,6 @@
 """A text as training and held-out symbols: documents, of which every tenth is held out."""
 
 import ast
-import hashlib
 import importlib.util
 import itertools
 from dataclasses import dataclass
@@ -68,19 +67,6 @@ class Corpus:
     def decode(self, symbols: np.ndarray) -> str:
         """The text of some symbols; what is no UTF-8 is replaced, and a separator is an empty line."""
         return bytes(self.alphabet[symbols]).replace(b"\0", b"\n\n").decode(errors="replace")
-
-
-def of_file(path: str) -> bytes:
-    """What stands in a file. InputError where it cannot be read."""
-    try:
-        return Path(path).expanduser().read_bytes()
-    except OSError as error:
-        raise InputError(f"text:{path} cannot be read: {error.strerror or error}: expected text:PATH") from error
-
-
-def digest(text: bytes) -> str:
-    """sha256, hexadecimal."""
-    return hashlib.sha256(text).hexdigest()
 
 
 def pieces(text: bytes) -> list[bytes]:

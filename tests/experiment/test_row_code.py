@@ -41,6 +41,7 @@ NO_ROWS = {
     "tasks/card.py",
     "tasks/catalogue.py",
     "tasks/spec.py",
+    "tasks/user_file.py",
 }
 PICTURES = ("render.py", "pixels.py", "specs.py")
 

@@ -25,7 +25,7 @@ from esbench.results.trained_text import TrainedText
 from esbench.results.untrained import untrained
 from esbench.tasks import registry
 from esbench.tasks.gymnasium_api.single import TaskEnv
-from esbench.tasks.spec import HOSTED_SUITE, RL
+from esbench.tasks.spec import GSM8K, HOSTED_SUITE, RL
 from esbench.tasks.suites.gymnasium import adapter
 from esbench.tasks.text.specs import TEXT, TOKENS
 
@@ -134,7 +134,7 @@ def _environment(spec: dict[str, Any], name: str | None) -> gymnasium.Env:
 
 def _stated(spec: dict[str, Any]) -> str:
     """The name of a task that a manifest's spec states."""
-    return spec["source_id"] if spec["suite"] == "user" else spec["id"]
+    return spec["source_id"] if spec["suite"] in ("user", GSM8K) else spec["id"]
 
 
 def _task(spec: dict[str, Any], name: str | None) -> registry.Task:

@@ -275,6 +275,8 @@ def reuse(prepared: Prepared, config: RunConfig) -> Prepared | None:
         return None
     if before.options.of_programs != config.options.of_programs:
         return None
+    if before.task.spec != config.task.spec:  # a file that the task is made of was edited since
+        return None
     codes = [row_code.plugins(one.algorithm, one.task, one.network) for one in (before, config)]
     if codes[0] != codes[1]:  # a file was edited since
         return None

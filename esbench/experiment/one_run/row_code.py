@@ -28,6 +28,7 @@ MAKES_ROWS = (
     "tasks/environment.py",
     "tasks/registry.py",
     "tasks/suites/*/adapter.py",
+    "tasks/suites/gsm8k/problems.py",
     "tasks/tiers.py",
     "experiment/one_run/mesh.py",
     "experiment/one_run/prepare.py",
