@@ -65,8 +65,9 @@ results: $(STAMP) ## results/ anew from its raw rows: tables, figures and JSON S
 # Larger than all the rest, not shown where a repository is read, or in report.md already.
 	@rm -rf results/*/report/report.html results/*/report/ioh results/*/report/tables/*.md results/*/report/tables/runs.csv; \
 		find results/*/report results/tuning \( -name '*.svg' -o -name '*.tex' \) -delete
-	@test ! -d results/text || $(BIN)/python -m baselines.studies.text_tables
-	@$(BIN)/python -m esbench.report.include docs/results.md results/text/README.md
+	$(BIN)/python -m baselines.studies.text_tables
+	$(BIN)/python -m baselines.studies.reasoning_tables
+	$(BIN)/python -m esbench.report.include docs/results.md results/text/README.md results/reasoning/README.md
 
 test: $(STAMP) ## the tests, without the slow ones
 	$(BIN)/python -m pytest -q -n auto --dist loadfile

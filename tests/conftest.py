@@ -14,6 +14,15 @@ from tests.manifests import manifest_from
 # Sizes that somebody kept for this machine are not those that tests know; processes that tests start read it too.
 os.environ["ESBENCH_SIZES"] = str(Path(__file__).with_name("no-sizes.json"))
 
+
+def pytest_configure() -> None:
+    """Each of xdist's workers has a core of its own: with a thread for every core, all of them wait for each other."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    if worker and hasattr(os, "sched_setaffinity"):  # not on macOS
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker) % len(cores)]})
+
+
 SPEC = TaskSpec(
     id="CartPole-v1",
     suite="gymnax",

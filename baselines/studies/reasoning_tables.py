@@ -32,7 +32,7 @@ Clock = Callable[[ScoredRun], np.ndarray]
 
 def runs_of(algorithm: str) -> list[ScoredRun]:
     """By seed, each read to its own end."""
-    found = load_runs(RESULTS / "lite" / TASK / algorithm)
+    found = load_runs(RESULTS / "runs" / "lite" / TASK / algorithm)
     spec = task(TASK).spec
     return [read_run(run, spec, run.manifest.budget) for run in sorted(found, key=lambda run: run.manifest.seed)]
 
