@@ -178,7 +178,7 @@ def test_cores_are_shared_out_in_equal_parts(monkeypatch):
     monkeypatch.setattr("esbench.experiment.many_runs.shares.visible_gpus", list)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3, 6})
     assert shares(None, 1) == shares(1, 1) == (1, [Share()])
-    assert shares(2, 1) == (2, [Share(cores=frozenset(part)) for part in ({0, 1}, {2, 3, 6})])
+    assert shares(2, 1) == (2, [Share({"NPROC": "5"}, frozenset(part)) for part in ({0, 1}, {2, 3, 6})])
     number, parts = shares(8, 1)
     assert number == 8 and [part.cores for part in parts] == [frozenset({core}) for core in (0, 1, 2, 3, 6)]
 

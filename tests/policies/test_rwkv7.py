@@ -136,7 +136,7 @@ class TestCheckpoints:
 
 
 @pytest.mark.parity
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:.torch.jit:FutureWarning")
 def test_logits_are_those_of_rwkv(tmp_path, monkeypatch):
     for name, value in {"RWKV_V7_ON": "1", "RWKV_JIT_ON": "0", "RWKV_CUDA_ON": "0"}.items():
         monkeypatch.setitem(os.environ, name, value)

@@ -35,13 +35,18 @@ def shares(processes: int | None, devices: int) -> tuple[int, list[Share]]:
 
 
 def _of_cores(processes: int) -> list[Share]:
-    """Neighbours stay together, as they share caches. More processes than cores take turns."""
+    """Neighbours stay together, as they share caches. More processes than cores take turns.
+
+    XLA still cuts its sums into as many parts as the machine has cores, which `NPROC` tells it, so a run has the rows
+    that it has alone.
+    """
     if processes == 1 or not hasattr(os, "sched_getaffinity"):  # not on macOS
         return [Share()]
     cores = sorted(os.sched_getaffinity(0))
     parts = min(processes, len(cores))
     ends = [len(cores) * part // parts for part in range(parts + 1)]
-    return [Share(cores=frozenset(cores[start:end])) for start, end in itertools.pairwise(ends)]
+    variables = {"NPROC": os.environ.get("NPROC", str(len(cores)))}
+    return [Share(variables, frozenset(cores[start:end])) for start, end in itertools.pairwise(ends)]
 
 
 def visible_gpus() -> list[str]:
