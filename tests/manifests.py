@@ -18,5 +18,5 @@ def as_version_3(manifest: dict[str, Any]) -> dict[str, Any]:
     is."""
     options = manifest["options"]
     flat = {name: value for name, value in manifest.items() if name != "options"}
-    flat["device"] = {name: value for name, value in manifest["device"].items() if name != "together"}
+    flat["device"] = {name: value for name, value in manifest["device"].items() if name not in ("together", "threads")}
     return {**flat, "schema_version": 3, **{name: options[option] for name, option in _OPTIONS.items()}}

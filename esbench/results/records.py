@@ -22,13 +22,15 @@ class Device(Record):
     """Where a run was computed.
 
     kind: the accelerator's or processor's own name. count: how many of them shared a run. together: how many runs one
-    program had room for; a run's seconds are then its part of the program's.
+    program had room for; a run's seconds are then its part of the program's. threads: of a CPU, into as many parts as
+    which XLA cuts some sums; None where it was not recorded, and on accelerators.
     """
 
     platform: str
     kind: str
     count: int
     together: int = 1
+    threads: int | None = None
 
     @property
     def first(self) -> str:

@@ -1,5 +1,6 @@
 """Where and with what a run was computed: package versions and the device."""
 
+import os
 import platform
 import re
 from importlib.metadata import PackageNotFoundError, version
@@ -29,8 +30,18 @@ def versions(requires: str) -> dict[str, str]:
 def device(count: int = 1, together: int = 1) -> Device:
     """The device that programs run on, how many of them share a run, and how many runs share them."""
     first = jax.devices()[0]
-    kind = processor(_cpuinfo()) if first.platform == "cpu" else first.device_kind
-    return Device(platform=first.platform, kind=kind, count=count, together=together)
+    if first.platform != "cpu":
+        return Device(platform=first.platform, kind=first.device_kind, count=count, together=together)
+    kind = processor(_cpuinfo())
+    return Device(platform=first.platform, kind=kind, count=count, together=together, threads=_threads())
+
+
+def _threads() -> int | None:
+    """How many XLA starts on a CPU: as many as the process may use cores, unless the environment names a number."""
+    named = os.environ.get("PJRT_NPROC") or os.environ.get("NPROC")
+    if named:
+        return int(named) if named.isdecimal() else None
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def processor(cpuinfo: str) -> str:
