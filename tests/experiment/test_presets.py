@@ -1,5 +1,6 @@
 """Every shipped preset builds; files are strict."""
 
+import csv
 import json
 import tomllib
 from pathlib import Path
@@ -17,7 +18,8 @@ ALGORITHMS = ("eggroll", "open_es", "ppo")
 """Those of the paper."""
 OTHERS = ("ars", "grpo", "imitation", "evosax:SNES", "evosax:PGPE")
 TASKS = environments()
-TUNING = Path(__file__).parents[2] / "results" / "tuning"
+RESULTS = Path(__file__).parents[2] / "results"
+TUNING = RESULTS / "tuning"
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -40,7 +42,8 @@ def test_the_paper_has_the_16_tasks_and_the_papers_policy(algorithm):
 
 @pytest.mark.parametrize("algorithm", OTHERS)
 def test_the_other_algorithms_have_smoke_and_lite_and_no_paper(algorithm):
-    assert list(tomllib.loads(preset_file(algorithm).read_text())) == ["smoke", "lite"]
+    own = {"grpo": ["tuned"]}.get(algorithm, [])
+    assert list(tomllib.loads(preset_file(algorithm).read_text())) == ["smoke", "lite", *own]
     for task in TASKS:
         assert [resolve(task, algorithm, tier=tier).options.preset for tier in ("smoke", "lite", "standard")] == [
             "smoke",
@@ -77,15 +80,32 @@ def test_numbers_of_the_paper():
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_files_hold_the_presets_and_fixed_is_one_setting_for_all_tasks(algorithm):
     presets = tomllib.loads(preset_file(algorithm).read_text())
-    assert list(presets) == ["smoke", "lite", "fixed", "tuned", "paper"]
+    own = {"ppo": ["epochs"]}.get(algorithm, [])
+    assert list(presets) == ["smoke", "lite", *own, "fixed", "tuned", "paper"]
     assert set(presets["fixed"]) == {"default", "tuning"}
     settings = [resolve(task, algorithm, preset="fixed").settings for task in TASKS]
     assert all(other == settings[0] for other in settings)
 
 
+@pytest.mark.parametrize("algorithm", ["eggroll", "grpo"])
+def test_tuned_of_countdown_is_the_best_of_its_committed_trials(algorithm):
+    """And so is what the tier lite has there."""
+    file = RESULTS / "reasoning" / "search" / algorithm / "trials.csv"
+    trials = list(csv.DictReader(file.read_text().splitlines()))
+    best = max(trials, key=lambda trial: float(trial["score"]))
+    preset = tomllib.loads(preset_file(algorithm).read_text())["tuned"]
+    assert preset["tasks"]["Countdown-v0"] == json.loads(best["settings"])
+    cost = {"trials": 8, "seeds": 1, "useful_steps": sum(int(trial["useful_steps"]) for trial in trials)}
+    assert len(trials) == 8 and preset["tuning"]["tasks"]["Countdown-v0"] == cost
+    tuned, lite = (resolve("Countdown-v0", algorithm, preset=name, policy="rwkv7") for name in ("tuned", "lite"))
+    assert tuned.settings == lite.settings
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_tuned_is_what_the_committed_trials_chose(algorithm):
     preset = tomllib.loads(preset_file(algorithm).read_text())["tuned"]
+    for tables in (preset["tasks"], preset["tuning"]["tasks"]):
+        tables.pop("Countdown-v0", None)  # of a search of its own
     assert preset == tomllib.loads((TUNING / "chosen" / f"{algorithm}.toml").read_text())
     trials = [json.loads(line) for line in (TUNING / "trials.jsonl").read_text().splitlines()]
     own = [trial for trial in trials if trial["algorithm"] == algorithm]

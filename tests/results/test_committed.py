@@ -14,11 +14,11 @@ from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.registry import task_specs
 
 RESULTS = Path(__file__).parents[2] / "results"
-# The studies of texts have tables of their own: tests/studies/test_text_tables.py.
+# Studies of the other tracks have tables of their own: tests/studies/test_text_tables.py, test_reasoning_tables.py.
 SETS = sorted(
     path.name
     for path in RESULTS.iterdir()
-    if path.name != "text" and any(next(path.rglob(name), None) for name in (ROWS_FILE, PACKED))
+    if path.name not in ("text", "reasoning") and any(next(path.rglob(name), None) for name in (ROWS_FILE, PACKED))
 )
 # Rows that a set is reported with and that lie elsewhere: those of the board's entries.
 ENTRIES = [RESULTS.parent / "leaderboards" / "lite-v1" / name for name in ("eggroll", "open_es", "ppo")]

@@ -12,7 +12,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from esbench.algorithms.eggroll_int import IntegerEGGROLL
 from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.population.devices import mesh
-from esbench.text.corpus import digest
+from esbench.tasks.user_file import digest
 from esbench.text.problem import TextFile
 
 text = Path(argv[1])

@@ -7,7 +7,8 @@ import pytest
 
 from esbench.cli import main
 from esbench.results.run_directory import RunDirectory
-from esbench.text.corpus import SEPARATOR, digest
+from esbench.tasks.user_file import digest
+from esbench.text.corpus import SEPARATOR
 from esbench.text.egg import Egg
 from esbench.text.floats import FloatEgg, Transformer
 from esbench.text.problem import TextFile

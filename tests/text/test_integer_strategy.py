@@ -13,7 +13,7 @@ from esbench.algorithms.eggroll_int import IntegerEGGROLL
 from esbench.algorithms.evolution import EvolutionAlgorithm
 from esbench.errors import InputError
 from esbench.population.lattice import IntegerNoise
-from esbench.text.corpus import digest
+from esbench.tasks.user_file import digest
 from esbench.text.egg import Egg
 from esbench.text.problem import TextFile
 from tests.text.test_integer_noise import whole_noise
