@@ -72,10 +72,9 @@ def sweep(
         outcome = sweep_on_ray(runs, table(sys.stderr), Path(options.out), retries, options.devices or 1)
     else:
         from esbench.experiment.many_runs import sweep as local
-        from esbench.experiment.many_runs.shares import shares
 
-        processes, parts = shares(jobs, options.devices or 1)
-        outcome = local.sweep(runs, table(sys.stderr), processes, retries, parts, together=together)
+        processes, variables = local.device_environments(jobs, options.devices or 1)
+        outcome = local.sweep(runs, table(sys.stderr), processes, retries, variables, together=together)
     return _print_outcome(runs, outcome, options.out)
 
 

@@ -77,7 +77,7 @@ def tune(
     """Status 1 where a task has no choice, 75 for a search that was stopped."""
     import jax
 
-    from esbench.experiment.many_runs.shares import shares
+    from esbench.experiment.many_runs.sweep import device_environments
     from esbench.experiment.terminal.sweep_table import table
     from esbench.tasks.registry import tasks_of
     from esbench.tuning import record, tune
@@ -97,9 +97,9 @@ def tune(
         return 0
     complete = True
     if not status:
-        processes, parts = shares(jobs, 1)
+        processes, variables = device_environments(jobs, 1)
         write = functools.partial(record.write, searches, spaces, out)
-        complete = tune.tune(searches, table(sys.stderr), write, processes, parts, together)
+        complete = tune.tune(searches, table(sys.stderr), write, processes, variables, together)
     print_columns(tune.progress(searches))
     for line in [*tune.untold(searches), *tune.errors(searches)]:
         print(line)

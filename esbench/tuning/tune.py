@@ -6,7 +6,6 @@ from statistics import fmean
 
 from esbench.errors import InputError, unknown
 from esbench.experiment.many_runs.jobs import Job, SweepOutcome, check_settings, check_start
-from esbench.experiment.many_runs.shares import Share
 from esbench.experiment.many_runs.sweep import sweep
 from esbench.experiment.options.config import default_name
 from esbench.experiment.terminal.estimate import measured
@@ -66,7 +65,7 @@ def tune(
     table: SweepTable,
     record: Callable[[], object],
     processes: int = 1,
-    shares: Sequence[Share] = (Share(),),
+    environments: Sequence[dict[str, str]] = ({},),
     together: int | None = None,
 ) -> bool:
     """Runs what is not settled; a search's next rung begins when the one before is settled. `record` is called when a
@@ -90,7 +89,7 @@ def tune(
     jobs = due(SweepOutcome())
     check_settings(jobs)
     table.expected = sum(search.runs - len(search.results()) for search in searches)
-    sweep(jobs, table, processes, _RETRIES, shares, due, together)
+    sweep(jobs, table, processes, _RETRIES, environments, due, together)
     record()
     return all(search.finished for search in searches)
 

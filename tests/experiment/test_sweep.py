@@ -14,8 +14,7 @@ from esbench.cli import main
 from esbench.errors import InputError
 from esbench.experiment.many_runs.jobs import product, record_error, shard, status
 from esbench.experiment.many_runs.ray_engine import sweep_on_ray
-from esbench.experiment.many_runs.shares import Share, shares, visible_gpus
-from esbench.experiment.many_runs.sweep import sweep
+from esbench.experiment.many_runs.sweep import device_environments, sweep, visible_gpus
 from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.results.error_file import AGAIN, last_error
 from esbench.results.lock import RunInUseError, is_locked, locked
@@ -166,21 +165,14 @@ def test_two_algorithms_of_one_name_are_refused(jobs, tmp_path, tiny):
 
 
 def test_gpus_are_shared_out_one_to_a_process(monkeypatch):
-    monkeypatch.setattr("esbench.experiment.many_runs.shares.visible_gpus", lambda: ["0", "1", "5"])
-    assert shares(None, 1) == (3, [Share({"CUDA_VISIBLE_DEVICES": gpu}) for gpu in "015"])
-    assert shares(None, 2) == (1, [Share({"CUDA_VISIBLE_DEVICES": "0,1"})])
+    monkeypatch.setattr("esbench.experiment.many_runs.sweep.visible_gpus", lambda: ["0", "1", "5"])
+    assert device_environments(None, 1) == (3, [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in "015"])
+    assert device_environments(None, 2) == (1, [{"CUDA_VISIBLE_DEVICES": "0,1"}])
     with pytest.raises(InputError, match="--jobs 4: expected at most 3"):
-        shares(4, 1)
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinities")
-def test_cores_are_shared_out_in_equal_parts(monkeypatch):
-    monkeypatch.setattr("esbench.experiment.many_runs.shares.visible_gpus", list)
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1, 2, 3, 6})
-    assert shares(None, 1) == shares(1, 1) == (1, [Share()])
-    assert shares(2, 1) == (2, [Share({"NPROC": "5"}, frozenset(part)) for part in ({0, 1}, {2, 3, 6})])
-    number, parts = shares(8, 1)
-    assert number == 8 and [part.cores for part in parts] == [frozenset({core}) for core in (0, 1, 2, 3, 6)]
+        device_environments(4, 1)
+    monkeypatch.setattr("esbench.experiment.many_runs.sweep.visible_gpus", list)
+    assert device_environments(None, 1) == (1, [{}])
+    assert device_environments(4, 1) == (4, [{}])
 
 
 def test_status_is_read_off_the_disk(jobs, tiny, echo, tmp_path, capsys):

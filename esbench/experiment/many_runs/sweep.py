@@ -1,5 +1,6 @@
 """Many runs in processes of this machine: none stops the others, whatever ends it, and what is done stays done."""
 
+import importlib.util
 import itertools
 import json
 import os
@@ -17,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import esbench
+from esbench.errors import InputError
 from esbench.experiment.many_runs.jobs import Job, SweepOutcome, forget_errors, record_error, status
-from esbench.experiment.many_runs.shares import Share
 from esbench.experiment.one_run import interrupt
 from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.results.checkpoints import Checkpoints
@@ -36,7 +37,7 @@ def sweep(
     table: SweepTable,
     processes: int = 1,
     retries: int = RETRIES,
-    shares: Sequence[Share] = (Share(),),
+    environments: Sequence[dict[str, str]] = ({},),
     more: Callable[[SweepOutcome], Sequence[Job]] = lambda _: (),
     together: int | None = None,
 ) -> SweepOutcome:
@@ -45,9 +46,9 @@ def sweep(
     together: how many runs of the same programs a process runs side by side, at most and as far as memory goes; None
     for as many as fill the device. The next run takes the place of one that has ended. A run that crashed is tried
     again by itself.
-    retries: how often a run that crashed is started again without having come further. shares: what the processes have
-    of the machine, in turn. more: given what has ended so far, the jobs that are due because of it; they go before
-    those that wait.
+    retries: how often a run that crashed is started again without having come further. environments: variables of the
+    processes, in turn. more: given what has ended so far, the jobs that are due because of it; they go before those
+    that wait.
     """
     jobs = list(jobs)
     outcome = SweepOutcome(before=[job for job in jobs if status(job) == "finished"])
@@ -58,7 +59,7 @@ def sweep(
         jobs.extend(found)  # the table counts them
         return found
 
-    pool = _Pool(pending, outcome, table, retries, shares, due, together)
+    pool = _Pool(pending, outcome, table, retries, environments, due, together)
     table.begin(jobs, outcome)
     try:
         with interrupt.rescuing(pool.stop):
@@ -81,7 +82,7 @@ class _Worker:
     them was begun yet. closing: whether it gets no more jobs.
     """
 
-    def __init__(self, share: Share, events: "queue.SimpleQueue[tuple[_Worker, dict[str, Any]]]"):
+    def __init__(self, environment: dict[str, str], events: "queue.SimpleQueue[tuple[_Worker, dict[str, Any]]]"):
         self.jobs: dict[int, Job] = {}
         self.programs, self.together = "", 1
         self.compiling, self.closing = True, False
@@ -94,12 +95,9 @@ class _Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **share.variables},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), **environment},
             start_new_session=True,  # Ctrl-C is for the sweep, which tells its workers
         )
-        if share.cores is not None:  # at once: its libraries count the cores when they start their threads
-            with suppress(ProcessLookupError):  # it is gone already, which `_read` tells
-                os.sched_setaffinity(self._process.pid, share.cores)
         threading.Thread(target=self._read, args=(events,), daemon=True).start()
 
     def _read(self, events) -> None:
@@ -173,12 +171,12 @@ class _Pool:
         outcome: SweepOutcome,
         table: SweepTable,
         retries: int,
-        shares: Sequence[Share],
+        environments: Sequence[dict[str, str]],
         more: Callable[[], Sequence[Job]],
         together: int | None,
     ):
         self._pending, self._outcome, self._table, self._more = pending, outcome, table, more
-        self._retries, self._shares, self._together = retries, shares, together
+        self._retries, self._environments, self._together = retries, environments, together
         self._events: queue.SimpleQueue[tuple[_Worker, dict[str, Any]]] = queue.SimpleQueue()
         self._workers: dict[int, _Worker] = {}
         self._crashes: Counter[Job] = Counter()
@@ -220,7 +218,9 @@ class _Pool:
             worker = self._end(place)
         while (worker is None or worker.places) and (job := self._next(worker)) is not None:
             if worker is None:
-                worker = self._workers[place] = _Worker(self._shares[place % len(self._shares)], self._events)
+                worker = self._workers[place] = _Worker(
+                    self._environments[place % len(self._environments)], self._events
+                )
             number = next(self._numbers)
             self._pending.remove(job)
             self._table.started(number, job)
@@ -331,3 +331,35 @@ class _Pool:
 def _checkpoint(job: Job) -> int:
     """The newest one's generation, 0 where there is none."""
     return next(iter(Checkpoints(job.path / CHECKPOINTS).numbers()), 0)
+
+
+def device_environments(processes: int | None, devices: int) -> tuple[int, list[dict[str, str]]]:
+    """How many processes, and the variables of each: on GPUs, `devices` of its own; on a CPU, all of it.
+
+    processes: None for as many as there are GPUs for, one on a CPU. InputError for more than that.
+    """
+    gpus = visible_gpus()
+    if not gpus:
+        return processes or 1, [{}]
+    most = max(1, len(gpus) // devices)
+    if processes is not None and processes > most:
+        raise InputError(f"--jobs {processes}: expected at most {most}, one for each {devices} of {len(gpus)} GPUs")
+    shares = [gpus[slot * devices : (slot + 1) * devices] for slot in range(most)]
+    return processes or most, [{"CUDA_VISIBLE_DEVICES": ",".join(share)} for share in shares]
+
+
+def visible_gpus() -> list[str]:
+    """The NVIDIA GPUs that a process started now would use, by number or by name; none where JAX is told to use the
+    CPU or has no plug-in for them."""
+    platforms = os.environ.get("JAX_PLATFORMS", "")
+    plugins = ("jax_cuda12_plugin", "jax_cuda13_plugin")
+    if platforms.startswith("cpu") or not any(importlib.util.find_spec(name) for name in plugins):
+        return []
+    if (chosen := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        # As CUDA reads it: what follows a number below 0 does not count.
+        return list(itertools.takewhile(lambda name: name and not name.startswith("-"), chosen.split(",")))
+    try:
+        listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [str(number) for number, line in enumerate(listed.stdout.splitlines()) if line.startswith("GPU ")]
