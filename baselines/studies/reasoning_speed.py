@@ -3,9 +3,9 @@
     python -m baselines.studies.reasoning_speed
 
 RWKV-7 answers Countdown from the committed start file, through the lanes of training: for each population four answers
-a member, by members of EGGROLL's at rank 1 with embedding and head frozen, and as many by the one network that the file
-holds. The two take turns. Writes `results/reasoning/speed.csv`, and the figure beside it. Takes some minutes, of which
-the machine should do nothing else.
+a member, by members of EGGROLL's at rank 1, and as many by the one network that the file holds. EGGROLL freezes
+embedding and head, or all but the other matrices, as the paper does. The programs take turns. Writes
+`results/reasoning/speed.csv`, and the figure beside it. It takes minutes, in which the machine should do nothing else.
 """
 
 import argparse
@@ -37,6 +37,7 @@ POPULATIONS = (64, 256, 512, 1024, 4096)
 LANES = 512
 ANSWERS = 4
 SIGMA = 0.01
+FROZEN = {"eggroll": "emb,head", "eggroll_matrices": "emb,head,ln*,x_*,r_k,k_a,k_k,a0,v0,w0"}
 SECONDS = 20.0
 """Of timed calls, a population."""
 
@@ -45,9 +46,7 @@ def programs(problem: EpisodicProblem, population: int) -> list[Program]:
     """`ANSWERS` of each of so many members, and as many without noise."""
     key = jax.random.key(0)
     params = problem.init_params(key)
-    frozen = frozen_leaves("emb,head", params)
-    noise = Gaussian(params, key, jnp.float32(SIGMA), size=population, rank=1, frozen=frozen)
-    noise = noise.replace(layout=problem.objective(Evolution()).layout(params))
+    layout = problem.objective(Evolution()).layout(params)
 
     def answers(name: str, members: Population, episodes: int) -> Program:
         def run(members: Population, key: jax.Array) -> tuple[Steps, Any]:
@@ -56,11 +55,16 @@ def programs(problem: EpisodicProblem, population: int) -> list[Program]:
 
         return compiled(name, run, members, key)
 
-    return [answers("inference", Repeated(params, size=1), ANSWERS * population), answers("eggroll", noise, ANSWERS)]
+    found = [answers("inference", Repeated(params, size=1), ANSWERS * population)]
+    for name, patterns in FROZEN.items():
+        frozen = frozen_leaves(patterns, params)
+        noise = Gaussian(params, key, jnp.float32(SIGMA), size=population, rank=1, layout=layout, frozen=frozen)
+        found.append(answers(name, noise, ANSWERS))
+    return found
 
 
 def measured(population: int) -> dict[str, Any]:
-    """Tokens a second of both, their ratio, and shares of the lanes' steps that were useful."""
+    """Tokens a second of each, EGGROLL's over those without noise, and shares of the lanes' steps that were useful."""
     config = resolve(TASK, "eggroll", policy="rwkv7", start=START, settings={"lanes": LANES})
     problem = make_problem(config)
     assert isinstance(problem, EpisodicProblem)
@@ -71,14 +75,15 @@ def measured(population: int) -> dict[str, Any]:
         assert timing.computed is not None
         row[name] = round(timing.steps_per_second)
         row[f"{name}_occupancy"] = round(timing.useful / timing.computed, 3)
-    return {**row, "ratio": round(row["eggroll"] / row["inference"], 3)}
+    return row | {f"{name}_ratio": round(row[name] / row["inference"], 3) for name in FROZEN}
 
 
 @drawing()
 def figure(rows: pd.DataFrame) -> Figure:
     made, axes = plt.subplots(figsize=(4.5, 3.2), layout="constrained")
     axes.plot(rows["population"], rows["inference"], color="grey", marker="s", label="without noise")
-    axes.plot(rows["population"], rows["eggroll"], color="black", marker="o", label="EGGROLL, rank 1")
+    axes.plot(rows["population"], rows["eggroll_matrices"], color="black", marker="^", label="EGGROLL, matrices alone")
+    axes.plot(rows["population"], rows["eggroll"], color="black", marker="o", label="EGGROLL, and vectors")
     axes.set_xscale("log", base=2)
     axes.set(xlabel="members", ylabel="tokens a second", ylim=(0, None))
     axes.grid(True)
