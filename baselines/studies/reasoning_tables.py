@@ -6,7 +6,7 @@ Reads the rows in `results/reasoning` that `reasoning.py` made, and writes `tabl
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -15,7 +15,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from baselines.studies.reasoning import SEEDS, STEPS, TASK
-from esbench.report.figures.curves import mean_and_range
+from esbench.report.figures import curves
+from esbench.report.figures.curves import Progress
 from esbench.report.markdown import markdown
 from esbench.report.scored_runs import ScoredRun, read_run
 from esbench.report.style import appearance, drawing, render
@@ -27,7 +28,6 @@ from esbench.tasks.registry import task
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "reasoning"
 MEASURES = {"greedy": "return_mean_greedy", "sampled": "return_mean_sample", "pass8": "pass@8_mean"}
-Clock = Callable[[ScoredRun], np.ndarray]
 
 
 def runs_of(algorithm: str) -> list[ScoredRun]:
@@ -37,25 +37,17 @@ def runs_of(algorithm: str) -> list[ScoredRun]:
     return [read_run(run, spec, run.manifest.budget) for run in sorted(found, key=lambda run: run.manifest.seed)]
 
 
-def at(run: ScoredRun, measure: str, clock: Clock, end: float) -> float:
+def at(run: ScoredRun, measure: str, clock: Progress, end: float) -> float:
     """What a run's last evaluation up to `end` found."""
-    return float(carry_forward(clock(run), run.column(MEASURES[measure]), end))
+    return float(carry_forward(clock.of(run), run.column(MEASURES[measure]), end))
 
 
-def tokens(run: ScoredRun) -> np.ndarray:
-    return run.useful_steps
-
-
-def seconds(run: ScoredRun) -> np.ndarray:
-    return run.train_seconds
-
-
-def shared_end(of: Mapping[str, list[ScoredRun]], clock: Clock) -> float:
+def shared_end(of: Mapping[str, list[ScoredRun]], clock: Progress) -> float:
     """How far all runs have come."""
-    return min(float(clock(run)[-1]) for runs in of.values() for run in runs)
+    return min(float(clock.of(run)[-1]) for runs in of.values() for run in runs)
 
 
-def table(title: str, of: Mapping[str, list[ScoredRun]], clock: Clock, end: float) -> Table:
+def table(title: str, of: Mapping[str, list[ScoredRun]], clock: Progress, end: float) -> Table:
     """A row for the start, and one for each algorithm at `end`."""
     first = next(iter(of.values()))
     rows = [{"algorithm": "the start", "n": len(first), **_shares(first, clock, 0.0)}]
@@ -67,8 +59,8 @@ def table(title: str, of: Mapping[str, list[ScoredRun]], clock: Clock, end: floa
                 "n": len(runs),
                 **_shares(runs, clock, end),
                 **as_numbers(mean_estimate(gains), "gain"),
-                "tokens": float(np.median([carry_forward(clock(run), tokens(run), end) for run in runs])),
-                "seconds": float(np.median([carry_forward(clock(run), seconds(run), end) for run in runs])),
+                "tokens": float(np.median([carry_forward(clock.of(run), run.useful_steps, end) for run in runs])),
+                "seconds": float(np.median([carry_forward(clock.of(run), run.train_seconds, end) for run in runs])),
             }
         )
     layout = [
@@ -89,7 +81,7 @@ def table(title: str, of: Mapping[str, list[ScoredRun]], clock: Clock, end: floa
     return Table(title, pd.DataFrame(rows), layout, notes)
 
 
-def _shares(runs: list[ScoredRun], clock: Clock, end: float) -> dict[str, float]:
+def _shares(runs: list[ScoredRun], clock: Progress, end: float) -> dict[str, float]:
     shares = {name: [at(run, name, clock, end) for run in runs] for name in MEASURES}
     return {part: value for name, of in shares.items() for part, value in as_numbers(mean_estimate(of), name).items()}
 
@@ -100,12 +92,14 @@ def gains_figure(of: Mapping[str, list[ScoredRun]]) -> Figure:
     looks = appearance(of)
     figure, grid = plt.subplots(2, 3, figsize=(9, 5), sharey="col", layout="constrained")
     titles = {"greedy": "solved greedily", "sampled": "solved when sampled", "pass8": "pass@8"}
-    for row, (clock, label) in zip(grid, ((tokens, "million tokens"), (seconds, "training seconds")), strict=True):
-        unit = 1e6 if clock is tokens else 1.0
+    for row, (clock, label) in zip(
+        grid, ((curves.STEPS, "million tokens"), (curves.SECONDS, "training seconds")), strict=True
+    ):
+        unit = 1e6 if clock is curves.STEPS else 1.0
         for axes, (measure, title) in zip(row, titles.items(), strict=True):
             for algorithm, runs in of.items():
-                curves = [(clock(run) / unit, run.column(MEASURES[measure])) for run in runs]
-                x, mean, low, high = mean_and_range(curves, max(times[-1] for times, _ in curves))
+                of_seeds = [(clock.of(run) / unit, run.column(MEASURES[measure])) for run in runs]
+                x, mean, low, high = curves.mean_and_range(of_seeds, max(times[-1] for times, _ in of_seeds))
                 axes.plot(x, mean, color=looks[algorithm].colour, linestyle=looks[algorithm].dash, label=algorithm)
                 axes.fill_between(x, low, high, color=looks[algorithm].colour, alpha=0.2, linewidth=0)
             axes.set(title=title, xlabel=label)
@@ -117,7 +111,7 @@ def gains_figure(of: Mapping[str, list[ScoredRun]]) -> Figure:
 
 
 def texts(of: Mapping[str, list[ScoredRun]]) -> str:
-    views = (("At equal tokens", tokens), ("At equal seconds", seconds))
+    views = (("At equal tokens", curves.STEPS), ("At equal seconds", curves.SECONDS))
     return "\n".join(markdown(table(title, of, clock, shared_end(of, clock))) for title, clock in views)
 
 
