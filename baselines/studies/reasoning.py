@@ -5,13 +5,11 @@
     python -m baselines.studies.reasoning runs      five seeds of each with the settings found: about 40 minutes
     python -m baselines.studies.reasoning           all three
 
-Every part is a few commands of esbench, which are printed. Finished runs are skipped. The preset `tuned` has what the
-search found. `results/reasoning` has the rows, and `python -m baselines.studies.reasoning_tables` makes its tables.
+Every part is a few commands of esbench, which are printed. Searches and sweeps skip finished runs. The preset `tuned`
+has what the search found. `results/reasoning` has the rows, and `make results` makes their tables.
 """
 
-import argparse
-import subprocess
-import sys
+from baselines.studies.parts import run_parts
 
 TASK = "Countdown-v0"
 START = "baselines/starts/countdown_rwkv7.npz"
@@ -56,16 +54,5 @@ def runs() -> list[list[str]]:
 PARTS = {"start": start, "search": search, "runs": runs}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=list(PARTS), help=", ".join(PARTS))
-    chosen = parser.parse_args().parts
-    if unknown := set(chosen) - set(PARTS):
-        parser.error(f"no part {', '.join(sorted(unknown))}: expected some of {', '.join(PARTS)}")
-    for words in (words for part in chosen for words in PARTS[part]()):
-        print("esbench", *words, flush=True)
-        subprocess.run([sys.executable, "-m", "esbench", *words], check=True)
-
-
 if __name__ == "__main__":
-    main()
+    run_parts(__doc__, "part", PARTS)

@@ -1,18 +1,18 @@
 """The studies of the integer language model: what its population, rank, momentum, groups and memory do.
 
-    JAX_NUM_CPU_DEVICES=2 python baselines/studies/text.py                  all of them: about an hour on two cores
-    JAX_NUM_CPU_DEVICES=2 python baselines/studies/text.py rank momentum    some
+    JAX_NUM_CPU_DEVICES=2 python -m baselines.studies.text                  all of them: about an hour on two cores
+    JAX_NUM_CPU_DEVICES=2 python -m baselines.studies.text rank momentum    some
 
 Each study is a folder of `runs/text`: the base is the tier lite's own setting, and another name differs from it in what
 stands beside it below. Finished runs are skipped. `results/text` has the rows of all, and `make results` their tables.
 """
 
-import argparse
-import subprocess
-import sys
+import functools
 from dataclasses import dataclass, field
 
 import jax
+
+from baselines.studies.parts import run_parts
 
 TASK = "KingJames-v0"
 BUDGET = 20_000_000
@@ -84,18 +84,9 @@ def command(study: str, variant: Variant, devices: int) -> list[str]:
     return words + (["--set", *pairs] if pairs else [])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("studies", nargs="*", default=list(STUDIES), help=", ".join(STUDIES))
-    chosen = parser.parse_args().studies
-    if unknown := set(chosen) - set(STUDIES):
-        parser.error(f"no study {', '.join(sorted(unknown))}: expected some of {', '.join(STUDIES)}")
-    for study in chosen:
-        for variant in STUDIES[study]:
-            words = command(study, variant, len(jax.devices()))
-            print("esbench", *words, flush=True)
-            subprocess.run([sys.executable, "-m", "esbench", *words], check=True)
+def commands(study: str) -> list[list[str]]:
+    return [command(study, variant, len(jax.devices())) for variant in STUDIES[study]]
 
 
 if __name__ == "__main__":
-    main()
+    run_parts(__doc__, "study", {study: functools.partial(commands, study) for study in STUDIES})
