@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from esbench.errors import InputError
-from esbench.leaderboard.entry import ENTRY_FILE, RUNS, Entry, run_key
-from esbench.leaderboard.evidence import Evidence
+from esbench.leaderboard.entry import ENTRY_FILE, RUNS, Entry, packed_file, run_key, unpack
+from esbench.leaderboard.evidence import RUN_FILE, Evidence
 from esbench.leaderboard.run_checks import MODES
 from esbench.leaderboard.safe_files import read_file
 from esbench.results.run_directory import ROWS_FILE, RunDirectory
@@ -55,14 +55,22 @@ def borrowed(found: Evidence) -> Iterator[str]:
         for name, digest in _policies(other).items():
             if digest in policies:
                 yield f"{policies[digest]}: the policy is that of {other.name}'s {name}"
-        for file in sorted(other.glob(f"{RUNS}/*/*/{ROWS_FILE}")):
-            task, seed = file.relative_to(other).parts[1:3]
-            with contextlib.suppress(OSError, InputError):
-                content = read_file(file)
-                if same := next((own[task, tick] for tick in _ticks_in(content) if (task, tick) in own), None):
-                    yield f"{same}: the clock is that of {other.name}'s {task}/{seed} to the last digit"
-                elif same := own.get((task, _returns_in(content))):
-                    yield f"{same}: all returns are those of {other.name}'s {task}/{seed}"
+        for (task, seed), content in _rows(other):
+            if same := next((own[task, tick] for tick in _ticks_in(content) if (task, tick) in own), None):
+                yield f"{same}: the clock is that of {other.name}'s {run_key(task, seed)} to the last digit"
+            elif same := own.get((task, _returns_in(content))):
+                yield f"{same}: all returns are those of {other.name}'s {run_key(task, seed)}"
+
+
+def _rows(entry: Path) -> Iterator[tuple[tuple[str, int], bytes]]:
+    """Of every run of another entry its task and seed, and its rows; without those that cannot be read."""
+    for file in sorted((*entry.glob(f"{RUNS}/*/*/{ROWS_FILE}"), *entry.glob(packed_file("*")))):
+        files: dict[str, bytes] = {}
+        with contextlib.suppress(OSError, InputError):
+            files = unpack(file.relative_to(entry).as_posix(), read_file(file), str(file))
+        for path, content in files.items():
+            if match := RUN_FILE.fullmatch(path):
+                yield (match[1], int(match[2])), content
 
 
 def _policies(entry: Path) -> dict[str, str]:

@@ -3,9 +3,11 @@
 <board>/<slug>/entry.json                       this model
 <board>/<slug>/settings.json                    per task the settings, as in the manifests
 <board>/<slug>/algorithm.py                     the algorithm, where it is not built in
-<board>/<slug>/runs/<task>/seed-<n>/run.jsonl   the rows, as the run wrote them
+<board>/<slug>/runs/<task>/runs.jsonl.gz        the rows of all seeds, as the runs wrote them
 <board>/<slug>/runs/<task>/seed-<n>/policy.npz  the deployed policy, where it is small
 <board>/<slug>/verification.json                written by `esbench leaderboard verify` alone
+
+The rows are read as `runs/<task>/seed-<n>/run.jsonl`: so entry.json names them, and so they may lie there, too.
 """
 
 import hashlib
@@ -19,7 +21,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from esbench.errors import InputError
-from esbench.leaderboard.safe_files import is_inside, read_json, read_tree
+from esbench.leaderboard.safe_files import check_limits, decompress, is_inside, read_json, read_json_lines, read_tree
+from esbench.results.packed import PACKED, runs_in
 from esbench.results.records import Manifest, Record
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE
 
@@ -160,7 +163,7 @@ class SchemaError(InputError):
 
 @dataclass(frozen=True)
 class EntryDirectory:
-    """An entry as it lies on disk, read once. files: the content of every file by path, entry.json included."""
+    """An entry, read once. files: the content of every file by path, entry.json included, each run's rows a file."""
 
     path: Path
     entry: Entry
@@ -172,7 +175,7 @@ class EntryDirectory:
         return self.path.resolve().parent
 
     def run(self, task: str, seed: int) -> Path:
-        """The directory of a run, for `RunDirectory.open`."""
+        """The directory of a run, for `RunDirectory.parse`."""
         return self.path / RUNS / task / f"seed-{seed}"
 
     @property
@@ -214,13 +217,44 @@ def stated_settings(manifest: Manifest) -> dict[str, Any]:
     return {name: getattr(manifest, name) for name in ("settings", "policy", "sizes")}
 
 
+def packed_file(task: str) -> str:
+    """Where an entry has the rows of all runs of a task."""
+    return f"{RUNS}/{task}/{PACKED}"
+
+
+def unpack(path: str, content: bytes, where: str) -> dict[str, bytes]:
+    """By its path every file that `content`, that of a file `path` of an entry, stands for: itself, or the rows that
+    are packed in it. InputError where it is damaged."""
+    folder, _, name = path.rpartition("/")
+    if not (path.startswith(f"{RUNS}/") and name == PACKED):
+        return {path: content}
+    files: dict[str, bytes] = {}
+    held = decompress(content, where)
+    read_json_lines(held, where)
+    try:
+        for seed, rows in runs_in(held):
+            name = f"{folder}/seed-{seed}/{ROWS_FILE}"
+            if name in files:
+                raise ValueError(f"seed {seed} is there twice")
+            files[name] = rows
+    except ValueError as error:
+        raise InputError(f"{where}: not packed runs ({error})") from error
+    return files
+
+
 def read_entry(directory: Path) -> EntryDirectory:
     """The entry in `directory`; its code is never executed, and only files inside are read.
 
-    InputError where it cannot be read: as in `read_tree` and `read_json`, and where a path leads outside. SchemaError
-    where entry.json is not an entry.
+    InputError where it cannot be read: as in `read_tree`, `unpack` and `read_json`, and where a path leads outside.
+    SchemaError where entry.json is not an entry.
     """
-    files = read_tree(directory)
+    files: dict[str, bytes] = {}
+    for path, content in read_tree(directory).items():
+        unpacked = unpack(path, content, str(directory / path))
+        if twice := files.keys() & unpacked.keys():
+            raise InputError(f"{directory}: {min(twice)} is there twice, once packed")
+        files |= unpacked
+        check_limits(directory, files)
     where = str(directory / ENTRY_FILE)
     if ENTRY_FILE not in files:
         raise InputError(f"no entry in {directory}: expected {ENTRY_FILE}")

@@ -66,17 +66,17 @@ def gather(board: Board, directory: EntryDirectory, others: Path | None = None) 
         task, seed = match[1], int(match[2])
         read_json_lines(content, str(directory.path / name))
         try:
-            evidence.runs[task, seed] = _open(board, directory, task, seed)
+            evidence.runs[task, seed] = _parse(board, directory.run(task, seed), content, task, seed)
         except DamagedRunError as error:
             evidence.damaged[run_key(task, seed)] = str(error).replace(f"{directory.path / name}, ", "")
     return evidence
 
 
-def _open(board: Board, directory: EntryDirectory, task: str, seed: int) -> RunDirectory:
+def _parse(board: Board, path: Path, content: bytes, task: str, seed: int) -> RunDirectory:
     """The run; DamagedRunError also where its numbers or names are not ones that can be checked further."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        run = RunDirectory.open(directory.run(task, seed))
+        run = RunDirectory.parse(path, content)
     if task not in board.tasks or run.manifest.task.get("id") != task:
         raise DamagedRunError(f"its manifest is of task {run.manifest.task.get('id')!r}, not {task!r} of this board")
     if run.manifest.seed != seed:

@@ -6,6 +6,8 @@ import math
 import os
 import re
 import stat
+import zlib
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,17 +35,21 @@ def read_tree(directory: Path) -> dict[str, bytes]:
     if directory.is_symlink() or not directory.is_dir():
         raise InputError(f"{directory}: expected a directory, and no link to one")
     files: dict[str, bytes] = {}
-    total = 0
     try:
         for path in _walk(directory, MAX_FILES):
-            content = read_file(directory / path)
-            total += len(content)
-            if total > MAX_TOTAL_BYTES:
-                raise InputError(f"{directory}: more than {MAX_TOTAL_BYTES // 2**20} MiB in all")
-            files[path] = content
+            files[path] = read_file(directory / path)
+            check_limits(directory, files)
     except OSError as error:
         raise InputError(f"cannot read {error.filename}: {error.strerror}") from error
     return dict(sorted(files.items()))
+
+
+def check_limits(directory: Path, files: Mapping[str, bytes]) -> None:
+    """InputError where `files` of `directory` are more than MAX_FILES, or hold more than MAX_TOTAL_BYTES in all."""
+    if len(files) > MAX_FILES:
+        raise InputError(f"{directory}: more than {MAX_FILES} files")
+    if sum(map(len, files.values())) > MAX_TOTAL_BYTES:
+        raise InputError(f"{directory}: more than {MAX_TOTAL_BYTES // 2**20} MiB in all")
 
 
 def _walk(directory: Path, most: int) -> list[str]:
@@ -90,6 +96,21 @@ def read_file(path: Path) -> bytes:
     if len(content) > MAX_FILE_BYTES:
         raise InputError(f"{path} is larger than {MAX_FILE_BYTES // 2**20} MiB")
     return content
+
+
+def decompress(content: bytes, where: str) -> bytes:
+    """What a gzip file holds; InputError where it is none, is cut off or goes on behind its end, or holds more than
+    MAX_FILE_BYTES."""
+    reader = zlib.decompressobj(wbits=31)
+    try:
+        held = reader.decompress(content, MAX_FILE_BYTES + 1)
+    except zlib.error as error:
+        raise InputError(f"{where} is no gzip file: {error}") from error
+    if len(held) > MAX_FILE_BYTES:
+        raise InputError(f"{where} holds more than {MAX_FILE_BYTES // 2**20} MiB")
+    if not reader.eof or reader.unused_data:
+        raise InputError(f"{where} {'goes on behind its end' if reader.eof else 'is cut off'}")
+    return held
 
 
 def is_inside(path: str) -> bool:

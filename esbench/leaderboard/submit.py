@@ -27,6 +27,7 @@ from esbench.leaderboard.entry import (
     Entry,
     entry_json,
     origins,
+    packed_file,
     policy_file,
     problems_of,
     run_file,
@@ -40,6 +41,7 @@ from esbench.report.grouping import track_of
 from esbench.results.error_file import ERROR_FILE, has_failed, last_error
 from esbench.results.fingerprints import plugins_digest
 from esbench.results.load import load_runs
+from esbench.results.packed import packed
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE, RunDirectory
 from esbench.tasks.spec import RL
 
@@ -83,15 +85,15 @@ def submit(
         )
     if all(track_of(run) != RL for run in found):
         raise InputError(f"runs of the track {track_of(found[0])}: {board.name} is of the track {RL}")
-    packed = _choose(board, found)
+    chosen = _choose(board, found)
     try:
         with TemporaryDirectory(dir=boards, prefix=".submit-") as temporary:
             # Next to a copy of the board's spec, so that the check sees it where it will be.
             place = Path(temporary) / board.name / declared.slug
             place.parent.mkdir()
             shutil.copyfile(target.parent / SPEC_FILE, place.parent / SPEC_FILE)
-            _pack(place, board, declared, packed, runs, declaration.parent)
-            finished = sum(run.finished for run in packed.values())
+            _pack(place, board, declared, chosen, runs, declaration.parent)
+            finished = sum(run.finished for run in chosen.values())
             owed = sum(len(task.seeds) for task in board.tasks.values())
             say(f"packed {finished} of the {owed} runs of {board.name}; checking them, which takes seconds")
             checked = check(place, others=target.parent)
@@ -104,8 +106,8 @@ def submit(
     return Submitted(
         target,
         checked,
-        left_out=[f"{run.path}" for run in found if run not in packed.values()],
-        unfinished=[f"{run.path}" for key, run in packed.items() if not run.finished and run_key(*key) not in failures],
+        left_out=[f"{run.path}" for run in found if run not in chosen.values()],
+        unfinished=[f"{run.path}" for key, run in chosen.items() if not run.finished and run_key(*key) not in failures],
         lacking=[task for task in board.tasks if entry is not None and task not in entry.tasks],
     )
 
@@ -173,10 +175,10 @@ def _pack(
     failures = {**found, **declared.failures}
     named = {task for task, _ in runs} | {name.partition("/")[0] for name in failures}
     tasks = tuple(task for task in board.tasks if task in named)
-    files = {run_file(*key): (run.path / ROWS_FILE).read_bytes() for key, run in finished.items()}
+    files = {run_file(*key): _content(run, ROWS_FILE) for key, run in finished.items()}
     settings = {task: stated_settings(run.manifest) for (task, _), run in finished.items()}
     files[SETTINGS_FILE] = (json.dumps(settings, indent=2, ensure_ascii=False) + "\n").encode()
-    policies = {key: _policy(run) for key, run in finished.items()}
+    policies = {key: _content(run, POLICY_FILE) for key, run in finished.items()}
     brought = declared.policy_runs
     files |= _small({key: policies[key] for key in policies if brought is None or run_key(*key) in brought})
     algorithm, code = _algorithm(finished, folder)
@@ -193,6 +195,9 @@ def _pack(
         scores=entry_scores(board, tasks, finished),
     )
     files[ENTRY_FILE] = entry_json(entry).encode()
+    for task in sorted({task for task, _ in finished}):
+        seeds = sorted(seed for name, seed in finished if name == task)
+        files[packed_file(task)] = packed(files.pop(run_file(task, seed)) for seed in seeds)
     for path, content in files.items():
         (place / path).parent.mkdir(parents=True, exist_ok=True)
         (place / path).write_bytes(content)
@@ -217,11 +222,11 @@ def _errors(board: Board, slug: str, roots: Sequence[Path]) -> dict[str, str]:
     return errors
 
 
-def _policy(run: RunDirectory) -> bytes:
+def _content(run: RunDirectory, name: str) -> bytes:
     try:
-        return (run.path / POLICY_FILE).read_bytes()
+        return (run.path / name).read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read {run.path / POLICY_FILE}: {error.strerror}") from error
+        raise InputError(f"cannot read {run.path / name}: {error.strerror}") from error
 
 
 def _small(policies: dict[tuple[str, int], bytes]) -> dict[str, bytes]:

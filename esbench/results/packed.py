@@ -11,7 +11,7 @@ import json
 import re
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from esbench.errors import InputError
@@ -26,13 +26,29 @@ def unpacked(file: Path) -> Iterator[tuple[Path, bytes]]:
     """Of every run in `file` its directory, as it was before, and what its `run.jsonl` held. DamagedRunError where the
     file is not what `pack` writes."""
     try:
-        content = gzip.decompress(file.read_bytes())
-        starts = [match.start() for match in _MANIFEST.finditer(content)]
-        for start, end in zip(starts, [*starts[1:], len(content)], strict=True):
-            first, *_ = content[start:end].split(b"\n", 1)
-            yield file.parent / f"seed-{json.loads(first)['seed']}", content[start:end]
-    except (OSError, EOFError, zlib.error, ValueError, KeyError) as error:
+        for seed, rows in runs_in(gzip.decompress(file.read_bytes())):
+            yield file.parent / f"seed-{seed}", rows
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise DamagedRunError(f"{file}: not packed runs ({error})") from error
+
+
+def runs_in(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Of every run its seed, and its own part of `content`, which is theirs one after the other. ValueError where it
+    does not begin with a manifest, or one has no seed."""
+    starts = [match.start() for match in _MANIFEST.finditer(content)]
+    if starts[:1] != [0]:
+        raise ValueError("the first line is no manifest")
+    for start, end in zip(starts, [*starts[1:], len(content)], strict=True):
+        first, *_ = content[start:end].split(b"\n", 1)
+        seed = json.loads(first).get("seed")
+        if type(seed) is not int or seed < 0:
+            raise ValueError(f"seed {seed!r}: expected a whole number, 0 or more")
+        yield seed, content[start:end]
+
+
+def packed(rows: Iterable[bytes]) -> bytes:
+    """The content of PACKED for what the `run.jsonl` of some runs hold, in the order of their seeds."""
+    return gzip.compress(b"".join(rows), mtime=0)
 
 
 def pack(directory: Path) -> list[Path]:
@@ -49,9 +65,9 @@ def pack(directory: Path) -> list[Path]:
             raise InputError(f"{folder / PACKED} is there already, beside {len(runs)} runs that are not packed")
     for folder, runs in folders.items():
         ordered = sorted(runs, key=lambda run: run.manifest.seed)
-        content = b"".join((run.path / ROWS_FILE).read_bytes() for run in ordered)
+        content = packed((run.path / ROWS_FILE).read_bytes() for run in ordered)
         with replacing(folder / PACKED) as new:
-            new.write(gzip.compress(content, mtime=0))
+            new.write(content)
         for run in ordered:
             for name in (ROWS_FILE, POLICY_FILE):
                 (run.path / name).unlink(missing_ok=True)

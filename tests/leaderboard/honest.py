@@ -9,6 +9,7 @@ import numpy as np
 from esbench.leaderboard.board import Board, make_board, write_board
 from esbench.leaderboard.submit import submit
 from esbench.results.fingerprints import config_hash_of
+from esbench.results.packed import PACKED, packed, unpacked
 from esbench.results.records import Device, Manifest, Row
 from esbench.results.run_directory import POLICY_FILE, RunDirectory, run_path
 from esbench.tasks.catalogue import CATALOGUE
@@ -132,11 +133,32 @@ def declare(file: Path, board: str, slug: str, track: str = "fixed", more: str =
 
 
 def enter(folder: Path, boards: Path, board: Board, slug: str, track: str = "fixed", more: str = "", **changes) -> Path:
-    """An entry of `board`, packed by `submit` from runs written below `folder`."""
+    """An entry of `board`, made by `submit` from runs written below `folder`; each run's rows are a file to edit."""
     write_runs(folder / "runs", board, slug, **changes)
     submitted = submit([folder / "runs"], declare(folder / f"{slug}.toml", board.name, slug, track, more), boards)
     assert not submitted.checked.problems, submitted.checked.problems[:5]
+    spread(submitted.path)
     return submitted.path
+
+
+def spread(entry: Path) -> None:
+    """Puts the rows of each run of an entry into a file of their own, which an entry may have as well."""
+    for file in entry.glob(f"runs/*/{PACKED}"):
+        for run, content in unpacked(file):
+            run.mkdir(exist_ok=True)
+            (run / "run.jsonl").write_bytes(content)
+        file.unlink()
+
+
+def gather(entry: Path) -> None:
+    """What `spread` undoes."""
+    for task in (entry / "runs").iterdir():
+        files = sorted(task.glob("seed-*/run.jsonl"))
+        (task / PACKED).write_bytes(packed([file.read_bytes() for file in files]))
+        for file in files:
+            file.unlink()
+            if not any(file.parent.iterdir()):
+                file.parent.rmdir()
 
 
 def repack(entry: Path) -> None:

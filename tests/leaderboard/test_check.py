@@ -1,6 +1,7 @@
 """An honest entry passes, and every way to make it another is found, also where its hashes were made to fit again."""
 
 import contextlib
+import gzip
 import json
 import os
 import resource
@@ -15,11 +16,13 @@ from esbench.cli import main
 from esbench.errors import InputError
 from esbench.leaderboard.changes import changed_elsewhere
 from esbench.leaderboard.check import check
+from esbench.leaderboard.entry import read_entry
 from esbench.leaderboard.safe_files import MAX_FILE_BYTES, read_json
 from esbench.results.fingerprints import config_hash_of
+from esbench.results.packed import PACKED
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks.catalogue import CATALOGUE
-from tests.leaderboard.honest import edit_entry, edit_rows, enter, in_version_2, new_board, raise_return, repack
+from tests.leaderboard.honest import edit_entry, edit_rows, enter, gather, in_version_2, new_board, raise_return, repack
 
 RUN = "runs/CartPole-v1/seed-1"
 
@@ -301,6 +304,34 @@ def test_runs_of_another_entry(entry):
     assert found(entry.with_name("other"), "CartPole-v1/seed-1: the clock is that of eggroll's CartPole-v1/seed-1")
 
 
+def test_packed_rows_are_the_rows(entry):
+    before = read_entry(entry)
+    gather(entry)
+    after = read_entry(entry)
+    assert [path.name for path in (entry / "runs" / "CartPole-v1").iterdir() if path.is_file()] == [PACKED]
+    assert (after.files, after.tree_hash, problems(entry)) == (before.files, before.tree_hash, [])
+
+
+def test_a_copy_of_packed_rows(entry):
+    copy = shutil.copytree(entry, entry.with_name("other"))
+    edit_entry(copy, lambda values: values.update(slug="other"))
+    for run in copy.rglob("run.jsonl"):
+        edit_rows(run.parent, lambda manifest: manifest["options"].update(name="other"), line=0)
+    repack(copy)
+    said = problems(copy)
+    assert "CartPole-v1/seed-1: the clock is that of eggroll's CartPole-v1/seed-1 to the last digit" in said
+    gather(entry)
+    assert problems(copy) == said
+    gather(copy)
+    assert problems(copy) == said
+
+
+def test_a_packed_row_that_was_edited(entry):
+    edit_rows(entry / RUN, raise_return)
+    gather(entry)
+    assert found(entry, "runs/CartPole-v1/seed-1/run.jsonl: edited: its hash is not that in entry.json")
+
+
 def test_a_copy_with_other_clocks(entry):
     copy = shutil.copytree(entry, entry.with_name("other"))
     edit_entry(copy, lambda values: values.update(slug="other"))
@@ -561,6 +592,65 @@ def empty_folder(entry):
     (entry / "runs" / "CartPole-v1" / "more").mkdir()
 
 
+def _pack(entry, content):
+    gather(entry)
+    (entry / f"runs/CartPole-v1/{PACKED}").write_bytes(content(gzip.decompress(_packed(entry))))
+
+
+def _packed(entry):
+    return (entry / f"runs/CartPole-v1/{PACKED}").read_bytes()
+
+
+def no_gzip(entry):
+    _pack(entry, lambda rows: rows)
+
+
+def cut_gzip(entry):
+    _pack(entry, lambda rows: gzip.compress(rows)[:-9])
+
+
+def longer_gzip(entry):
+    _pack(entry, lambda rows: gzip.compress(rows) + b"more")
+
+
+def bomb(entry):
+    _pack(entry, lambda rows: gzip.compress(bytes(2 * MAX_FILE_BYTES)))
+
+
+def many_bombs(entry):
+    blank = json.dumps({"kind": "manifest", "seed": 0, "more": " " * (MAX_FILE_BYTES - 100)}).encode() + b"\n"
+    for number in range(9):
+        (entry / f"runs/task-{number}").mkdir()
+        (entry / f"runs/task-{number}/{PACKED}").write_bytes(gzip.compress(blank))
+
+
+def many_seeds(entry):
+    lines = [json.dumps({"kind": "manifest", "seed": seed}) for seed in range(1100)]
+    _pack(entry, lambda rows: gzip.compress("\n".join(lines).encode()))
+
+
+def no_manifest(entry):
+    _pack(entry, lambda rows: gzip.compress(rows.split(b"\n", 1)[1]))
+
+
+def seed_outside(entry):
+    _pack(entry, lambda rows: gzip.compress(rows.replace(b'"seed": 0', b'"seed": "0/../../x"')))
+
+
+def seed_twice(entry):
+    _pack(entry, lambda rows: gzip.compress(rows + rows))
+
+
+def both_forms(entry):
+    kept = (entry / RUN / "run.jsonl").read_bytes()
+    gather(entry)
+    (entry / RUN / "run.jsonl").write_bytes(kept)
+
+
+def nested_packed(entry):
+    _pack(entry, lambda rows: gzip.compress(rows + b"[" * 100_000))
+
+
 def odd_name(entry):
     (entry / "a\nb").write_text("")
 
@@ -597,6 +687,17 @@ def a_list(entry):
         (pipe, "pipe is something else than a file or a directory"),
         (hard_link, "settings.json is a hard link"),
         (empty_folder, "runs/CartPole-v1/more/ is empty"),
+        (no_gzip, "runs.jsonl.gz is no gzip file"),
+        (cut_gzip, "runs.jsonl.gz is cut off"),
+        (longer_gzip, "runs.jsonl.gz goes on behind its end"),
+        (bomb, "runs.jsonl.gz holds more than 4 MiB"),
+        (many_bombs, "more than 32 MiB in all"),
+        (many_seeds, "more than 1000 files"),
+        (no_manifest, "not packed runs (the first line is no manifest)"),
+        (seed_outside, "not packed runs (seed '0/../../x': expected a whole number, 0 or more)"),
+        (seed_twice, "not packed runs (seed 0 is there twice)"),
+        (both_forms, "runs/CartPole-v1/seed-1/run.jsonl is there twice, once packed"),
+        (nested_packed, "is nested 100000 deep"),
         (odd_name, "expected a name of letters"),
         (many, "more than 1000 files"),
         (empty, "no entry in"),

@@ -18,6 +18,8 @@ from esbench.leaderboard.entry import read_entry
 from esbench.leaderboard.submit import read_declaration, submit
 from esbench.results.error_file import AGAIN
 from esbench.results.fingerprints import plugins_digest
+from esbench.results.load import load_runs
+from esbench.results.packed import PACKED
 from esbench.results.records import Device
 from esbench.results.run_directory import RunDirectory
 from tests.leaderboard.honest import LOCK, TWO, declare, edit_rows, enter, new_board, write_runs
@@ -46,8 +48,9 @@ def test_one_command_packs_and_checks(place, capsys):
     packed = read_entry(boards / "lite-v1" / "mine")
     for seed in range(3):
         run = folder / "runs" / "lite" / "CartPole-v1" / "mine" / f"seed-{seed}"
-        assert (packed.run("CartPole-v1", seed) / "run.jsonl").read_bytes() == (run / "run.jsonl").read_bytes()
-        assert (packed.run("CartPole-v1", seed) / "policy.npz").read_bytes() == (run / "policy.npz").read_bytes()
+        for name in ("run.jsonl", "policy.npz"):
+            assert packed.files[f"runs/CartPole-v1/seed-{seed}/{name}"] == (run / name).read_bytes()
+    assert [path.name for path in (packed.path / "runs/CartPole-v1").iterdir() if path.is_file()] == [PACKED]
     assert names(boards / "lite-v1") == [
         "mine",
         *sorted(f"mine/{name}" for name in names(packed.path)),
@@ -143,7 +146,7 @@ def test_a_failed_run_is_a_row_at_the_random_policy(place):
     entry = read_entry(submitted.path).entry
     assert entry.failures == {"CartPole-v1/seed-1": "StrategyError: not finite", "CartPole-v1/seed-2": "killed"}
     score = entry.scores.tasks["CartPole-v1"]
-    kept = RunDirectory.open(submitted.path / "runs/CartPole-v1/seed-0").rows[-1]
+    kept = load_runs(submitted.path / "runs/CartPole-v1")[0].rows[-1]
     random = board.specs["CartPole-v1"].random.value
     assert score.n == 3
     assert score.return_mean == pytest.approx((kept.value + 2 * random) / 3)
@@ -319,7 +322,7 @@ def test_devices_name_themselves(tmp_path):
 def test_settings_are_those_of_the_manifests(place):
     folder, boards, _ = place
     path = submit([folder / "runs"], declare(folder / "entry.toml", "lite-v1", "mine"), boards).path
-    manifest = RunDirectory.open(path / "runs/CartPole-v1/seed-0").manifest
+    manifest = load_runs(path / "runs/CartPole-v1")[0].manifest
     stated = json.loads((path / "settings.json").read_text())["CartPole-v1"]
     assert stated == {name: getattr(manifest, name) for name in ("settings", "policy", "sizes")}
 
