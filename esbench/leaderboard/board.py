@@ -22,12 +22,11 @@ from esbench.results.records import Record
 from esbench.statistics.normalization import has_scores
 from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.spec import RL, TaskSpec, determining
-from esbench.tasks.tiers import EPISODES, TIERS, Tier
+from esbench.tasks.tiers import TIERS, Tier
 
 SPEC_FILE = "spec.json"
-SEEDS = tuple(range(7))
-SLOW_SEEDS = tuple(range(5))
-"""Of the tasks whose steps are slow, so that their evaluations are of fewer episodes too."""
+SEEDS = tuple(range(5))
+"""Of every task of a new board."""
 EVERYWHERE = ("jax", "jaxlib", "flax", "optax", "quax", "gymnasium", "numpy")
 """The packages that compute every row."""
 PACKAGES = (*EVERYWHERE, "evosax")
@@ -133,10 +132,10 @@ def make_board(
     version: int,
     lock: str,
     specs: tuple[TaskSpec, ...] = CATALOGUE,
-    seeds: tuple[int, ...] | None = None,
+    seeds: tuple[int, ...] = SEEDS,
 ) -> Board:
     """The board of a tier: every task that is not beyond it, with its budget there. lock: the text of
-    `requirements.lock`. seeds: of every task, None for the usual ones."""
+    `requirements.lock`. seeds: of every task."""
     if tier not in TIERS:
         raise unknown("tier", tier, TIERS)
     board = Board(
@@ -147,7 +146,7 @@ def make_board(
                 spec=spec.to_json(),
                 budget=getattr(spec.budgets, tier),
                 episodes=spec.episodes(tier),
-                seeds=seeds or (SEEDS if spec.episodes(tier) == EPISODES else SLOW_SEEDS),
+                seeds=seeds,
             )
             for spec in specs
             if tier not in spec.beyond

@@ -41,7 +41,7 @@ def test_from_one_file_to_a_checked_entry(clone):
     (clone / "entry.toml").write_text(declaration.replace("lite-v1", "smoke-v1"))
     for command in commands():
         small = ["--tier", "smoke", "--set", "pop_size=16", "layer_size=16"] if command[0] == "sweep" else []
-        command = [argument.replace("0:7", "0:2") for argument in command]
+        command = [argument.replace("0:5", "0:2") for argument in command]
         done = subprocess.run(
             [sys.executable, "-m", "esbench", *command, *small],
             cwd=clone,
