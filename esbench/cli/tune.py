@@ -29,8 +29,8 @@ untrained: the budget holds no generation, so the score is the first policy's: s
 equal: a task on which all trials score the same, or all are untrained, gets no choice
 
 Left in --out: trials.csv and trials.jsonl (every run), chosen/ALGORITHM.toml (settings per task), fixed/ALGORITHM.toml
-(one setting for all tasks: the trial that beats most others in rung 1, averaged over the tasks that tell trials apart,
-and was trained on every one of them), best_of_k.* (what fewer trials would have found), ranges/ and runs/. The presets
+(one setting for all tasks: by rung 1 the best mean of scores, none above 1, of the trials that were trained on every
+task that tells trials apart), best_of_k.* (what fewer trials would have found), ranges/ and runs/. The presets
 carry the cost of tuning. Each command writes these files for its own tasks and algorithms; presets of other algorithms
 stay.
 

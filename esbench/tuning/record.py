@@ -18,7 +18,7 @@ import pandas as pd
 
 from esbench.errors import StorageError
 from esbench.experiment.options.config import default_name
-from esbench.report.digits import agreed, csv, written
+from esbench.report.digits import csv, written
 from esbench.report.style import render
 from esbench.results.records import TuningCost
 from esbench.tasks.spec import RETURN, Measure
@@ -135,9 +135,9 @@ def fixed_preset(searches: Sequence[Search], trial: int) -> str:
     told = telling(searches)
     tasks = ", ".join(search.task.spec.id for search in told)
     text = [
-        f"# Chosen by `esbench tune`, one setting for all tasks. Of {len(searches[0].trials)} trials it beats the",
-        f"# most others, averaged over tasks, at 1/{SHARE} of {_budget(searches[0])}, tuning seed {SEEDS[0]}:",
-        f"# trial {trial} beats {written(share_beaten(told, trial), '.3f')} of the others over {tasks}.",
+        f"# Chosen by `esbench tune`, one setting for all tasks: of {len(searches[0].trials)} trials the one with the",
+        f"# best mean over tasks of scores, none above 1, at 1/{SHARE} of {_budget(searches[0])}, tuning",
+        f"# seed {SEEDS[0]}: trial {trial}, {written(mean_score(told, trial), '.4g')} over {tasks}.",
     ]
     text += _table("default", searches[0].trials[trial])
     firsts = [result for search in searches for result in search.results() if result.rung == 1]
@@ -146,14 +146,14 @@ def fixed_preset(searches: Sequence[Search], trial: int) -> str:
 
 
 def best_for_all(searches: Sequence[Search]) -> int | None:
-    """The trial that beats the largest share of the others at the first rung, over the tasks that tell, the first of
-    equal ones. None before all first rungs are settled, and where no trial is compared on every task that tells."""
+    """The trial with the best mean score over the tasks that tell, at the first rung, the first of equal ones. None
+    before all first rungs are settled, and where no trial is compared on every task that tells."""
     told = telling(searches)
     if not told or any(search.result(run) is None for search in searches for run in search.first):
         return None
-    shares = {trial: agreed(share_beaten(told, trial)) for trial in range(len(told[0].trials))}
-    best = max(shares, key=lambda trial: (shares[trial], -trial))
-    return best if shares[best] > -math.inf else None
+    means = {trial: mean_score(told, trial) for trial in range(len(told[0].trials))}
+    best = max(means, key=lambda trial: (means[trial], -trial))
+    return best if means[best] > -math.inf else None
 
 
 def telling(searches: Sequence[Search]) -> list[Search]:
@@ -163,19 +163,12 @@ def telling(searches: Sequence[Search]) -> list[Search]:
     ]
 
 
-def share_beaten(told: Sequence[Search], trial: int) -> float:
-    """Which share of the other trials a trial beats at the first rung, a tie a half: the mean over the tasks that tell.
-    Every task counts the same, whatever its scores span: a setting that ruins one cannot make up for it by how far it
-    is ahead on another. Trials that are not compared on a task are no others there. Where the trial itself failed, or
-    no generation was over, it has no share: minus infinity."""
-    shares = []
-    for search in told:
-        found = (search.result(run) for run in search.first)
-        values = {result.trial: agreed(result.value) for result in found if result is not None and result.compared}
-        if (own := values.pop(trial, None)) is None:
-            return -math.inf
-        shares.append(fmean((own > other) + 0.5 * (own == other) for other in values.values()) if values else 1.0)
-    return fmean(shares)
+def mean_score(told: Sequence[Search], trial: int) -> float:
+    """Of a trial at the first rung, over the tasks that tell. A score counts at most 1 and below 0 in full: what a
+    setting breaks on one task, it cannot hide. Where it failed, or no generation was over, it has no mean: minus
+    infinity."""
+    results = [search.result(search.first[trial]) for search in told]
+    return fmean(min(result.value, 1.0) if result and result.compared else -math.inf for result in results)
 
 
 def _protocol(search: Search) -> str:
