@@ -80,7 +80,7 @@ def test_numbers_of_the_paper():
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_files_hold_the_presets_and_fixed_is_one_setting_for_all_tasks(algorithm):
     presets = tomllib.loads(preset_file(algorithm).read_text())
-    own = {"ppo": ["epochs"]}.get(algorithm, [])
+    own = {"ppo": ["one_epoch"]}.get(algorithm, [])
     assert list(presets) == ["smoke", "lite", *own, "fixed", "tuned", "paper"]
     assert set(presets["fixed"]) == {"default", "tuning"}
     settings = [resolve(task, algorithm, preset="fixed").settings for task in TASKS]
