@@ -8,7 +8,7 @@ import pytest
 from esbench.report.contents import Contents
 from esbench.report.write import read_contents
 from esbench.results.load import load_runs
-from esbench.results.packed import PACKED
+from esbench.results.packed import PACKED, packed, unpacked
 from esbench.results.run_directory import ROWS_FILE
 from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.registry import task_specs
@@ -71,25 +71,25 @@ def test_there_are_committed_results():
     assert {"bench", "fixed", "tuned"} <= set(SETS)
 
 
-def edit(file: Path, line: int, old: str, new: str) -> None:
-    lines = file.read_text().splitlines(keepends=True)
-    assert old in lines[line]
-    lines[line] = lines[line].replace(old, new, 1)
-    file.write_text("".join(lines))
+def edit(out: Path, run: str, line: int, old: str, new: str) -> None:
+    """A copy in `out` of the rows of `bench`, with one line of one run changed."""
+    shutil.copytree(RESULTS / "bench" / "lite", out / "lite")
+    name, seed = run.rsplit("/", 1)
+    file = out / "lite" / name / PACKED
+    runs = {path.name: content.decode().splitlines(keepends=True) for path, content in unpacked(file)}
+    assert old in runs[seed][line]
+    runs[seed][line] = runs[seed][line].replace(old, new, 1)
+    file.write_bytes(packed("".join(lines).encode() for lines in runs.values()))
 
 
 def test_one_number_of_a_score_changes_the_tables_that_show_it(tmp_path):
-    shutil.copytree(RESULTS / "bench" / "lite", tmp_path / "lite")
-    edit(tmp_path / "lite" / "Knapsack-v1" / "ppo" / "seed-1" / "run.jsonl", -2, '"return_mean": ', '"return_mean": 1')
+    edit(tmp_path, "Knapsack-v1/ppo/seed-1", -1, '"return": ', '"return": 1')
     wrong = differing(read_contents([tmp_path]), RESULTS / "bench" / "report")
     assert {"table.md", "table.csv", "report.md"} <= set(wrong)
     assert "tables/cost.csv" not in wrong
 
 
 def test_a_number_that_no_other_table_shows_changes_that_of_the_runs(tmp_path):
-    shutil.copytree(RESULTS / "bench" / "lite", tmp_path / "lite")
-    edit(
-        tmp_path / "lite" / "CartPole-v1" / "eggroll" / "seed-0" / "run.jsonl", 2, '"episodes": 128', '"episodes": 129'
-    )
+    edit(tmp_path, "CartPole-v1/eggroll/seed-0", 2, '"samples": 128', '"samples": 129')
     wrong = differing(read_contents([tmp_path]), RESULTS / "bench" / "report")
     assert wrong == ["report.md"]
