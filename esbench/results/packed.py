@@ -1,6 +1,6 @@
 """Sets of runs that are kept: all seeds of one algorithm on one task as one file, compressed.
 
-    python -m esbench.results.packed results/tuned
+    python -m esbench.results.packed results/ppo
 
 packs every finished run below a directory: `<name>/runs.jsonl.gz` takes the place of `<name>/seed-<n>/run.jsonl`. It is
 their lines one after the other, so `zcat` shows them, and each run begins with its manifest. Every reader takes both.

@@ -22,8 +22,7 @@ SETS = sorted(
 )
 # Rows that a set is reported with and that lie elsewhere: those of the board's entries.
 ENTRIES = [RESULTS.parent / "leaderboards" / "lite-v1" / name for name in ("eggroll", "open_es", "ppo")]
-NORMALIZED = [ENTRIES[0] / "runs" / path.name for path in RESULTS.glob("normalization/lite/*")]
-ELSEWHERE = {"fixed": ENTRIES, "tuned": [RESULTS / "fixed", *ENTRIES], "normalization": NORMALIZED}
+ELSEWHERE = {"fixed": ENTRIES}
 # Of the text tables; the others are in report.md already, or in LaTeX.
 KEPT = ("report.md", "table.md", "table.csv", "tables/*.csv")
 LARGE = "tables/runs.csv"
@@ -68,7 +67,7 @@ def test_anchors_are_within_what_the_rules_allow():
 
 
 def test_there_are_committed_results():
-    assert {"bench", "fixed", "tuned"} <= set(SETS)
+    assert {"bench", "fixed"} <= set(SETS)
 
 
 def edit(out: Path, run: str, line: int, old: str, new: str) -> None:
