@@ -93,8 +93,8 @@ class TrialRun:
 @dataclass(frozen=True, eq=False)
 class Search:
     """One algorithm on one task. out: the results root of the trials' runs. policy, start: of all of them, as `resolve`
-    takes them. first_only: it ends with the first rung, which is all that a setting for all tasks needs, and chooses
-    nothing. steps: the whole budget, None for the tier's."""
+    takes them. first_only: it ends with the first rung, and chooses nothing. steps: the whole budget, None for the
+    tier's."""
 
     task_name: str
     task: Task
@@ -125,15 +125,12 @@ class Search:
             return len(self.trials)
         return len(self.trials) + self.promoted + min(FINALISTS, len(self.trials)) * (len(SEEDS) - 1)
 
-    @property
-    def compilations(self) -> int:
+    def compilations(self, more: int = 0) -> int:
         """How often one process compiles, at most: once where the trials differ in numbers only, which all rungs share;
-        else each rung compiles the programs of its trials anew."""
+        else each rung compiles the programs of its trials anew. more: runs of another rung, of as many trials."""
         programs = len({run.job.programs for run in self.first if run.job is not None})
-        if self.first_only:
-            return programs
-        later = (self.promoted, min(FINALISTS, len(self.trials)))
-        return programs if programs == 1 else programs + sum(min(programs, trials) for trials in later)
+        later = () if self.first_only else (self.promoted, min(FINALISTS, len(self.trials)))
+        return programs if programs == 1 else programs + sum(min(programs, trials) for trials in (*later, more))
 
     @property
     def scored(self) -> bool:
@@ -142,7 +139,7 @@ class Search:
     @cached_property
     def first(self) -> list[TrialRun]:
         """The first rung. InputError where none of its runs is possible."""
-        runs = [self._run(trial, 1, SEEDS[0]) for trial in range(len(self.trials))]
+        runs = [self.run(trial, 1, SEEDS[0]) for trial in range(len(self.trials))]
         if all(run.job is None for run in runs):
             raise InputError(
                 f"{self.task.spec.id} {self.algorithm}, a rung of 1/{SHARE} of the budget: {runs[0].refusal}"
@@ -154,11 +151,11 @@ class Search:
         known = [self.first]
         if self.first_only or not self._settled(known[-1]):
             return known
-        known.append([self._run(trial, 2, SEEDS[0]) for trial in self._best(known[-1], self.promoted)])
+        known.append([self.run(trial, 2, SEEDS[0]) for trial in self._best(known[-1], self.promoted)])
         if not self._settled(known[-1]):
             return known
         finalists = self._best(known[-1], FINALISTS)
-        known.append([self._run(trial, 3, seed) for trial in finalists for seed in SEEDS[1:]])
+        known.append([self.run(trial, 3, seed) for trial in finalists for seed in SEEDS[1:]])
         return known
 
     @property
@@ -227,8 +224,8 @@ class Search:
         results = [result for run in runs if (result := self.result(run)) and result.compared]
         return [result.trial for result in sorted(results, key=lambda result: (-result.value, result.trial))][:number]
 
-    def _run(self, trial: int, rung: int, seed: int) -> TrialRun:
-        """Each run once: resolving it and reading its rows take time."""
+    def run(self, trial: int, rung: int, seed: int) -> TrialRun:
+        """A run of the search, the same object each time: resolving it and reading its rows take time."""
         if (trial, rung, seed) not in self._runs:
             self._runs[trial, rung, seed] = self._make(trial, rung, seed)
         return self._runs[trial, rung, seed]

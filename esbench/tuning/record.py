@@ -6,12 +6,10 @@ makes the table and the curves anew from the trials there.
 """
 
 import json
-import math
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -23,7 +21,8 @@ from esbench.report.style import render
 from esbench.results.records import TuningCost
 from esbench.tasks.spec import RETURN, Measure
 from esbench.tuning.best_of_k import curves, draw
-from esbench.tuning.halving import SEEDS, SHARE, Result, Search, told_apart
+from esbench.tuning.for_all import ForAll, for_all, mean_scores, results_of, telling
+from esbench.tuning.halving import SEEDS, SHARE, Result, Search
 from esbench.tuning.space import Settings, Space
 
 RUNS = "runs"
@@ -35,22 +34,23 @@ def write(searches: Sequence[Search], spaces: Sequence[Space], out: Path) -> lis
     written.
 
     trials.csv, trials.jsonl; ranges/<algorithm>.toml; best_of_k.csv, .png, .svg; chosen/<algorithm>.toml, a preset of
-    the tasks whose search is finished; fixed/<algorithm>.toml, a preset for every task, once all first rungs are done.
+    the tasks whose search is finished; fixed/<algorithm>.toml, a preset for every task, once its finalists are.
     """
     files: dict[str, bytes] = {}
-    results = [result for search in searches for result in search.results()]
+    shared = for_all(searches)
+    results = [result for search in searches for result in results_of(search, shared)]
     files[TRIALS] = "".join(json.dumps(to_json(result)) + "\n" for result in results).encode()
     files |= _trials_table(results)
     first_rungs = [[search.result(run) for run in search.first] for search in searches]
     files |= _best_of_k([[result for result in rung if result] for rung in first_rungs if None not in rung])
     for space in spaces:
-        name = f"{default_name(space.algorithm)}.toml"
-        files[f"ranges/{name}"] = space.source.read_bytes()
-        own = [search for search in searches if search.algorithm == space.algorithm]
-        if chosen := [search for search in own if search.chosen() is not None]:
+        files[f"ranges/{default_name(space.algorithm)}.toml"] = space.source.read_bytes()
+    for one in shared:
+        name = f"{default_name(one.algorithm)}.toml"
+        if chosen := [search for search in one.searches if search.chosen() is not None]:
             files[f"chosen/{name}"] = chosen_preset(chosen).encode()
-        if (trial := best_for_all(own)) is not None:
-            files[f"fixed/{name}"] = fixed_preset(own, trial).encode()
+        if one.chosen() is not None:
+            files[f"fixed/{name}"] = fixed_preset(one).encode()
     return _write(out, files)
 
 
@@ -130,45 +130,22 @@ def chosen_preset(searches: Sequence[Search]) -> str:
     return "\n".join(text) + "\n"
 
 
-def fixed_preset(searches: Sequence[Search], trial: int) -> str:
-    """A preset with the setting `trial` of one algorithm for every task, and what the first rungs cost."""
-    told = telling(searches)
-    tasks = ", ".join(search.task.spec.id for search in told)
+def fixed_preset(shared: ForAll) -> str:
+    """A preset with the setting that was chosen for all tasks of an algorithm, and what finding it cost."""
+    trial, searches, results = shared.chosen(), shared.searches, shared.results()
+    assert trial is not None
+    tasks = ", ".join(of_task[0].task for of_task in telling(results))
+    finalists = len({result.trial for of_task in results for result in of_task})
+    mean = written(mean_scores(results)[trial], ".4g")
     text = [
-        f"# Chosen by `esbench tune`, one setting for all tasks: of {len(searches[0].trials)} trials the one with the",
-        f"# best mean over tasks of scores, none above 1, at 1/{SHARE} of {_budget(searches[0])}, tuning",
-        f"# seed {SEEDS[0]}: trial {trial}, {written(mean_score(told, trial), '.4g')} over {tasks}.",
+        "# Chosen by `esbench tune`, one setting for all tasks, by the mean over tasks of scores, none above 1: of",
+        f"# {len(searches[0].trials)} trials at 1/{SHARE} of {_budget(searches[0])} the best {finalists} at all of it,",
+        f"# of these trial {trial}, {mean} over {tasks} (tuning seed {SEEDS[0]}).",
     ]
     text += _table("default", searches[0].trials[trial])
-    firsts = [result for search in searches for result in search.results() if result.rung == 1]
-    text += ["", *_table("tuning.default", _cost(firsts).model_dump())]
+    cost = [result for rung in (*(shared.firsts or []), *results) for result in rung]
+    text += ["", *_table("tuning.default", _cost(cost).model_dump())]
     return "\n".join(text) + "\n"
-
-
-def best_for_all(searches: Sequence[Search]) -> int | None:
-    """The trial with the best mean score over the tasks that tell, at the first rung, the first of equal ones. None
-    before all first rungs are settled, and where no trial is compared on every task that tells."""
-    told = telling(searches)
-    if not told or any(search.result(run) is None for search in searches for run in search.first):
-        return None
-    means = {trial: mean_score(told, trial) for trial in range(len(told[0].trials))}
-    best = max(means, key=lambda trial: (means[trial], -trial))
-    return best if means[best] > -math.inf else None
-
-
-def telling(searches: Sequence[Search]) -> list[Search]:
-    """Those of tasks that have scores, whose first rungs tell trials apart."""
-    return [
-        search for search in searches if search.scored and told_apart(filter(None, map(search.result, search.first)))
-    ]
-
-
-def mean_score(told: Sequence[Search], trial: int) -> float:
-    """Of a trial at the first rung, over the tasks that tell. A score counts at most 1 and below 0 in full: what a
-    setting breaks on one task, it cannot hide. Where it failed, or no generation was over, it has no mean: minus
-    infinity."""
-    results = [search.result(search.first[trial]) for search in told]
-    return fmean(min(result.value, 1.0) if result and result.compared else -math.inf for result in results)
 
 
 def _protocol(search: Search) -> str:

@@ -13,6 +13,7 @@ from esbench.experiment.terminal.progress import duration
 from esbench.experiment.terminal.sweep_table import SweepTable
 from esbench.tasks import registry
 from esbench.tasks.tiers import TIERS
+from esbench.tuning.for_all import finalists_of, for_all, results_of
 from esbench.tuning.halving import Search, told_apart
 from esbench.tuning.record import RUNS
 from esbench.tuning.space import Space
@@ -68,30 +69,30 @@ def tune(
     environments: Sequence[dict[str, str]] = ({},),
     together: int | None = None,
 ) -> bool:
-    """Runs what is not settled; a search's next rung begins when the one before is settled. `record` is called when a
-    search is finished, and at the end. Whether all is done: not where it was stopped, another process runs a part, or
-    an error could not be written; the same again goes on."""
+    """Runs what is not settled; a search's next rung begins when the one before is settled, and the finalists for all
+    tasks when all first rungs are. `record` is called when a search is finished, and at the end. Whether all is done:
+    not where it was stopped, another process runs a part, or an error could not be written; the same again goes on."""
     asked: set[Job] = set()
-    recorded = sum(search.finished for search in searches)
+    parts = [*searches, *(shared := for_all(searches))]
+    recorded = sum(part.finished for part in parts)
 
     def due(ended: SweepOutcome) -> list[Job]:
         """What can be run now and was not asked for before."""
         nonlocal recorded
-        jobs = []
-        for search in searches:
-            jobs += [job for job in search.due() if job not in asked]
+        jobs = list(dict.fromkeys(job for part in parts for job in part.due() if job not in asked))
         asked.update(jobs)
-        if (finished := sum(search.finished for search in searches)) > recorded:
+        if (finished := sum(part.finished for part in parts)) > recorded:
             recorded = finished
             record()
         return jobs
 
     jobs = due(SweepOutcome())
     check_settings(jobs)
-    table.expected = sum(search.runs - len(search.results()) for search in searches)
+    most = sum(search.runs for search in searches) + sum(one.most(of) for one in shared for of in one.searches)
+    table.expected = most - sum(len(results_of(search, shared)) for search in searches)
     sweep(jobs, table, processes, _RETRIES, environments, due, together)
     record()
-    return all(search.finished for search in searches)
+    return all(part.finished for part in parts)
 
 
 def dry_run(searches: Sequence[Search]) -> list[tuple[str, ...]]:
@@ -100,16 +101,18 @@ def dry_run(searches: Sequence[Search]) -> list[tuple[str, ...]]:
     head = ("task", "algorithm", "trials", "runs", f"useful {' or '.join(units)}", "compilations")
     lines = [(*head, "training", "compiling", "together")]
     totals = [0, 0, 0, 0, 0.0, 0.0]
+    later = {search: one.most(search) for one in for_all(searches) for search in one.searches}
     for search in searches:
         first = sum(run.budget for run in search.first)
-        steps = first + (search.runs - len(search.trials)) * search.budget
+        steps = first + (search.runs - len(search.trials) + later[search]) * search.budget
+        compilations = search.compilations(later[search])
         numbers = [
             len(search.trials),
-            search.runs,
+            search.runs + later[search],
             steps,
-            search.compilations,
+            compilations,
             steps * _seconds_per_step(search),
-            search.compilations * _seconds_per_compilation(search),
+            compilations * _seconds_per_compilation(search),
         ]
         lines.append((search.task.spec.id, default_name(search.algorithm), *_shown(numbers)))
         totals = [total + number for total, number in zip(totals, numbers, strict=True)]
@@ -145,17 +148,20 @@ def _seconds_per_compilation(search: Search) -> float:
 def progress(searches: Sequence[Search]) -> list[tuple[str, ...]]:
     """How far each search is, under a heading: settled runs of those that each rung has, and what was chosen."""
     lines = [("task", "algorithm", "rung 1", "rung 2", "rung 3", "failed", "untrained", "chosen", "mean")]
+    shared = for_all(searches)
     for search in searches:
-        rungs = search.rungs()
-        counts = [f"{sum(search.result(run) is not None for run in rung)}/{len(rung)}" for rung in rungs]
-        results = search.results()
+        first, second, third = (*search.rungs(), [], [])[:3]
+        rungs = (first, dict.fromkeys([*second, *finalists_of(search, shared)]), third)
+        counts = [
+            f"{sum(search.result(run) is not None for run in rung)}/{len(rung)}" if rung else "-" for rung in rungs
+        ]
+        results = results_of(search, shared)
         trial = search.chosen()
         lines.append(
             (
                 search.task.spec.id,
                 default_name(search.algorithm),
                 *counts,
-                *["-"] * (3 - len(counts)),
                 str(sum(result.error is not None for result in results)),
                 str(sum(result.score_steps == 0 for result in results)),
                 "-" if trial is None else f"trial {trial}",

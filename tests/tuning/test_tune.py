@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from esbench.results.error_file import AGAIN
 from esbench.results.records import TuningCost
 from esbench.results.run_directory import RunDirectory
 from esbench.tuning import record
+from esbench.tuning.for_all import for_all, mean_scores, results_of, telling
 from esbench.tuning.space import ranges_file, read_space
 from esbench.tuning.tune import dry_run, errors, plan, progress, tune, untold
 
@@ -104,60 +106,110 @@ def test_the_chosen_preset_gives_the_trials_rows_and_carries_the_cost(tuned, tmp
     assert RunDirectory.open(alone.path).manifest.tuning == cost
     assert trial.manifest.tuning is None
     fixed = esbench.experiment.options.config.resolve("CartPole-v1", PICKY, preset=str(out / "fixed" / "Picky.toml"))
-    first = table[table["rung"] == 1]
-    best = first["score"].clip(upper=1).fillna(-9).idxmax()
-    assert fixed.settings["spread"] == search.trials[first["trial"][best]]["spread"]
-    assert fixed.tuning == TuningCost(trials=4, seeds=1, useful_steps=int(first["useful_steps"].sum()))
+    first, second = (table[table["rung"] == rung] for rung in (1, 2))
+    best = second["score"].clip(upper=1).idxmax()
+    assert fixed.settings["spread"] == search.trials[second["trial"][best]]["spread"]
+    steps = int(first["useful_steps"].sum() + second["useful_steps"].sum())
+    assert fixed.tuning == TuningCost(trials=4, seeds=1, useful_steps=steps)
+
+
+def first_rung(*searches):
+    return [[search.result(run) for run in search.first] for search in searches]
+
+
+def best(*searches):
+    """The trial with the best mean at the first rung."""
+    means = mean_scores(first_rung(*searches))
+    return max(means, key=means.get, default=None)
 
 
 def test_a_task_whose_first_rung_is_untrained_has_no_say_in_the_setting_for_all(tuned):
     """There the trial that is not the best has the best first policy."""
     _, search, _ = tuned
-    best = record.best_for_all([search])
     first = {run: search.result(run) for run in search.first}
     luck = {
-        run: result if result.error else replace(result, score=float(run.trial != best), score_steps=0)
+        run: result if result.error else replace(result, score=float(run.trial != best(search)), score_steps=0)
         for run, result in first.items()
     }
     lucky = replace(search, _results=luck)
-    assert record.best_for_all([search, lucky]) == best
-    assert record.best_for_all([lucky]) is None
+    assert best(search, lucky) == best(search) is not None
+    assert best(lucky) is None
 
 
-def scored(search, scores):
-    """The search with these scores of its trials at the first rung; None: the trial failed there."""
-    first = {run: search.result(run) for run in search.first}
-    found = {
-        run: replace(result, score=scores[run.trial], mean=scores[run.trial], score_steps=9, error=None)
-        if scores[run.trial] is not None
-        else replace(result, score=None, mean=None, score_steps=None, error="it is broken")
-        for run, result in first.items()
-    }
-    return replace(search, _runs=search._runs, _results=found)
+def scored(search, scores, full=None, **changes):
+    """The same search with nothing on disk, and these scores of its trials at the first rung, and at the whole budget;
+    None: the trial failed there."""
+    new = replace(search, out=search.out / "nothing", _runs={}, _results={}, **changes)
+    runs = {run: scores[run.trial] for run in new.first}
+    runs |= {new.run(trial, 2, 1000): score for trial, score in (full or {}).items()}
+    like = search.result(search.first[search.chosen()])
+    for run, score in runs.items():
+        steps, error = (9, None) if score is not None else (None, "it is broken")
+        of = {"trial": run.trial, "rung": run.rung, "useful_steps": 10}
+        new._results[run] = replace(like, **of, score=score, mean=score, score_steps=steps, error=error)
+    return new
 
 
 def test_a_setting_for_all_cannot_hide_what_it_breaks(tuned):
     """The second trial is the best on two tasks, far below random on the third: clipped at 0 its mean was the best."""
     _, search, _ = tuned
     tasks = [scored(search, scores) for scores in ([0.2, 0.5, 0, 0], [0.2, 0.5, 0, 0], [0.1, -1.5, 0, 0])]
-    assert [record.mean_score(tasks, trial) for trial in (0, 1)] == pytest.approx([0.5 / 3, -0.5 / 3])
-    assert record.best_for_all(tasks) == 0
+    means = mean_scores(first_rung(*tasks))
+    assert [means[trial] for trial in (0, 1)] == pytest.approx([0.5 / 3, -0.5 / 3])
+    assert best(*tasks) == 0
     over = scored(search, [0.3, 7.0, 0, 0])  # counts as 1
-    assert record.mean_score([over, *tasks], 1) == pytest.approx(0.5 / 4)
+    assert mean_scores(first_rung(over, *tasks))[1] == pytest.approx(0.5 / 4)
 
 
 def test_a_setting_for_all_was_trained_on_every_task_that_tells(tuned):
     _, search, _ = tuned
     one, other = scored(search, [0.2, 0.9, 0.1, 0.3]), scored(search, [0.1, None, 0.2, 0.1])
-    assert record.best_for_all([one]) == 1 and record.best_for_all([one, other]) == 3
+    assert best(one) == 1 and best(one, other) == 3
     luck = {run: replace(of, score_steps=0 if of.trial == 3 else 9) for run, of in one._results.items()}
-    assert record.best_for_all([replace(one, _runs=one._runs, _results=luck), other]) == 0
+    assert best(replace(one, _runs=one._runs, _results=luck), other) == 0
+
+
+def short(search, scores, full=None):
+    """A search that ends with the first rung."""
+    return scored(search, scores, full, first_only=True)
+
+
+def test_the_whole_budget_decides_between_the_best_two_for_all(tuned):
+    """The trials that are second and first at the first rung, one of which breaks a task at the whole budget."""
+    _, search, _ = tuned
+    tasks = [short(search, [0.3, 0.5, 0.2, 0.1]), short(search, [0.3, 0.5, 0.2, 0.4])]
+    (shared,) = for_all(tasks)
+    assert [[run.trial for run in runs] for runs in shared.finalists()] == [[1, 0], [1, 0]]
+    assert not shared.finished and shared.chosen() is None and len(shared.due()) == 4
+    assert [shared.most(task) for task in tasks] == [2, 2] and len(tasks[0].results()) == 4
+    tasks = [
+        short(search, [0.3, 0.5, 0.2, 0.1], {0: 0.6, 1: 0.9}),
+        short(search, [0.3, 0.5, 0.2, 0.4], {0: 0.2, 1: -0.2}),
+    ]
+    (shared,) = for_all(tasks)
+    assert shared.finished and shared.due() == [] and shared.chosen() == 0
+    assert [len(results_of(task, [shared])) for task in tasks] == [6, 6]
+    (line, other) = progress(tasks)[1:]
+    assert line[2:5] == other[2:5] == ("4/4", "2/2", "-")
+    text = record.fixed_preset(shared)
+    assert tomllib.loads(text)["tuning"]["default"] == {"trials": 4, "seeds": 1, "useful_steps": 120}
+    assert "trial 0, 0.4 over Scored-v0, Scored-v0" in text
+
+
+def test_a_finalist_that_fails_at_the_whole_budget_is_not_chosen(tuned):
+    _, search, _ = tuned
+    (shared,) = for_all([short(search, [0.3, 0.5, 0.2, 0.1], {0: 0.1, 1: None})])
+    assert shared.chosen() == 0
+    (shared,) = for_all([short(search, [0.3, 0.5, 0.2, 0.1], {0: None, 1: None})])
+    assert shared.finished and shared.chosen() is None
 
 
 def test_a_task_on_which_all_trials_are_equal_tells_nothing(tuned):
     _, search, _ = tuned
     level = scored(search, [0.0] * 4)
-    assert record.telling([level]) == [] and record.best_for_all([level]) is None
+    assert telling(first_rung(level)) == [] and best(level) is None
+    (shared,) = for_all([short(search, [0.0] * 4)])
+    assert shared.finished and shared.chosen() is None
     results = {run: search.result(run) for rung in search.rungs() for run in rung}
     same = {run: of if of.error else replace(of, score=0.5, score_steps=9) for run, of in results.items()}
     level = replace(search, _runs=search._runs, _results=same)
@@ -188,15 +240,17 @@ def test_nothing_is_chosen_by_scores_of_untrained_policies(tuned):
     assert untold([search]) == []
 
 
-def test_a_search_for_all_tasks_alone_ends_with_the_first_rung(tuned):
-    """And is gone on with by the same search without."""
+def test_a_search_for_all_tasks_alone_has_no_rungs_of_each(tuned):
+    """And is gone on with by the same search without. On a single task both have the same finalists."""
     out, search, _ = tuned
     space = read_space(out / "ranges.toml", PICKY)
-    (short,) = plan([TASK], [space], 4, "smoke", out, first_only=True)
-    assert short.finished and short.runs == 4 and len(short.results()) == 4 and short.chosen() is None
-    assert record.best_for_all([short]) == record.best_for_all([search]) is not None
-    assert [line[1] for line in dry_run([short])[1:]] == ["Picky", ""] and dry_run([short])[1][3] == "4"
-    assert progress([short])[1][2:5] == ("4/4", "-", "-")
+    (alone,) = plan([TASK], [space], 4, "smoke", out, first_only=True)
+    assert alone.finished and alone.runs == 4 and len(alone.results()) == 4 and alone.chosen() is None
+    ((shared,), (whole,)) = for_all([alone]), for_all([search])
+    assert shared.finished and shared.chosen() == whole.chosen() is not None
+    assert (shared.most(alone), whole.most(search)) == (2, 0)
+    assert [line[1] for line in dry_run([alone])[1:]] == ["Picky", ""] and dry_run([alone])[1][3] == "6"
+    assert progress([alone])[1][2:5] == ("4/4", "2/2", "-")
 
 
 def test_a_budget_of_the_users_own(tuned):
@@ -337,7 +391,7 @@ def test_the_committed_search_compiles_once_for_each_algorithm_and_its_whole_num
         with_the_first_whole_numbers(read_space(ranges_file(name), name)) for name in ("eggroll", "open_es", "ppo")
     ]
     searches = plan([f"{FILE}:ROOMY"], spaces, 4, "smoke", tmp_path)
-    assert [search.compilations for search in searches] == [1, 1, 1]
+    assert [search.compilations() for search in searches] == [1, 1, 1]
     for search in searches:
         assert {values["normalize_observations"] for values in search.trials} == {False, True}
     assert tune(searches, SweepTable(said), lambda: None)

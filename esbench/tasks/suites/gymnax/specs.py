@@ -26,7 +26,7 @@ TASKS = {
         action_kind="discrete",
         measure=returns(1.0, 500.0),
         description="Balance a pole on a cart by pushing it left or right; 1 for every step upright.",
-        budgets=Budgets(lite=500_000),
+        budgets=Budgets(lite=1_000_000),
         random=measured(22.32, 0.12, 10_000),
         heuristic=rule("push where the pole falls: the sign of angle + velocity / 2", 500.0, 0.0, 10_000),
         reference=Anchor(500.0, "rules: 1 a step for 500 steps"),
