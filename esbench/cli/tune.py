@@ -22,15 +22,16 @@ another one.
 rung 1: all trials at an eighth of the budget, on tuning seed 1000
 rung 2: the best quarter of them, two or more, at the whole budget
 rung 3: the best two of those again, on seeds 1001 and 1002; the better mean over the three seeds is chosen
---fixed-only ends with rung 1; the same command without it goes on from there
+for all tasks: the best two of rung 1, by the mean over tasks, at the whole budget; the better mean there is chosen
+--fixed-only: rung 1 and the runs for all tasks; the same command without it goes on from there
 
 failed: such a trial goes no further; to try it again, delete its directory
 untrained: the budget holds no generation, so the score is the first policy's: such a trial goes no further
 equal: a task on which all trials score the same, or all are untrained, gets no choice
 
 Left in --out: trials.csv and trials.jsonl (every run), chosen/ALGORITHM.toml (settings per task), fixed/ALGORITHM.toml
-(one setting for all tasks: by rung 1 the best mean of scores, none above 1, of the trials that were trained on every
-task that tells trials apart), best_of_k.* (what fewer trials would have found), ranges/ and runs/. The presets
+(one setting for all tasks; a score above 1 counts as 1, one below 0 in full, and each task that tells trials apart must
+have trained it), best_of_k.* (what fewer trials would have found), ranges/ and runs/. The presets
 carry the cost of tuning. Each command writes these files for its own tasks and algorithms; presets of other algorithms
 stay.
 
@@ -69,7 +70,7 @@ def tune(
     start: Annotated[str | None, option(_START, metavar="FILE")] = None,
     jobs: Jobs | None = None,
     together: Together | None = None,
-    fixed_only: Annotated[bool, option("end with rung 1: one setting for all tasks, none for each")] = False,
+    fixed_only: Annotated[bool, option("one setting for all tasks, none for each")] = False,
     out: Annotated[Path, option("where to write", metavar="DIR")] = Path("tuning"),
     status: Annotated[bool, option("show how far it is, and run nothing")] = False,
     dry_run: Annotated[bool, option("show what it would take, and run nothing")] = False,
@@ -112,16 +113,23 @@ def _print_found(searches: "Sequence[Search]", out: Path, complete: bool, fixed_
 
     left = ("trials.csv", "best_of_k.png", "chosen", "fixed")
     print(f"{out}: {', '.join(name for name in left if (out / name).exists())}")
+    fixed = {
+        default_name(search.algorithm): out / "fixed" / f"{default_name(search.algorithm)}.toml" for search in searches
+    }
     if told := next((search for search in searches if search.chosen() is not None), None):
         name = default_name(told.algorithm)
         options = f"--task {told.task_name} --algorithm {told.algorithm}{given('--tier', told.tier, 'lite')}"
         for option_name in ("steps", "policy", "start"):
             options += given(f"--{option_name}", getattr(told, option_name), None)
         print(f"next: esbench run {options} --preset {out / 'chosen' / name}.toml --name {name}-tuned")
+    elif found := next((search for search in searches if fixed[default_name(search.algorithm)].exists()), None):
+        name = default_name(found.algorithm)
+        print(
+            f"next: esbench sweep --tasks all --algorithms {found.algorithm} --preset {fixed[name]} --name {name}-fixed"
+        )
     if not complete:
         print("interrupted, or in part run by another process: repeat the command to continue", file=sys.stderr)
         return interrupt.STATUS
     if fixed_only:
-        names = {default_name(search.algorithm) for search in searches}
-        return 0 if all((out / "fixed" / f"{name}.toml").exists() for name in names) else 1
+        return 0 if all(file.exists() for file in fixed.values()) else 1
     return 0 if all(search.chosen() is not None for search in searches) else 1

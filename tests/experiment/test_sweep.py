@@ -189,12 +189,12 @@ def test_status_is_read_off_the_disk(jobs, tiny, echo, tmp_path, capsys):
 
 
 def test_a_plan_has_the_tiers_own_tasks_and_an_estimate_of_each(tmp_path, capsys):
-    """CartPole: 5e5 steps at 170,000 a second and 13 s of evaluation, three times; 3 s of compilation once."""
+    """CartPole: 1e6 steps at 170,000 a second and 13 s of evaluation, three times; 3 s of compilation once."""
     sweep = ["sweep", "--tasks", "all", "--algorithms", "eggroll,ars", "--seeds", "0:3", "--out", str(tmp_path / "no")]
     assert main([*sweep, "--dry-run"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["CartPole-v1", "eggroll", "3", "500,000", "0:51"] in lines
-    assert ["CartPole-v1", "ars", "3", "500,000", "-"] in lines  # not measured
+    assert ["CartPole-v1", "eggroll", "3", "1,000,000", "1:00"] in lines
+    assert ["CartPole-v1", "ars", "3", "1,000,000", "-"] in lines  # not measured
     assert {line[0] for line in lines[1:-2]} == set(tasks_of("lite")) and "Ant-v0" not in tasks_of("lite")
     assert len(tasks_of("standard")) == 16 and lines[-2][:2] == ["all", "72"]
     assert not (tmp_path / "no").exists()

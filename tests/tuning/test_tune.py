@@ -412,11 +412,11 @@ def test_a_dry_run_counts_and_runs_nothing(tmp_path, capsys):
     options = ["tune", "--tasks", "CartPole-v1,Snake-v1", "--algorithms", "eggroll,ppo", "--out", str(tmp_path / "no")]
     assert main([*options, "--dry-run"]) == 0
     _, line, *_, total, _, _ = capsys.readouterr().out.splitlines()
-    # 16 trials at an eighth, 4 at the whole budget of 5e5, 2 x 2 again.
-    assert line.split()[:5] == ["CartPole-v1", "eggroll", "16", "24", "5,000,000"]
-    # Six combinations of whole numbers, which four and two trials may have again.
-    assert line.split()[5:] == ["12", "0:29", "0:36", "1:05"]
-    assert total.split()[:3] == ["all", "64", "96"] and total.split()[4:] == ["48", "50:16", "7:36", "57:52"]
+    # 16 trials at an eighth; at the whole budget of 1e6 four, 2 x 2 again, and two for all tasks.
+    assert line.split()[:5] == ["CartPole-v1", "eggroll", "16", "26", "12,000,000"]
+    # Six combinations of whole numbers, which four, two and two trials may have again.
+    assert line.split()[5:] == ["14", "1:11", "0:42", "1:53"]
+    assert total.split()[:3] == ["all", "64", "104"] and total.split()[4:] == ["56", "1:05:04", "8:52", "1:13:56"]
     assert not (tmp_path / "no").exists()
 
 
