@@ -22,16 +22,17 @@ another one.
 rung 1: all trials at an eighth of the budget, on tuning seed 1000
 rung 2: the best quarter of them, two or more, at the whole budget
 rung 3: the best two of those again, on seeds 1001 and 1002; the better mean over the three seeds is chosen
-for all tasks: the best two of rung 1, by the mean over tasks, at the whole budget; the better mean there is chosen
---fixed-only: rung 1 and the runs for all tasks; the same command without it goes on from there
+for all tasks: of several tasks, the best two of rung 1 by their mean score run at the whole budget on each of them, and
+the better mean is chosen
+--fixed-only: that and rung 1; the same command without it goes on from there
 
 failed: such a trial goes no further; to try it again, delete its directory
 untrained: the budget holds no generation, so the score is the first policy's: such a trial goes no further
 equal: a task on which all trials score the same, or all are untrained, gets no choice
 
 Left in --out: trials.csv and trials.jsonl (every run), chosen/ALGORITHM.toml (settings per task), fixed/ALGORITHM.toml
-(one setting for all tasks; a score above 1 counts as 1, one below 0 in full, and each task that tells trials apart must
-have trained it), best_of_k.* (what fewer trials would have found), ranges/ and runs/. The presets
+(one setting for all tasks; a score counts at most 1, and below 0 in full; it was trained on every task on which trials
+differ), best_of_k.* (what fewer trials would have found), ranges/ and runs/. The presets
 carry the cost of tuning. Each command writes these files for its own tasks and algorithms; presets of other algorithms
 stay.
 
@@ -102,34 +103,36 @@ def tune(
         write = functools.partial(record.write, searches, spaces, out)
         complete = tune.tune(searches, table(sys.stderr), write, processes, variables, together)
     print_columns(tune.progress(searches))
-    for line in [*tune.untold(searches), *tune.errors(searches)]:
+    for line in [*tune.for_all_tasks(searches), *tune.untold(searches), *tune.errors(searches)]:
         print(line)
     return 0 if status else _print_found(searches, out, complete, fixed_only)
 
 
 def _print_found(searches: "Sequence[Search]", out: Path, complete: bool, fixed_only: bool) -> int:
     from esbench.experiment.one_run import interrupt
-    from esbench.experiment.options.config import default_name
+    from esbench.tuning.for_all import for_all
 
     left = ("trials.csv", "best_of_k.png", "chosen", "fixed")
     print(f"{out}: {', '.join(name for name in left if (out / name).exists())}")
-    fixed = {
-        default_name(search.algorithm): out / "fixed" / f"{default_name(search.algorithm)}.toml" for search in searches
-    }
+    shared = for_all(searches)
     if told := next((search for search in searches if search.chosen() is not None), None):
-        name = default_name(told.algorithm)
-        options = f"--task {told.task_name} --algorithm {told.algorithm}{given('--tier', told.tier, 'lite')}"
-        for option_name in ("steps", "policy", "start"):
-            options += given(f"--{option_name}", getattr(told, option_name), None)
-        print(f"next: esbench run {options} --preset {out / 'chosen' / name}.toml --name {name}-tuned")
-    elif found := next((search for search in searches if fixed[default_name(search.algorithm)].exists()), None):
-        name = default_name(found.algorithm)
-        print(
-            f"next: esbench sweep --tasks all --algorithms {found.algorithm} --preset {fixed[name]} --name {name}-fixed"
-        )
+        print(_next("run", told, told.task_name, out / "chosen", "tuned", ""))
+    elif found := next((one.searches for one in shared if one.chosen() is not None), None):
+        print(_next("sweep", found[0], ",".join(of.task_name for of in found), out / "fixed", "fixed", " --seeds 0:5"))
     if not complete:
         print("interrupted, or in part run by another process: repeat the command to continue", file=sys.stderr)
         return interrupt.STATUS
     if fixed_only:
-        return 0 if all(file.exists() for file in fixed.values()) else 1
+        return 0 if all(one.chosen() is not None for one in shared) else 1
     return 0 if all(search.chosen() is not None for search in searches) else 1
+
+
+def _next(command: str, search: "Search", tasks: str, presets: Path, suffix: str, more: str) -> str:
+    """What to run with the preset of a search's algorithm."""
+    from esbench.experiment.options.config import default_name
+
+    name, words = default_name(search.algorithm), ("task", "algorithm") if command == "run" else ("tasks", "algorithms")
+    options = f"--{words[0]} {tasks} --{words[1]} {search.algorithm}{more}{given('--tier', search.tier, 'lite')}"
+    for option_name in ("steps", "policy", "start"):
+        options += given(f"--{option_name}", getattr(search, option_name), None)
+    return f"next: esbench {command} {options} --preset {presets / name}.toml --name {name}-{suffix}"

@@ -21,7 +21,7 @@ from esbench.report.style import render
 from esbench.results.records import TuningCost
 from esbench.tasks.spec import RETURN, Measure
 from esbench.tuning.best_of_k import curves, draw
-from esbench.tuning.for_all import ForAll, for_all, mean_scores, results_of, telling
+from esbench.tuning.for_all import ForAll, for_all, results_of
 from esbench.tuning.halving import SEEDS, SHARE, Result, Search
 from esbench.tuning.space import Settings, Space
 
@@ -44,13 +44,12 @@ def write(searches: Sequence[Search], spaces: Sequence[Space], out: Path) -> lis
     first_rungs = [[search.result(run) for run in search.first] for search in searches]
     files |= _best_of_k([[result for result in rung if result] for rung in first_rungs if None not in rung])
     for space in spaces:
-        files[f"ranges/{default_name(space.algorithm)}.toml"] = space.source.read_bytes()
-    for one in shared:
-        name = f"{default_name(one.algorithm)}.toml"
-        if chosen := [search for search in one.searches if search.chosen() is not None]:
+        name = f"{default_name(space.algorithm)}.toml"
+        files[f"ranges/{name}"] = space.source.read_bytes()
+        own = [search for search in searches if search.algorithm == space.algorithm]
+        if chosen := [search for search in own if search.chosen() is not None]:
             files[f"chosen/{name}"] = chosen_preset(chosen).encode()
-        if one.chosen() is not None:
-            files[f"fixed/{name}"] = fixed_preset(one).encode()
+        files |= {f"fixed/{name}": fixed_preset(one).encode() for one in for_all(own) if one.chosen() is not None}
     return _write(out, files)
 
 
@@ -132,18 +131,17 @@ def chosen_preset(searches: Sequence[Search]) -> str:
 
 def fixed_preset(shared: ForAll) -> str:
     """A preset with the setting that was chosen for all tasks of an algorithm, and what finding it cost."""
-    trial, searches, results = shared.chosen(), shared.searches, shared.results()
-    assert trial is not None
-    tasks = ", ".join(of_task[0].task for of_task in telling(results))
-    finalists = len({result.trial for of_task in results for result in of_task})
-    mean = written(mean_scores(results)[trial], ".4g")
+    (trial, mean), *_ = shared.means().items()
+    first, finalists = shared.searches[0], len(shared.means())
+    best = f", the best {finalists} at all of it" if len(shared.searches) > 1 else ""
     text = [
         "# Chosen by `esbench tune`, one setting for all tasks, by the mean over tasks of scores, none above 1: of",
-        f"# {len(searches[0].trials)} trials at 1/{SHARE} of {_budget(searches[0])} the best {finalists} at all of it,",
-        f"# of these trial {trial}, {mean} over {tasks} (tuning seed {SEEDS[0]}).",
+        f"# {len(first.trials)} trials at 1/{SHARE} of {_budget(first)}{best}: trial {trial},",
+        f"# {written(mean, '.4g')} over {', '.join(search.task.spec.id for search in shared.searches)} (tuning seed "
+        f"{SEEDS[0]}).",
     ]
-    text += _table("default", searches[0].trials[trial])
-    cost = [result for rung in (*(shared.firsts or []), *results) for result in rung]
+    text += _table("default", first.trials[trial])
+    cost = [result for rung in (shared.firsts() or [], shared.results()) for results in rung for result in results]
     text += ["", *_table("tuning.default", _cost(cost).model_dump())]
     return "\n".join(text) + "\n"
 

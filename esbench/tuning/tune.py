@@ -104,11 +104,11 @@ def dry_run(searches: Sequence[Search]) -> list[tuple[str, ...]]:
     later = {search: one.most(search) for one in for_all(searches) for search in one.searches}
     for search in searches:
         first = sum(run.budget for run in search.first)
-        steps = first + (search.runs - len(search.trials) + later[search]) * search.budget
-        compilations = search.compilations(later[search])
+        steps = first + (search.runs - len(search.trials) + later.get(search, 0)) * search.budget
+        compilations = search.compilations(later.get(search, 0))
         numbers = [
             len(search.trials),
-            search.runs + later[search],
+            search.runs + later.get(search, 0),
             steps,
             compilations,
             steps * _seconds_per_step(search),
@@ -171,6 +171,21 @@ def progress(searches: Sequence[Search]) -> list[tuple[str, ...]]:
     return lines
 
 
+def for_all_tasks(searches: Sequence[Search]) -> list[str]:
+    """A line for each algorithm: its setting for all tasks, or why there is none. None where none is looked for."""
+    lines = []
+    for one in for_all(searches):
+        of = f"for all tasks: {default_name(one.algorithm)}"
+        if means := one.means():
+            trial, mean = next(iter(means.items()))
+            lines.append(f"{of}: trial {trial}, mean score {mean:.4g}")
+        elif one.finished:
+            lines.append(f"{of}: nothing chosen: no trial was trained on every task on which trials differ")
+        else:
+            lines.append(f"{of}: not found yet")
+    return lines
+
+
 def untold(searches: Sequence[Search]) -> list[str]:
     """A line for each search that says nothing, so that nothing is chosen."""
     lines = []
@@ -192,10 +207,11 @@ def untold(searches: Sequence[Search]) -> list[str]:
 
 def errors(searches: Sequence[Search]) -> list[str]:
     """A line for each run that failed."""
+    shared = for_all(searches)
     return [
         f"failed: {result.task} {result.algorithm} trial {result.trial}, rung {result.rung}, "
         f"seed {result.seed}: {result.error}"
         for search in searches
-        for result in search.results()
+        for result in results_of(search, shared)
         if result.error is not None
     ]

@@ -23,9 +23,10 @@ from esbench.results.error_file import AGAIN
 from esbench.results.records import TuningCost
 from esbench.results.run_directory import RunDirectory
 from esbench.tuning import record
-from esbench.tuning.for_all import for_all, mean_scores, results_of, telling
+from esbench.tuning.for_all import for_all, mean_scores, results_of
+from esbench.tuning.halving import told_apart
 from esbench.tuning.space import ranges_file, read_space
-from esbench.tuning.tune import dry_run, errors, plan, progress, tune, untold
+from esbench.tuning.tune import dry_run, errors, for_all_tasks, plan, progress, tune, untold
 
 FILE = Path(__file__).with_name("tunable.py")
 TASK, PICKY, REREADING = f"{FILE}:SCORED", f"{FILE}:Picky", f"{FILE}:Rereading"
@@ -105,12 +106,7 @@ def test_the_chosen_preset_gives_the_trials_rows_and_carries_the_cost(tuned, tmp
     cost = TuningCost(trials=4, seeds=3, useful_steps=int(table["useful_steps"].sum()))
     assert RunDirectory.open(alone.path).manifest.tuning == cost
     assert trial.manifest.tuning is None
-    fixed = esbench.experiment.options.config.resolve("CartPole-v1", PICKY, preset=str(out / "fixed" / "Picky.toml"))
-    first, second = (table[table["rung"] == rung] for rung in (1, 2))
-    best = second["score"].clip(upper=1).idxmax()
-    assert fixed.settings["spread"] == search.trials[second["trial"][best]]["spread"]
-    steps = int(first["useful_steps"].sum() + second["useful_steps"].sum())
-    assert fixed.tuning == TuningCost(trials=4, seeds=1, useful_steps=steps)
+    assert not (out / "fixed").exists()  # of a single task it is the same question
 
 
 def first_rung(*searches):
@@ -119,7 +115,7 @@ def first_rung(*searches):
 
 def best(*searches):
     """The trial with the best mean at the first rung."""
-    means = mean_scores(first_rung(*searches))
+    means = mean_scores(first_rung(*searches), told_apart)
     return max(means, key=means.get, default=None)
 
 
@@ -154,11 +150,11 @@ def test_a_setting_for_all_cannot_hide_what_it_breaks(tuned):
     """The second trial is the best on two tasks, far below random on the third: clipped at 0 its mean was the best."""
     _, search, _ = tuned
     tasks = [scored(search, scores) for scores in ([0.2, 0.5, 0, 0], [0.2, 0.5, 0, 0], [0.1, -1.5, 0, 0])]
-    means = mean_scores(first_rung(*tasks))
+    means = mean_scores(first_rung(*tasks), told_apart)
     assert [means[trial] for trial in (0, 1)] == pytest.approx([0.5 / 3, -0.5 / 3])
     assert best(*tasks) == 0
     over = scored(search, [0.3, 7.0, 0, 0])  # counts as 1
-    assert mean_scores(first_rung(over, *tasks))[1] == pytest.approx(0.5 / 4)
+    assert mean_scores(first_rung(over, *tasks), told_apart)[1] == pytest.approx(0.5 / 4)
 
 
 def test_a_setting_for_all_was_trained_on_every_task_that_tells(tuned):
@@ -193,22 +189,33 @@ def test_the_whole_budget_decides_between_the_best_two_for_all(tuned):
     assert line[2:5] == other[2:5] == ("4/4", "2/2", "-")
     text = record.fixed_preset(shared)
     assert tomllib.loads(text)["tuning"]["default"] == {"trials": 4, "seeds": 1, "useful_steps": 120}
-    assert "trial 0, 0.4 over Scored-v0, Scored-v0" in text
+    assert "at all of it: trial 0,\n# 0.4 over Scored-v0, Scored-v0 (tuning seed 1000)." in text
+    assert for_all_tasks(tasks) == ["for all tasks: Picky: trial 0, mean score 0.4"]
 
 
-def test_a_finalist_that_fails_at_the_whole_budget_is_not_chosen(tuned):
+def test_equal_finalists_for_all_are_told_apart_by_the_first_rung(tuned):
     _, search, _ = tuned
-    (shared,) = for_all([short(search, [0.3, 0.5, 0.2, 0.1], {0: 0.1, 1: None})])
-    assert shared.chosen() == 0
-    (shared,) = for_all([short(search, [0.3, 0.5, 0.2, 0.1], {0: None, 1: None})])
+    tasks = [short(search, [0.3, 0.5, 0.2, 0.1], {0: 1.2, 1: 1.0}) for _ in range(2)]
+    assert for_all(tasks)[0].means() == {1: 1.0, 0: 1.0}
+
+
+def test_a_finalist_that_fails_on_a_task_is_not_chosen(tuned):
+    _, search, _ = tuned
+    firsts = [0.3, 0.5, 0.2, 0.1]
+    good = short(search, firsts, {0: 0.1, 1: 0.9})
+    assert for_all([good, short(search, firsts, {0: 0.1, 1: None})])[0].means() == {0: 0.1}
+    tasks = [good, short(search, firsts, {0: None, 1: None})]
+    (shared,) = for_all(tasks)
     assert shared.finished and shared.chosen() is None
+    assert for_all_tasks(tasks)[0].startswith("for all tasks: Picky: nothing chosen: ")
+    assert sum("rung 2" in line for line in errors(tasks)) == 2
 
 
 def test_a_task_on_which_all_trials_are_equal_tells_nothing(tuned):
     _, search, _ = tuned
-    level = scored(search, [0.0] * 4)
-    assert telling(first_rung(level)) == [] and best(level) is None
-    (shared,) = for_all([short(search, [0.0] * 4)])
+    level, one = short(search, [0.0] * 4), short(search, [0.0, 0.1, 0.0, 0.0])
+    assert best(level) is None and best(level, one) == 1
+    (shared,) = for_all([level])
     assert shared.finished and shared.chosen() is None
     results = {run: search.result(run) for rung in search.rungs() for run in rung}
     same = {run: of if of.error else replace(of, score=0.5, score_steps=9) for run, of in results.items()}
@@ -240,17 +247,30 @@ def test_nothing_is_chosen_by_scores_of_untrained_policies(tuned):
     assert untold([search]) == []
 
 
-def test_a_search_for_all_tasks_alone_has_no_rungs_of_each(tuned):
-    """And is gone on with by the same search without. On a single task both have the same finalists."""
+def test_a_search_of_one_task_for_all_ends_with_the_first_rung(tuned):
+    """And is gone on with by the same search without."""
     out, search, _ = tuned
     space = read_space(out / "ranges.toml", PICKY)
     (alone,) = plan([TASK], [space], 4, "smoke", out, first_only=True)
     assert alone.finished and alone.runs == 4 and len(alone.results()) == 4 and alone.chosen() is None
-    ((shared,), (whole,)) = for_all([alone]), for_all([search])
-    assert shared.finished and shared.chosen() == whole.chosen() is not None
-    assert (shared.most(alone), whole.most(search)) == (2, 0)
-    assert [line[1] for line in dry_run([alone])[1:]] == ["Picky", ""] and dry_run([alone])[1][3] == "6"
-    assert progress([alone])[1][2:5] == ("4/4", "2/2", "-")
+    (shared,) = for_all([alone])
+    assert shared.finished and shared.chosen() == best(search) is not None and for_all([search]) == []
+    assert shared.most(alone) == 0 and "4 trials at 1/8 of the smoke budget: trial" in record.fixed_preset(shared)
+    assert [line[1] for line in dry_run([alone])[1:]] == ["Picky", ""] and dry_run([alone])[1][3] == "4"
+    assert progress([alone])[1][2:5] == ("4/4", "-", "-")
+
+
+def test_what_to_run_next_with_a_setting_for_all_tasks(tuned, capsys):
+    """It runs as it is printed."""
+    out, _, _ = tuned
+    ranges = ["--ranges", str(out / "ranges.toml"), "--trials", "4", "--tier", "smoke", "--out", str(out)]
+    assert main(["tune", "--tasks", TASK, "--algorithms", PICKY, *ranges, "--fixed-only"]) == 0
+    said = capsys.readouterr().out
+    assert "for all tasks: Picky: trial" in said
+    words = said.partition("next: esbench ")[2].split()
+    assert words[-4:-2] == ["--preset", str(out / "fixed" / "Picky.toml")] and words[-1] == "Picky-fixed"
+    assert main([*words, "--dry-run"]) == 0
+    shutil.rmtree(out / "fixed")
 
 
 def test_a_budget_of_the_users_own(tuned):
@@ -295,7 +315,7 @@ def test_what_is_left_after_a_stop_is_gone_on_with(tuned, tmp_path, capsys):
     assert (runs / f"Picky-trial-{good[1]:03}-part" / "seed-1000" / "run.jsonl").read_bytes() == kept
     whole, again = (pd.read_csv(folder / "trials.csv").drop(columns=CLOCKS) for folder in (out, tmp_path))
     pd.testing.assert_frame_equal(whole, again)
-    for name in ("chosen/Picky.toml", "fixed/Picky.toml", "best_of_k.csv", "best_of_k.svg"):
+    for name in ("chosen/Picky.toml", "best_of_k.csv", "best_of_k.svg"):
         assert (tmp_path / name).read_bytes() == (out / name).read_bytes()
     assert progress([search])[1][2:5] == ("4/4", "2/2", "4/4")
 
