@@ -13,7 +13,7 @@ from esbench.errors import InputError
 from esbench.leaderboard.entry import ENTRY_FILE, RUNS, Entry, packed_file, run_key, unpack
 from esbench.leaderboard.evidence import RUN_FILE, Evidence
 from esbench.leaderboard.run_checks import MODES
-from esbench.leaderboard.safe_files import read_file
+from esbench.leaderboard.safe_files import read_file, within_limits
 from esbench.results.run_directory import ROWS_FILE, RunDirectory
 
 _TICK = re.compile(rb'"train_seconds": (\d{1,20}(?:\.\d{1,30})?(?:e[+-]?\d{1,3})?)[,}]')
@@ -63,14 +63,17 @@ def borrowed(found: Evidence) -> Iterator[str]:
 
 
 def _rows(entry: Path) -> Iterator[tuple[tuple[str, int], bytes]]:
-    """Of every run of another entry its task and seed, and its rows; without those that cannot be read."""
+    """Of every run of another entry its task and seed, and its rows; without those that cannot be read, and within the
+    limits of an entry."""
+    files: dict[str, bytes] = {}
     for file in sorted((*entry.glob(f"{RUNS}/*/*/{ROWS_FILE}"), *entry.glob(packed_file("*")))):
-        files: dict[str, bytes] = {}
         with contextlib.suppress(OSError, InputError):
-            files = unpack(file.relative_to(entry).as_posix(), read_file(file), str(file))
-        for path, content in files.items():
-            if match := RUN_FILE.fullmatch(path):
-                yield (match[1], int(match[2])), content
+            files |= unpack(file.relative_to(entry).as_posix(), read_file(file), str(file))
+        if not within_limits(files):
+            break
+    for path, content in files.items():
+        if match := RUN_FILE.fullmatch(path):
+            yield (match[1], int(match[2])), content
 
 
 def _policies(entry: Path) -> dict[str, str]:

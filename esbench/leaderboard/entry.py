@@ -21,8 +21,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from esbench.errors import InputError
-from esbench.leaderboard.safe_files import check_limits, decompress, is_inside, read_json, read_json_lines, read_tree
-from esbench.results.packed import PACKED, runs_in
+from esbench.leaderboard.safe_files import MAX_FILE_BYTES, check_limits, is_inside, read_json, read_tree
+from esbench.results.packed import PACKED, decompress, runs_in
 from esbench.results.records import Manifest, Record
 from esbench.results.run_directory import POLICY_FILE, ROWS_FILE
 
@@ -228,18 +228,11 @@ def unpack(path: str, content: bytes, where: str) -> dict[str, bytes]:
     folder, _, name = path.rpartition("/")
     if not (path.startswith(f"{RUNS}/") and name == PACKED):
         return {path: content}
-    files: dict[str, bytes] = {}
-    held = decompress(content, where)
-    read_json_lines(held, where)
     try:
-        for seed, rows in runs_in(held):
-            name = f"{folder}/seed-{seed}/{ROWS_FILE}"
-            if name in files:
-                raise ValueError(f"seed {seed} is there twice")
-            files[name] = rows
+        held = decompress(content, MAX_FILE_BYTES)
+        return {f"{folder}/seed-{seed}/{ROWS_FILE}": rows for seed, rows in runs_in(held).items()}
     except ValueError as error:
-        raise InputError(f"{where}: not packed runs ({error})") from error
-    return files
+        raise InputError(f"{where}: not packed runs ({str(error)[:200]})") from error
 
 
 def read_entry(directory: Path) -> EntryDirectory:

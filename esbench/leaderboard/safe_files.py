@@ -6,7 +6,6 @@ import math
 import os
 import re
 import stat
-import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,6 +15,9 @@ from esbench.errors import InputError
 MAX_FILES = 1000
 MAX_FILE_BYTES = 4 * 2**20
 MAX_TOTAL_BYTES = 32 * 2**20
+_MIB = MAX_TOTAL_BYTES // 2**20
+MAX_LINES = 1000
+"""Of a run: a manifest and its rows, of which a board has tens."""
 MAX_DEPTH = 32
 """Of nested lists and objects in JSON: ten times what esbench writes, a thirtieth of what a parser can take."""
 
@@ -46,10 +48,14 @@ def read_tree(directory: Path) -> dict[str, bytes]:
 
 def check_limits(directory: Path, files: Mapping[str, bytes]) -> None:
     """InputError where `files` of `directory` are more than MAX_FILES, or hold more than MAX_TOTAL_BYTES in all."""
-    if len(files) > MAX_FILES:
-        raise InputError(f"{directory}: more than {MAX_FILES} files")
-    if sum(map(len, files.values())) > MAX_TOTAL_BYTES:
-        raise InputError(f"{directory}: more than {MAX_TOTAL_BYTES // 2**20} MiB in all")
+    if not within_limits(files):
+        many = len(files) > MAX_FILES
+        raise InputError(f"{directory}: more than {f'{MAX_FILES} files' if many else f'{_MIB} MiB in all'}")
+
+
+def within_limits(files: Mapping[str, bytes]) -> bool:
+    """Whether there are at most MAX_FILES, of at most MAX_TOTAL_BYTES in all."""
+    return len(files) <= MAX_FILES and sum(map(len, files.values())) <= MAX_TOTAL_BYTES
 
 
 def _walk(directory: Path, most: int) -> list[str]:
@@ -98,21 +104,6 @@ def read_file(path: Path) -> bytes:
     return content
 
 
-def decompress(content: bytes, where: str) -> bytes:
-    """What a gzip file holds; InputError where it is none, is cut off or goes on behind its end, or holds more than
-    MAX_FILE_BYTES."""
-    reader = zlib.decompressobj(wbits=31)
-    try:
-        held = reader.decompress(content, MAX_FILE_BYTES + 1)
-    except zlib.error as error:
-        raise InputError(f"{where} is no gzip file: {error}") from error
-    if len(held) > MAX_FILE_BYTES:
-        raise InputError(f"{where} holds more than {MAX_FILE_BYTES // 2**20} MiB")
-    if not reader.eof or reader.unused_data:
-        raise InputError(f"{where} {'goes on behind its end' if reader.eof else 'is cut off'}")
-    return held
-
-
 def is_inside(path: str) -> bool:
     """Whether `path`, as a stranger wrote it, names a file below its directory."""
     parts = PurePosixPath(path).parts
@@ -144,8 +135,11 @@ def read_json(content: bytes, where: str) -> Any:
 
 
 def read_json_lines(content: bytes, where: str) -> None:
-    """InputError, naming the line, where one of them is not as `read_json` expects it."""
-    for number, line in enumerate(content.removesuffix(b"\n").split(b"\n"), start=1):
+    """InputError where there are more than MAX_LINES, or one of them, named, is not as `read_json` has it."""
+    lines = content.removesuffix(b"\n").split(b"\n")
+    if len(lines) > MAX_LINES:
+        raise InputError(f"{where} has {len(lines):,} lines: expected at most {MAX_LINES:,}")
+    for number, line in enumerate(lines, start=1):
         read_json(line, f"{where}, line {number}")
 
 

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import pandas as pd
 
 from esbench.errors import InputError
-from esbench.results.packed import PACKED, unpacked
+from esbench.results.packed import PACKED
 from esbench.results.records import Manifest, Row
-from esbench.results.run_directory import ROWS_FILE, RunDirectory
+from esbench.results.run_directory import ROWS_FILE, RunDirectory, unpacked
 from esbench.tasks.spec import RL, TaskSpec
 
 _IDENTITY = ("tier", "task", "algorithm", "seed")
@@ -51,7 +51,9 @@ def load_runs(*directories: str | os.PathLike[str]) -> list[RunDirectory]:
                 if path.resolve() not in found:
                     found[path.resolve()] = RunDirectory.parse(path, content)
     if not found:
-        raise InputError(f"no runs below {', '.join(map(str, directories))}: expected directories with {ROWS_FILE}")
+        raise InputError(
+            f"no runs below {', '.join(map(str, directories))}: expected directories with {ROWS_FILE} or {PACKED}"
+        )
     return sorted(found.values(), key=lambda run: (run_identity(run), str(run.path)))
 
 

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +19,7 @@ from esbench.errors import InputError, StorageError
 from esbench.results.checkpoints import Checkpoints
 from esbench.results.files import replacing
 from esbench.results.lock import RunInUseError, is_locked
+from esbench.results.packed import PACKED, decompress, runs_in
 from esbench.results.policy_file import load_policy, save_policy
 from esbench.results.records import SCHEMA, Manifest, Row
 from esbench.results.versions import current_manifest, current_row, version_of
@@ -131,14 +132,18 @@ class RunDirectory:
     def open(cls, path: str | os.PathLike[str]) -> "RunDirectory":
         """The run in `path`, finished or not.
 
-        A last line that was cut off while being written is left out, with a warning. Any other damage raises
-        DamagedRunError; a missing run, InputError.
+        Its rows may also be packed, with those of other seeds in the folder above. A last line that was cut off while
+        being written is left out, with a warning. Any other damage raises DamagedRunError; a missing run, InputError.
         """
         path = Path(path)
         file = path / ROWS_FILE
         try:
             content = file.read_bytes()
         except FileNotFoundError:
+            whole = path.resolve()
+            together = dict(unpacked(whole.parent / PACKED)) if (whole.parent / PACKED).is_file() else {}
+            if whole in together:
+                return cls.parse(path, together[whole])
             raise InputError(f"no run in {path}: expected a directory that holds {ROWS_FILE}") from None
         except OSError as error:
             raise InputError(f"cannot read {file}: {error.strerror}") from error
@@ -225,6 +230,16 @@ class RunDirectory:
         return load_policy(self.path / POLICY_FILE)
 
 
+def unpacked(file: Path) -> Iterator[tuple[Path, bytes]]:
+    """Of every run that is packed in `file` its directory, as it was before, and what its `run.jsonl` held.
+    DamagedRunError where the file is not what `packed` makes."""
+    try:
+        for seed, rows in runs_in(decompress(file.read_bytes())).items():
+            yield file.parent / f"seed-{seed}", rows
+    except (OSError, ValueError) as error:
+        raise DamagedRunError(f"{file}: not packed runs ({error})") from error
+
+
 def _refusal(path: Path) -> InputError:
     """Why no new run can be made in `path`, where there is something already."""
     if not (path / ROWS_FILE).exists():
@@ -270,7 +285,7 @@ def _read_manifest(line: bytes, where: str) -> tuple[Manifest, int]:
 def _json(line: bytes, where: str) -> Any:
     try:
         return json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedRunError(f"{where}: not JSON ({error})") from error
 
 

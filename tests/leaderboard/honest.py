@@ -9,9 +9,9 @@ import numpy as np
 from esbench.leaderboard.board import Board, make_board, write_board
 from esbench.leaderboard.submit import submit
 from esbench.results.fingerprints import config_hash_of
-from esbench.results.packed import PACKED, packed, unpacked
+from esbench.results.packed import PACKED, packed
 from esbench.results.records import Device, Manifest, Row
-from esbench.results.run_directory import POLICY_FILE, RunDirectory, run_path
+from esbench.results.run_directory import POLICY_FILE, RunDirectory, run_path, unpacked
 from esbench.tasks.catalogue import CATALOGUE
 from tests.manifests import as_version_3, manifest_from
 
@@ -133,11 +133,10 @@ def declare(file: Path, board: str, slug: str, track: str = "fixed", more: str =
 
 
 def enter(folder: Path, boards: Path, board: Board, slug: str, track: str = "fixed", more: str = "", **changes) -> Path:
-    """An entry of `board`, made by `submit` from runs written below `folder`; each run's rows are a file to edit."""
+    """An entry of `board`, made by `submit` from runs written below `folder`."""
     write_runs(folder / "runs", board, slug, **changes)
     submitted = submit([folder / "runs"], declare(folder / f"{slug}.toml", board.name, slug, track, more), boards)
     assert not submitted.checked.problems, submitted.checked.problems[:5]
-    spread(submitted.path)
     return submitted.path
 
 
@@ -165,8 +164,10 @@ def repack(entry: Path) -> None:
     """Makes the hashes of entry.json those of the files: what somebody who edits with care would do."""
     file = entry / "entry.json"
     values = json.loads(file.read_text())
-    others = sorted(p for p in entry.rglob("*") if p.is_file() and p.name not in ("entry.json", "verification.json"))
-    digest = {str(p.relative_to(entry)): hashlib.sha256(p.read_bytes()).hexdigest() for p in others}
+    names = ("entry.json", "verification.json", PACKED)
+    others = [(p, p.read_bytes()) for p in entry.rglob("*") if p.is_file() and p.name not in names]
+    rows = [(run / "run.jsonl", rows) for p in entry.rglob(PACKED) for run, rows in unpacked(p)]
+    digest = {str(p.relative_to(entry)): hashlib.sha256(content).hexdigest() for p, content in sorted([*others, *rows])}
     values["files"] = digest
     for name in values["policies"]:
         values["policies"][name] = digest.get(f"runs/{name}/policy.npz", values["policies"][name])
@@ -174,12 +175,17 @@ def repack(entry: Path) -> None:
 
 
 def edit_rows(run: Path, change, line: int | None = None) -> None:
-    """Applies `change(values)` to the JSON of one line of a run's file, or of all of its rows."""
-    file = run / "run.jsonl"
-    lines = [json.loads(text) for text in file.read_text().splitlines()]
+    """Applies `change(values)` to the JSON of one line of a run's file, or of all of its rows; packed ones too."""
+    file, whole = run / "run.jsonl", run.parent / PACKED
+    runs = {file.parent: file.read_bytes()} if file.exists() else dict(unpacked(whole))
+    lines = [json.loads(text) for text in runs[run].decode().splitlines()]
     for values in lines[1:] if line is None else [lines[line]]:
         change(values)
-    file.write_text("".join(json.dumps(values) + "\n" for values in lines))
+    runs[run] = "".join(json.dumps(values) + "\n" for values in lines).encode()
+    if file.exists():
+        file.write_bytes(runs[run])
+    else:
+        whole.write_bytes(packed(runs.values()))
 
 
 def raise_return(row: dict, *modes: str, factor: float = 1.01) -> None:

@@ -22,9 +22,26 @@ from esbench.results.fingerprints import config_hash_of
 from esbench.results.packed import PACKED
 from esbench.results.run_directory import RunDirectory
 from esbench.tasks.catalogue import CATALOGUE
-from tests.leaderboard.honest import edit_entry, edit_rows, enter, gather, in_version_2, new_board, raise_return, repack
+from tests.leaderboard.honest import (
+    edit_entry,
+    edit_rows,
+    enter,
+    gather,
+    in_version_2,
+    new_board,
+    raise_return,
+    repack,
+    spread,
+)
 
 RUN = "runs/CartPole-v1/seed-1"
+
+
+@pytest.fixture
+def entry(entry):
+    """Each run's rows as a file of their own, which an entry may have as well, to be edited."""
+    spread(entry)
+    return entry
 
 
 def problems(entry):
@@ -48,7 +65,7 @@ def test_an_honest_entry_has_no_problem(entry, capsys):
 def test_a_full_entry_is_checked_in_seconds_without_jax(tmp_path):
     board = new_board(tmp_path / "leaderboards", CATALOGUE, tuple(range(7)))
     entry = enter(tmp_path, tmp_path / "leaderboards", board, "eggroll")
-    assert len(list(entry.rglob("run.jsonl"))) == len(board.tasks) * 7
+    assert len(list(entry.rglob(PACKED))) == len(board.tasks)
     code = (
         "import sys; from esbench.cli import main; status = main(['leaderboard', 'check', sys.argv[1]]); "
         "sys.exit(status or 'jax' in sys.modules)"
@@ -123,7 +140,7 @@ def test_a_budget_overrun(entry):
 
 
 def test_a_step_past_the_budget_that_no_generation_can_take(entry):
-    edit_rows(entry / RUN, lambda row: row.update(useful_steps=700_000, computed_steps=3_000_000), line=-1)
+    edit_rows(entry / RUN, lambda row: row.update(useful_steps=1_200_000, computed_steps=3_000_000), line=-1)
     repack(entry)
     assert found(entry, "budget overrun: 200,000 steps past the budget", "is marked as the score")
 
@@ -193,7 +210,7 @@ def test_settings_that_were_not_those_of_the_run(entry):
     ("change", "said"),
     [
         ({"tier": "smoke"}, "tier 'smoke': the board's is 'lite'"),
-        ({"steps": 10_000}, "budget 10000: the board's is 500000"),
+        ({"steps": 10_000}, "budget 10000: the board's is 1000000"),
         ({"precision": "bfloat16"}, "precision 'bfloat16'"),
         ({"action_mode": "sample"}, "action mode 'sample': by its settings it is 'greedy'"),
         ({"dirty": True}, "computed by esbench with changes that are in no commit"),
@@ -613,6 +630,18 @@ def longer_gzip(entry):
     _pack(entry, lambda rows: gzip.compress(rows) + b"more")
 
 
+def commented_gzip(entry):
+    def content(rows):
+        plain = gzip.compress(rows, mtime=0)
+        return plain[:3] + b"\x10" + plain[4:10] + b"hidden\0" + plain[10:]
+
+    _pack(entry, content)
+
+
+def many_lines(entry):
+    _pack(entry, lambda rows: gzip.compress(rows.split(b"\n", 1)[0] + b"\n" + 8999 * b"1\n"))
+
+
 def bomb(entry):
     _pack(entry, lambda rows: gzip.compress(bytes(2 * MAX_FILE_BYTES)))
 
@@ -687,14 +716,16 @@ def a_list(entry):
         (pipe, "pipe is something else than a file or a directory"),
         (hard_link, "settings.json is a hard link"),
         (empty_folder, "runs/CartPole-v1/more/ is empty"),
-        (no_gzip, "runs.jsonl.gz is no gzip file"),
-        (cut_gzip, "runs.jsonl.gz is cut off"),
-        (longer_gzip, "runs.jsonl.gz goes on behind its end"),
-        (bomb, "runs.jsonl.gz holds more than 4 MiB"),
+        (no_gzip, "runs.jsonl.gz: not packed runs (no gzip file"),
+        (cut_gzip, "runs.jsonl.gz: not packed runs (it is cut off)"),
+        (longer_gzip, "runs.jsonl.gz: not packed runs (it goes on behind its end)"),
+        (commented_gzip, "runs.jsonl.gz: not packed runs (its header has more than that of a compressed text)"),
+        (bomb, "runs.jsonl.gz: not packed runs (it holds more than 4 MiB)"),
+        (many_lines, "seed-0/run.jsonl has 9,000 lines: expected at most 1,000"),
         (many_bombs, "more than 32 MiB in all"),
         (many_seeds, "more than 1000 files"),
         (no_manifest, "not packed runs (the first line is no manifest)"),
-        (seed_outside, "not packed runs (seed '0/../../x': expected a whole number, 0 or more)"),
+        (seed_outside, "not packed runs (a seed is no whole number from 0 to 2^53)"),
         (seed_twice, "not packed runs (seed 0 is there twice)"),
         (both_forms, "runs/CartPole-v1/seed-1/run.jsonl is there twice, once packed"),
         (nested_packed, "is nested 100000 deep"),

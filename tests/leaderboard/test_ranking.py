@@ -7,7 +7,7 @@ import pytest
 
 from esbench.leaderboard.ranking import rank_board
 from esbench.report.write import read_contents
-from tests.leaderboard.honest import edit_entry, enter, new_board
+from tests.leaderboard.honest import edit_entry, enter, new_board, spread
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,7 @@ def test_what_fails_its_check_is_claimed_and_not_ranked(board):
 
 
 def test_an_algorithm_that_always_fails_has_the_score_of_the_random_policy(board):
+    spread(board / "elsewhere")
     for task in ("CartPole-v1", "Knapsack-v1"):
         for seed in range(1, 5):
             shutil.rmtree(board / "elsewhere" / "runs" / task / f"seed-{seed}")

@@ -109,6 +109,7 @@ def test_policies_can_lie_elsewhere(entry, tmp_path, capsys):
         source = entry / "runs" / "CartPole-v1" / f"seed-{seed}" / "policy.npz"
         (moved / "CartPole-v1" / f"seed-{seed}").mkdir(parents=True)
         shutil.move(source, moved / "CartPole-v1" / f"seed-{seed}" / "policy.npz")
+        source.parent.rmdir()
     repack(entry)
     assert replay(entry) == 2
     assert "no policy of CartPole-v1 in the entry: expected --policies DIR" in capsys.readouterr().err

@@ -8,8 +8,8 @@ import pytest
 from esbench.report.contents import Contents
 from esbench.report.write import read_contents
 from esbench.results.load import load_runs
-from esbench.results.packed import PACKED, packed, unpacked
-from esbench.results.run_directory import ROWS_FILE
+from esbench.results.packed import PACKED, packed
+from esbench.results.run_directory import ROWS_FILE, unpacked
 from esbench.tasks.catalogue import CATALOGUE
 from esbench.tasks.registry import task_specs
 

@@ -7,8 +7,9 @@ import pytest
 
 from esbench.errors import InputError
 from esbench.results.load import load_results, load_runs
-from esbench.results.packed import PACKED, pack
-from esbench.results.run_directory import DamagedRunError
+from esbench.results.pack import pack
+from esbench.results.packed import MAX_BYTES, PACKED
+from esbench.results.run_directory import DamagedRunError, RunDirectory
 
 
 @pytest.fixture
@@ -56,10 +57,33 @@ def test_unfinished_runs_are_not_packed(runs, add_run, make_row):
     assert not list(runs.rglob(PACKED))
 
 
+def test_a_packed_run_is_opened_by_its_directory(runs):
+    """As `load_policy` and `play` do."""
+    (run,) = [run for run in load_runs(runs) if run.path.parts[-2:] == ("ppo", "seed-10")]
+    before = (run.manifest, run.rows, run.digest)
+    pack(runs)
+    again = RunDirectory.open(run.path)
+    assert (again.path, again.manifest, again.rows, again.digest) == (run.path, *before)
+    with pytest.raises(InputError, match="no run in"):
+        RunDirectory.open(run.path.with_name("seed-2"))
+
+
+def packed_lines(*lines):
+    return gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
+
+
 @pytest.mark.parametrize(
     "content",
-    [b"no gzip", gzip.compress(b'{"kind": "manifest"', mtime=0), gzip.compress(b"{}\n" * 3, mtime=0)[:-4]],
-    ids=["no gzip", "half a line", "cut"],
+    [
+        b"no gzip",
+        gzip.compress(b'{"kind": "manifest"', mtime=0),
+        gzip.compress(b"{}\n" * 3, mtime=0)[:-4],
+        packed_lines(b'{"kind": "manifest", "seed": 1}', b'{"kind": "manifest", "seed": 1}'),
+        packed_lines(b'{"kind": "manifest", "seed": ' + b"[" * 100_000),
+        packed_lines(b'{"kind": "manifest", "seed": true}'),
+        gzip.compress(bytes(MAX_BYTES + 1)),
+    ],
+    ids=["no gzip", "half a line", "cut", "twice", "nested", "no seed", "bomb"],
 )
 def test_damage_is_named(runs, content):
     pack(runs)

@@ -436,7 +436,7 @@ def test_a_dry_run_counts_and_runs_nothing(tmp_path, capsys):
     assert line.split()[:5] == ["CartPole-v1", "eggroll", "16", "26", "12,000,000"]
     # Six combinations of whole numbers, which four, two and two trials may have again.
     assert line.split()[5:] == ["14", "1:11", "0:42", "1:53"]
-    assert total.split()[:3] == ["all", "64", "104"] and total.split()[4:] == ["56", "1:05:04", "8:52", "1:13:56"]
+    assert total.split()[:3] == ["all", "64", "104"] and total.split()[4:] == ["56", "1:12:36", "8:52", "1:21:28"]
     assert not (tmp_path / "no").exists()
 
 

@@ -38,7 +38,7 @@ class RunOptions:
     policy: Any = None
     """the policy's network: mlp, gru, cnn, rwkv7 or path/to/file.py:NAME (default: mlp)"""
     preset: str | None = None
-    """smoke, lite, fixed, paper, defaults or FILE.toml (default: the tier's)"""
+    """smoke, lite, fixed, paper, another one of the algorithm's, defaults or FILE.toml (default: the tier's)"""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """settings of the algorithm (esbench algorithms), of the policy (layer_size, n_layers, activation) and of the
     machine (lanes, narrow, block)"""
