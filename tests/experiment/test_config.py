@@ -37,7 +37,7 @@ CARTPOLE = {"task": "CartPole-v1", "algorithm": "eggroll"}
         ({"steps": 0}, r"steps 0: expected 1 or more"),
         ({"steps": 200}, r"budget of 200 steps cannot hold one generation \(pop_size 256 .* 256 steps\).*--steps 256"),
         ({"steps": 1000, "settings": {"n_parallel_evaluations": 4}}, r"cannot hold one generation .* 1024 steps"),
-        ({"algorithm": "ppo", "steps": 1000}, r"num_envs 64 x num_steps 128 = 8192 steps"),
+        ({"algorithm": "ppo", "steps": 1000}, r"num_envs 64 x num_steps 32 = 2048 steps"),
     ],
 )
 def test_bad_input_is_one_line_that_says_what_was_expected(options, message):

@@ -33,6 +33,7 @@ NO_ROWS = {
     "results/files.py",
     "results/fingerprints.py",
     "results/lock.py",
+    "results/packed.py",
     "results/policy_file.py",
     "results/records.py",
     "results/run_directory.py",
