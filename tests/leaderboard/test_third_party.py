@@ -1,6 +1,7 @@
 """From a stranger's file to a checked entry on two tasks, with the commands of the docs, on a board of tiny runs."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -38,7 +39,7 @@ def test_from_one_file_to_a_checked_entry(clone):
     new_board(clone / "leaderboards", seeds=(0, 1), tier="smoke")
     (clone / "signed.py").write_text(block("class Signed"))
     declaration = block("[tuning]", "toml")
-    (clone / "entry.toml").write_text(declaration.replace("lite-v1", "smoke-v1"))
+    (clone / "entry.toml").write_text(re.sub(r"lite-v\d+", "smoke-v1", declaration))
     for command in commands():
         small = ["--tier", "smoke", "--set", "pop_size=16", "layer_size=16"] if command[0] == "sweep" else []
         command = [argument.replace("0:5", "0:2") for argument in command]
