@@ -15,7 +15,6 @@ from esbench.errors import InputError
 MAX_FILES = 1000
 MAX_FILE_BYTES = 4 * 2**20
 MAX_TOTAL_BYTES = 32 * 2**20
-_MIB = MAX_TOTAL_BYTES // 2**20
 MAX_LINES = 1000
 """Of a run: a manifest and its rows, of which a board has tens."""
 MAX_DEPTH = 32
@@ -48,9 +47,10 @@ def read_tree(directory: Path) -> dict[str, bytes]:
 
 def check_limits(directory: Path, files: Mapping[str, bytes]) -> None:
     """InputError where `files` of `directory` are more than MAX_FILES, or hold more than MAX_TOTAL_BYTES in all."""
-    if not within_limits(files):
-        many = len(files) > MAX_FILES
-        raise InputError(f"{directory}: more than {f'{MAX_FILES} files' if many else f'{_MIB} MiB in all'}")
+    if within_limits(files):
+        return
+    most = f"{MAX_FILES} files" if len(files) > MAX_FILES else f"{MAX_TOTAL_BYTES // 2**20} MiB in all"
+    raise InputError(f"{directory}: more than {most}")
 
 
 def within_limits(files: Mapping[str, bytes]) -> bool:

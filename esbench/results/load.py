@@ -47,9 +47,9 @@ def load_runs(*directories: str | os.PathLike[str]) -> list[RunDirectory]:
             if (path := file.parent.resolve()) not in found:
                 found[path] = RunDirectory.open(file.parent)
         for file in directory.rglob(PACKED):
-            for path, content in unpacked(file):
-                if path.resolve() not in found:
-                    found[path.resolve()] = RunDirectory.parse(path, content)
+            for run, content in unpacked(file):
+                if (path := run.resolve()) not in found:
+                    found[path] = RunDirectory.parse(run, content)
     if not found:
         raise InputError(
             f"no runs below {', '.join(map(str, directories))}: expected directories with {ROWS_FILE} or {PACKED}"

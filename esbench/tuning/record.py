@@ -49,7 +49,9 @@ def write(searches: Sequence[Search], spaces: Sequence[Space], out: Path) -> lis
         own = [search for search in searches if search.algorithm == space.algorithm]
         if chosen := [search for search in own if search.chosen() is not None]:
             files[f"chosen/{name}"] = chosen_preset(chosen).encode()
-        files |= {f"fixed/{name}": fixed_preset(one).encode() for one in for_all(own) if one.chosen() is not None}
+    for one in shared:
+        if one.chosen() is not None:
+            files[f"fixed/{default_name(one.algorithm)}.toml"] = fixed_preset(one).encode()
     return _write(out, files)
 
 
