@@ -5,7 +5,7 @@
     python -m baselines.studies.reasoning runs      five seeds of each with the settings found: about 40 minutes
     python -m baselines.studies.reasoning           all three
 
-Every part is a few commands of esbench, which are printed. Searches and sweeps skip finished runs. The preset `tuned`
+Every part is a few commands of esbench, which are printed. Searches and sweeps skip finished runs. The preset `lite`
 has what the search found. `results/reasoning` has the rows, and `make results` makes their tables.
 """
 
@@ -45,7 +45,7 @@ def runs() -> list[list[str]]:
     return [
         [
             *("sweep", "--tasks", TASK, "--algorithms", algorithm, "--policy", "rwkv7", "--start", START),
-            *("--seeds", f"0:{SEEDS}", "--steps", str(steps), "--preset", "tuned", "--out", OUT),
+            *("--seeds", f"0:{SEEDS}", "--steps", str(steps), "--out", OUT),
         ]
         for algorithm, steps in STEPS.items()
     ]

@@ -41,8 +41,7 @@ def test_the_paper_has_the_16_tasks_and_the_papers_policy(algorithm):
 
 @pytest.mark.parametrize("algorithm", OTHERS)
 def test_the_other_algorithms_have_smoke_and_lite_and_no_paper(algorithm):
-    own = {"grpo": ["tuned"]}.get(algorithm, [])
-    assert list(tomllib.loads(preset_file(algorithm).read_text())) == ["smoke", "lite", *own]
+    assert list(tomllib.loads(preset_file(algorithm).read_text())) == ["smoke", "lite"]
     for task in TASKS:
         assert [resolve(task, algorithm, tier=tier).options.preset for tier in ("smoke", "lite", "standard")] == [
             "smoke",
@@ -79,25 +78,22 @@ def test_numbers_of_the_paper():
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_files_hold_the_presets_and_fixed_is_one_setting_for_all_tasks(algorithm):
     presets = tomllib.loads(preset_file(algorithm).read_text())
-    own, tuned = {"ppo": ["one_epoch"]}.get(algorithm, []), {"eggroll": ["tuned"]}.get(algorithm, [])
-    assert list(presets) == ["smoke", "lite", *own, "fixed", *tuned, "paper"]
+    own = {"ppo": ["one_epoch"]}.get(algorithm, [])
+    assert list(presets) == ["smoke", "lite", *own, "fixed", "tuned", "paper"]
     assert set(presets["fixed"]) == {"default", "tuning"}
     settings = [resolve(task, algorithm, preset="fixed").settings for task in TASKS]
     assert all(other == settings[0] for other in settings)
 
 
 @pytest.mark.parametrize("algorithm", ["eggroll", "grpo"])
-def test_tuned_of_countdown_is_the_best_of_its_committed_trials(algorithm):
-    """And so is what the tier lite has there."""
+def test_lite_has_on_countdown_the_best_of_its_committed_trials(algorithm):
     file = RESULTS / "reasoning" / "search" / algorithm / "trials.csv"
     trials = list(csv.DictReader(file.read_text().splitlines()))
-    best = max(trials, key=lambda trial: float(trial["score"]))
-    preset = tomllib.loads(preset_file(algorithm).read_text())["tuned"]
-    assert preset["tasks"]["Countdown-v0"] == json.loads(best["settings"])
-    cost = {"trials": 8, "seeds": 1, "useful_steps": sum(int(trial["useful_steps"]) for trial in trials)}
-    assert len(trials) == 8 and preset["tuning"]["tasks"]["Countdown-v0"] == cost
-    tuned, lite = (resolve("Countdown-v0", algorithm, preset=name, policy="rwkv7") for name in ("tuned", "lite"))
-    assert tuned.settings == lite.settings
+    best = json.loads(max(trials, key=lambda trial: float(trial["score"]))["settings"])
+    lite = resolve("Countdown-v0", algorithm, preset="lite", policy="rwkv7")
+    assert {name: lite.settings[name] for name in best} == best
+    assert len(trials) == 8 and lite.tuning.trials == 8 and lite.tuning.seeds == 1
+    assert lite.tuning.useful_steps == sum(int(trial["useful_steps"]) for trial in trials)
 
 
 @pytest.mark.parametrize(
