@@ -10,6 +10,7 @@ import pytest
 from esbench.errors import InputError
 from esbench.experiment.options.config import resolve
 from esbench.experiment.options.presets import preset_file, read_presets
+from esbench.leaderboard.board import read_board
 from esbench.results.records import TuningCost
 from esbench.tasks.registry import environments
 
@@ -78,11 +79,33 @@ def test_numbers_of_the_paper():
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_files_hold_the_presets_and_fixed_is_one_setting_for_all_tasks(algorithm):
     presets = tomllib.loads(preset_file(algorithm).read_text())
-    own = {"ppo": ["one_epoch"]}.get(algorithm, [])
-    assert list(presets) == ["smoke", "lite", *own, "fixed", "tuned", "paper"]
+    own, tuned = {"ppo": ["one_epoch"]}.get(algorithm, []), {"eggroll": ["tuned"]}.get(algorithm, [])
+    assert list(presets) == ["smoke", "lite", *own, "fixed", *tuned, "paper"]
     assert set(presets["fixed"]) == {"default", "tuning"}
     settings = [resolve(task, algorithm, preset="fixed").settings for task in TASKS]
     assert all(other == settings[0] for other in settings)
+
+
+@pytest.mark.parametrize("algorithm", ["eggroll", "open_es"])
+def test_fixed_is_what_the_committed_search_chose(algorithm):
+    found = tomllib.loads((TUNING / "fixed" / f"{algorithm}.toml").read_text())
+    assert tomllib.loads(preset_file(algorithm).read_text())["fixed"] == found
+
+
+def test_every_setting_of_tuned_ran_on_its_task_at_the_whole_budget():
+    ran = [
+        (trial["task"], json.loads(trial["settings"]))
+        for trial in csv.DictReader((TUNING / "trials.csv").read_text().splitlines())
+        if trial["rung"] == "2" and trial["algorithm"] == "eggroll"
+    ]
+    names = ran[0][1].keys()
+    for run in csv.DictReader((TUNING / "by_hand.csv").read_text().splitlines()):
+        if run["whole"] == "true" and run["algorithm"] == "eggroll":
+            numbers = {name: json.loads(run[name]) for name in run if name in names and name != "optimizer"}
+            ran.append((run["task"], numbers | {"optimizer": run["optimizer"]}))
+    for task in read_board(RESULTS.parent / "leaderboards" / "lite-v2").tasks:
+        tuned = resolve(task, "eggroll", preset="tuned").settings
+        assert any(at == task and settings.items() <= tuned.items() for at, settings in ran), task
 
 
 @pytest.mark.parametrize("algorithm", ["eggroll", "grpo"])
