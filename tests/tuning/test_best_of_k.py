@@ -1,5 +1,7 @@
 """The expected best of k, against all subsets."""
 
+import math
+from fractions import Fraction
 from itertools import combinations
 from statistics import fmean
 
@@ -14,6 +16,14 @@ from esbench.tuning.halving import Result
 def test_it_is_the_mean_over_all_subsets(values):
     every = [fmean(map(max, combinations(values, k))) for k in range(1, len(values) + 1)]
     np.testing.assert_allclose(expected_best(values), every, rtol=1e-12)
+
+
+def test_the_sum_of_the_products_is_rounded_once():
+    """What another order of adding gives has other last bits."""
+    values = sorted(np.random.default_rng(0).normal(size=12).tolist())
+    for k, best in enumerate(expected_best(values), 1):
+        products = [math.comb(i, k - 1) / math.comb(12, k) * value for i, value in enumerate(values)]
+        assert best == float(sum(map(Fraction, products)))
 
 
 def test_a_failed_trial_counts_as_the_worst_and_no_more_than_random():
