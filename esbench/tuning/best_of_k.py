@@ -17,8 +17,8 @@ _COLUMNS = 4
 def expected_best(values: Sequence[float]) -> np.ndarray:
     """The expected maximum of k of the n `values`, drawn without replacement, for k = 1 to n: float64 (n,).
 
-    The i-th smallest value is the maximum of C(i - 1, k - 1) of the C(n, k) subsets of size k. `fsum` rounds once, so the
-    sum is the same on every processor.
+    The i-th smallest value is the maximum of C(i - 1, k - 1) of the C(n, k) subsets of size k. `fsum` rounds once, so
+    the sum is the same on every processor.
     """
     ordered, n = np.sort(np.asarray(values, np.float64)).tolist(), len(values)
     subsets = [math.comb(n, k) for k in range(1, n + 1)]
