@@ -7,7 +7,7 @@ from statistics import fmean
 
 from esbench.experiment.many_runs.jobs import Job
 from esbench.report.digits import agreed
-from esbench.tuning.halving import FINALISTS, SEEDS, Result, Search, TrialRun, told_apart
+from esbench.tuning.halving import SEEDS, Result, Search, TrialRun, told_apart
 
 Rung = Sequence[Sequence[Result]]
 """The results of each task."""
@@ -27,7 +27,7 @@ class ForAll:
 
     def most(self, search: Search) -> int:
         """How many runs at the whole budget a task has, at most, besides those of its search."""
-        return min(FINALISTS, len(search.trials)) if search.scored and len(self.searches) > 1 else 0
+        return search.finalists if search.scored and len(self.searches) > 1 else 0
 
     def firsts(self) -> Rung | None:
         """The results of the first rung; None before all are settled."""

@@ -119,17 +119,22 @@ class Search:
         return min(len(self.trials), max(FINALISTS, len(self.trials) // 4))
 
     @property
+    def finalists(self) -> int:
+        """How many trials the last rung has, at most."""
+        return min(len(self.trials), FINALISTS)
+
+    @property
     def runs(self) -> int:
         """How many runs all rungs have, at most."""
         if self.first_only:
             return len(self.trials)
-        return len(self.trials) + self.promoted + min(FINALISTS, len(self.trials)) * (len(SEEDS) - 1)
+        return len(self.trials) + self.promoted + self.finalists * (len(SEEDS) - 1)
 
     def compilations(self, more: int = 0) -> int:
         """How often one process compiles, at most: once where the trials differ in numbers only, which all rungs share;
         else each rung compiles the programs of its trials anew. more: runs of another rung, of as many trials."""
         programs = len({run.job.programs for run in self.first if run.job is not None})
-        later = () if self.first_only else (self.promoted, min(FINALISTS, len(self.trials)))
+        later = () if self.first_only else (self.promoted, self.finalists)
         return programs if programs == 1 else programs + sum(min(programs, trials) for trials in (*later, more))
 
     @property
@@ -154,7 +159,7 @@ class Search:
         known.append([self.run(trial, 2, SEEDS[0]) for trial in self._best(known[-1], self.promoted)])
         if not self._settled(known[-1]):
             return known
-        finalists = self._best(known[-1], FINALISTS)
+        finalists = self._best(known[-1], self.finalists)
         known.append([self.run(trial, 3, seed) for trial in finalists for seed in SEEDS[1:]])
         return known
 
