@@ -2,9 +2,9 @@
 
 examples:
   esbench leaderboard submit runs --entry entry.toml         pack runs as an entry of leaderboards/, checked
-  esbench leaderboard check leaderboards/lite-v1/eggroll     every problem on a line, status 1
-  esbench leaderboard verify leaderboards/lite-v1/eggroll --mode replay --policies runs --public-number 4211
-  esbench leaderboard verify leaderboards/lite-v1/eggroll --mode rerun --public-number 4211
+  esbench leaderboard check leaderboards/lite-v2/eggroll     every problem on a line, status 1
+  esbench leaderboard verify leaderboards/lite-v2/eggroll --mode replay --policies runs --public-number 4211
+  esbench leaderboard verify leaderboards/lite-v2/eggroll --mode rerun --public-number 4211
   esbench leaderboard build                                  leaderboards/README.md and index.html
 
 Rules, the form of entry.toml and what each state means: docs/leaderboard.md.

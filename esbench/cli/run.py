@@ -5,7 +5,7 @@ examples:
   esbench run --task Pendulum-v1 --algorithm open_es --steps 10000000 --set sigma=0.1 pop_size=512 --name wide
   esbench run --task Ant-v0 --algorithm eggroll --tier paper --dry-run
 
-tiers: smoke (seconds, proves that it runs), lite (about a minute of training on two CPU cores),
+tiers: smoke (seconds, proves that it runs), lite (seconds to a quarter of an hour on two CPU cores, by task),
 standard (5e7 steps), paper (5e8 steps).
 """
 

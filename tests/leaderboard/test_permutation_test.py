@@ -5,7 +5,7 @@ import pytest
 
 from esbench.leaderboard.permutation_test import ALPHA, Stratum, worse
 
-REPORTED, FRESH, TASKS, VERIFICATIONS = 7, 3, 4, 200
+REPORTED, FRESH, TASKS, VERIFICATIONS = 5, 3, 4, 200
 
 
 def normal(generator, n, mean):
