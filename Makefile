@@ -17,8 +17,8 @@ BENCH_STEPS ?= 100000
 BENCH_OUT ?= runs/bench
 # The folders of committed runs: those that hold tiers.
 SETS := $(sort $(patsubst %/,%,$(dir $(wildcard $(foreach tier,smoke lite standard paper,results/*/$(tier))))))
-# Most rows of results/fixed are in the baselines' entries of the leaderboard, and are not kept twice.
-ENTRIES := $(addprefix leaderboards/lite-v1/,eggroll open_es ppo)
+# Most rows of results/baselines are in the entries of the leaderboard, and are not kept twice.
+ENTRIES := $(addprefix leaderboards/lite-v2/,eggroll open_es)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -55,11 +55,11 @@ bundle: $(STAMP) ## esbench and its wheels as one file for a machine offline: PL
 results: $(STAMP) ## results/ anew from its raw rows: tables, figures and JSON Schema, the same bytes every time
 	$(BIN)/python -m esbench.results.schema results/schema
 	@for set in $(SETS); do echo "$$set/report"; \
-		case $$set in results/fixed) rows="$(ENTRIES)";; *) rows=;; esac; \
+		case $$set in results/baselines) rows="$(ENTRIES)";; *) rows=;; esac; \
 		$(BIN)/esbench report $$set $$rows --out $$set/report > /dev/null || exit 1; done
 	@test ! -d results/tuning || $(BIN)/python -m esbench.tuning.record results/tuning
 # Larger than all the rest, not shown where a repository is read, or in report.md already.
-	@rm -rf results/*/report/report.html results/*/report/ioh results/*/report/tables/*.md results/*/report/tables/runs.csv; \
+	@rm -rf results/*/report/report.html results/*/report/ioh results/*/report/tables; \
 		find results/*/report results/tuning \( -name '*.svg' -o -name '*.tex' \) -delete
 	$(BIN)/python -m baselines.studies.text_tables
 	$(BIN)/python -m baselines.studies.reasoning_tables

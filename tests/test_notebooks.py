@@ -17,7 +17,7 @@ NOTEBOOK = TUTORIALS / "02_your_own_strategy.ipynb"
 # Of the others: what lies in the folder after the run.
 LEFT = {
     "01_first_comparison.ipynb": [],
-    "03_read_results_and_plot.ipynb": ["runs"],
+    "03_read_results_and_plot.ipynb": ["runs-to-read"],
     "04_a_policy_with_memory.ipynb": [],
 }
 CLOCKS = {"compile_seconds", "train_seconds", "evaluate_seconds", "log_seconds"}
