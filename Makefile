@@ -17,8 +17,8 @@ BENCH_STEPS ?= 100000
 BENCH_OUT ?= runs/bench
 # The folders of committed runs: those that hold tiers.
 SETS := $(sort $(patsubst %/,%,$(dir $(wildcard $(foreach tier,smoke lite standard paper,results/*/$(tier))))))
-# Most rows of results/baselines are in the entries of the leaderboard, and are not kept twice.
-ENTRIES := $(addprefix leaderboards/lite-v2/,eggroll open_es)
+# Most rows of results/baselines are in the baselines' entries on the leaderboard, and are not kept twice.
+ENTRIES := $(sort $(wildcard $(patsubst baselines/entries/%.toml,leaderboards/lite-v2/%,$(wildcard baselines/entries/*.toml))))
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20

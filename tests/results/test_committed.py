@@ -20,8 +20,13 @@ SETS = sorted(
     for path in RESULTS.iterdir()
     if path.name not in ("text", "reasoning") and any(next(path.rglob(name), None) for name in (ROWS_FILE, PACKED))
 )
-# Rows that a set is reported with and that lie elsewhere: those of the board's entries.
-ENTRIES = [RESULTS.parent / "leaderboards" / "lite-v2" / name for name in ("eggroll", "open_es")]
+# Rows that a set is reported with and that lie elsewhere: those of the baselines' entries on the board.
+BOARD = RESULTS.parent / "leaderboards" / "lite-v2"
+ENTRIES = [
+    BOARD / path.stem
+    for path in sorted(RESULTS.parent.glob("baselines/entries/*.toml"))
+    if (BOARD / path.stem).is_dir()
+]
 ELSEWHERE = {"baselines": ENTRIES}
 # Of the text tables; the others are in report.md already.
 KEPT = ("report.md", "table.md", "table.csv")
