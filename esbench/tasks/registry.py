@@ -10,6 +10,7 @@ import importlib
 import inspect
 import io
 import logging
+import threading
 import re
 import warnings
 from collections.abc import Callable, Generator
@@ -169,17 +170,22 @@ def _make(spec: TaskSpec) -> "Environment":
         raise InputError(f"{spec.id} needs {spec.suite}, which {state}: {fix}") from error
 
 
+_QUIET = threading.RLock()
+
+
 @contextlib.contextmanager
 def _quiet() -> Generator[None]:
-    """Silences what the suites print and warn about when they are imported; exceptions pass."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
+    """Silences what the suites print and warn about when they are imported; exceptions pass. The switches are the
+    process's, so one thread after the other: two at once would restore each other's silence."""
+    with _QUIET:
+        disabled = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            logging.disable(disabled)
 
 
 def _from_file(name: str) -> Task:

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from pathlib import Path
 
 import gymnasium
@@ -82,6 +84,28 @@ def run_python(code: str, *paths: Path) -> str:
         [sys.executable, "-c", textwrap.dedent(code)], env=environment, capture_output=True, text=True, check=True
     )
     return done.stdout
+
+
+def test_suites_imported_in_two_threads_leave_the_output_as_it_was():
+    """The first to enter is the first to leave: without a lock the second restores the first one's silence."""
+    first_inside, before = threading.Event(), sys.stdout
+
+    def first():
+        with registry._quiet():
+            first_inside.set()
+            time.sleep(0.2)
+
+    def second():
+        first_inside.wait()
+        with registry._quiet():
+            time.sleep(0.4)
+
+    threads = [threading.Thread(target=run) for run in (first, second)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sys.stdout is before
 
 
 class TestCatalogue:
