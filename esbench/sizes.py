@@ -4,6 +4,7 @@ Each kind of device has sizes of its own, and `esbench speed --sizes` keeps bett
 """
 
 import json
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -30,7 +31,8 @@ class Sizes:
     lanes: the most episodes stepped side by side. jobs_per_lane: lanes are fewer, but no fewer than 64, where a lane
     would get less than so many episodes: those that wait for the last one would be many. narrow: the second, smaller
     width for the last long episodes; 0 for none. Both widths are rounded up to eights. block: steps between two looks
-    for finished episodes. refill: how many idle lanes are given new episodes at a time. member_bytes: what the lanes'
+    for finished episodes. unroll: so many of them, of those that divide the block, are compiled one after the other
+    instead of as a loop. refill: how many idle lanes are given new episodes at a time. member_bytes: what the lanes'
     own parameters may take; where members are large, as OpenES's are, lanes are fewer. devices: how many share a
     population's work, each with lanes of its own.
 
@@ -42,9 +44,15 @@ class Sizes:
     jobs_per_lane: Positive = 8
     narrow: Annotated[int, Field(ge=0)] = 8
     block: Positive = 2
+    unroll: Positive = 1
     refill: Positive = 8
     member_bytes: Positive = 10 * 2**20
     devices: Positive = 1
+
+    @property
+    def unrolled(self) -> int:
+        """Steps of a block that are compiled one after the other."""
+        return math.gcd(self.block, self.unroll)
 
     def widths(self, jobs: int, own_bytes: int) -> "Widths":
         """Of a queue of so many jobs, whose members have so many bytes of their own.
@@ -90,6 +98,7 @@ H100 = Kind(
         "jobs_per_lane": 4,
         "narrow": 4096,
         "block": 4,
+        "unroll": 4,
         "refill": 4096,
         "member_bytes": 2 * 2**30,
     },

@@ -272,10 +272,11 @@ class Work:
 
     def _block(self, progress: _Progress) -> _Progress:
         """`sizes.block` steps of all lanes, then the finished episodes are written down."""
+        sizes = self.problem.sizes
         lanes, seen, steps = jax.lax.fori_loop(
             0,
-            self.problem.sizes.block,
-            lambda _, carry: self._step(*carry),
+            sizes.block // sizes.unrolled,
+            lambda _, carry: self._stretch(*carry),
             (progress.lanes, progress.seen, progress.steps),
         )
         share = self.queue.share
@@ -288,10 +289,18 @@ class Work:
             steps=steps,
         )
 
-    def _step(self, lanes: _Lanes, seen: Seen, steps: Steps | None) -> tuple[_Lanes, Seen, Steps | None]:
+    def _stretch(self, lanes: _Lanes, seen: Seen, steps: Steps | None) -> tuple[_Lanes, Seen, Steps | None]:
+        """`sizes.unrolled` steps of every lane, compiled one after the other, and one look at their observations."""
+        width, observations, running = lanes.job.shape[1], [], []
+        for _ in range(self.problem.sizes.unrolled):
+            observations.append(lanes.actor.obs[:, :width])
+            running.append(lanes.running)
+            lanes, steps = self._step(lanes, steps)
+        return lanes, self._look(seen, jnp.concatenate(observations, 1), jnp.concatenate(running, 1)), steps
+
+    def _step(self, lanes: _Lanes, steps: Steps | None) -> tuple[_Lanes, Steps | None]:
         """One step of every lane."""
         width, actor = lanes.job.shape[1], lanes.actor
-        seen = self._look(seen, actor.obs[:, :width], lanes.running)
         carry, distribution = jax.vmap(self._act)(self.shared, self.runs.statistics, actor)
         distribution = jax.tree.map(lambda x: x[:, :width], distribution)
         action = _in_all_lanes(_draw, lanes.action_key, lanes.length, lanes.greedy, distribution)
@@ -306,7 +315,7 @@ class Work:
             total=lanes.total + jnp.where(lanes.running, transition.reward, 0.0),
             length=lanes.length + lanes.running,
         )
-        return lanes, seen, steps
+        return lanes, steps
 
     def _recorded(self, steps: Steps, lanes: _Lanes, distribution: Distribution, action: jax.Array) -> Steps:
         """`steps` with the one that every running lane is about to take."""
@@ -327,7 +336,7 @@ class Work:
         moments, gather = seen.moments, self.runs.gather
         if moments is not None and gather is not None:
             # Where no run asks for moments none are computed; a run that does not, beside others, counts no lane.
-            # A GPU would wait for the host to see the condition, in every step.
+            # A GPU would wait for the host to see the condition.
             counted = running & gather[:, None]
             asked = gather.any() if jax.default_backend() == "cpu" else True
             moments = jax.lax.cond(asked, self._gathered, lambda m, *_: m, moments, observations, counted)
@@ -336,7 +345,7 @@ class Work:
     def _gathered(self, moments: Moments, observations: jax.Array, counted: jax.Array) -> Moments:
         """`moments` with the observations of the lanes that are counted."""
         # Narrow lanes are summed as wide ones: a run that waits for others in wide lanes has the same last bits.
-        absent = self.width - counted.shape[1]
+        absent = self.width * self.problem.sizes.unrolled - counted.shape[1]
         padded = jnp.pad(observations, ((0, 0), (0, absent), (0, 0))), jnp.pad(counted, ((0, 0), (0, absent)))
         new = jax.vmap(Moments.of)(*jax.lax.optimization_barrier(padded))
         return jax.vmap(Moments.merge)(moments, new)

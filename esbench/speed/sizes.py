@@ -26,7 +26,8 @@ GENERATIONS = 3
 """Before the one that is measured: a fresh policy's episodes are unlike those of training."""
 GAIN = 1.03
 """So many times as fast another size must be to be better: less is noise."""
-_ORDER = ("jobs_per_lane", "lanes", "block", "refill", "narrow")
+Effect = tuple[Widths, int, int]
+_ORDER = ("jobs_per_lane", "lanes", "block", "unroll", "refill", "narrow")
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,9 @@ def keep_best(
             state, _ = step(state)
         own_bytes = MemberStore.of(loop.ask(state.key, state.strategy)[0]).own_bytes
 
-        def effect(sizes: Sizes) -> tuple[Widths, int]:
+        def effect(sizes: Sizes) -> Effect:
             """What sizes come to: with the same, programs are the same."""
-            return sizes.widths(population, own_bytes), sizes.block
+            return sizes.widths(population, own_bytes), sizes.block, sizes.unrolled
 
         for name in _ORDER:
             others = [s for s in _half_and_twice(best, name, effect) if effect(s) not in tried]
@@ -107,9 +108,9 @@ def keep_best(
     )
 
 
-def _half_and_twice(best: Sizes, name: str, effect: Callable[[Sizes], tuple[Widths, int]]) -> list[Sizes]:
+def _half_and_twice(best: Sizes, name: str, effect: Callable[[Sizes], Effect]) -> list[Sizes]:
     """`best` with one of its sizes halved and doubled, as far as that has another effect."""
-    widths, _ = effect(best)
+    widths, *_ = effect(best)
     now = {"lanes": widths.lanes, "refill": widths.refill, "narrow": widths.narrow}.get(name, getattr(best, name))
     others = [replace(best, **{name: size}) for size in (now // 2, now * 2) if size > 0]
     return [sizes for sizes in others if effect(sizes) != effect(best)]
