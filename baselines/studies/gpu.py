@@ -2,9 +2,9 @@
 
     python -m baselines.studies.gpu [--rehearse] [--parts NAME ...] [--minutes 8] [--out results/speed]
 
-Writes `throughput-<device>.json` after every part, so what was measured is there whenever the time is over, and at the
-end the figure: useful steps a second against the population and against the runs that share a program. `--rehearse`
-takes the same way in small, on a CPU.
+Writes `throughput-<device>.json` and its figure after every part, so what was measured is there whenever the time is
+over. The figure has useful steps a second against the population and against the runs that share a program.
+`--rehearse` takes the same way in small, on a CPU.
 """
 
 import argparse
@@ -269,12 +269,15 @@ def _tasks(scale: Scale, some: slice) -> list[dict[str, Any]]:
     return cases([Case(name, "eggroll", scale.members, scale.task_runs) for name in names[some]], scale)
 
 
+def usual_sizes(scale: Scale) -> dict[str, int]:
+    """Members, or environments of PPO, that people use."""
+    return {"eggroll": scale.members, "open_es": scale.populations[0], "ppo": 64}
+
+
 def by_runs(scale: Scale) -> list[dict[str, Any]]:
-    """Against the runs that share a program, at sizes that people use."""
-    sizes = {"eggroll": scale.members, "open_es": scale.populations[0], "ppo": 64}
-    return cases(
-        [Case("CartPole-v1", name, size, runs) for name, size in sizes.items() for runs in scale.together], scale
-    )
+    """Against the runs that share a program."""
+    usual = usual_sizes(scale).items()
+    return cases([Case("CartPole-v1", name, size, runs) for name, size in usual for runs in scale.together], scale)
 
 
 def by_population(scale: Scale) -> list[dict[str, Any]]:
@@ -309,23 +312,34 @@ PARTS = {
 
 
 def draw(document: dict[str, Any]) -> Figure:
-    """Useful steps a second on CartPole: left against the population of one run, right against runs that share a
-    program."""
-    panels = (("by population", "size", "members, or environments of PPO"), ("by runs", "runs", "runs side by side"))
+    """Useful steps a second on CartPole: left of one run against its population, right against the runs of the usual
+    population that share a program. All parts' rows are shown; of a case that two parts have the first."""
+    cases: dict[tuple[str, int, int], float] = {}
+    for part in document["parts"].values():
+        for row in part["measured"]:
+            if row.get("task") == "CartPole-v1" and "error" not in row:
+                cases.setdefault((row["algorithm"], row["size"], row["runs"]), row["useful_steps_per_second"])
+    usual = usual_sizes(Scale(**document["scale"]))
     looks = appearance(())
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     with drawing():
-        for axes, (part, x, label) in zip(figure.subplots(1, 2, sharey=True), panels, strict=True):
-            rows = [row for row in document["parts"].get(part, {"measured": []})["measured"] if "error" not in row]
-            for name, look in looks.items():
-                points = sorted((row[x], row["useful_steps_per_second"]) for row in rows if row["algorithm"] == name)
+        left, right = figure.subplots(1, 2, sharey=True)
+        for name, look in looks.items():
+            of = [(size, runs, speed) for (algorithm, size, runs), speed in sorted(cases.items()) if algorithm == name]
+            panels = (
+                (left, [(size, speed) for size, runs, speed in of if runs == 1]),
+                (right, [(runs, speed) for size, runs, speed in of if size == usual[name]]),
+            )
+            for axes, points in panels:
                 if points:
                     axes.plot(*zip(*points, strict=True), **look.line)
-            axes.set(xscale="log", yscale="log", xlabel=label)
+        left.set(xlabel="members, or environments of PPO", ylabel="useful steps a second", yscale="log")
+        drawn = [name for name in looks if any(algorithm == name for algorithm, _, _ in cases)]
+        right.set(xlabel="runs side by side: " + ", ".join(f"{name} {usual[name]}" for name in drawn))
+        for axes in (left, right):
             axes.set_xscale("log", base=2)
             axes.grid(True)
-        figure.axes[0].set_ylabel("useful steps a second")
-        legend_above(figure, [legend_line(name, look) for name, look in looks.items()])
+        legend_above(figure, [legend_line(name, looks[name]) for name in drawn])
     return figure
 
 
@@ -339,7 +353,7 @@ def report(document: dict[str, Any], out: Path) -> Path:
 
 @pinned()
 def main(scale: Scale, out: Path, parts: Iterable[str] = tuple(PARTS)) -> None:
-    """Writes throughput-<device>.{json,png,svg} below `out`, the figure where its parts were asked for."""
+    """Writes throughput-<device>.{json,png,svg} below `out`."""
     out.mkdir(parents=True, exist_ok=True)
     document: dict[str, Any] = {
         "device": provenance.device().model_dump(),
@@ -352,14 +366,18 @@ def main(scale: Scale, out: Path, parts: Iterable[str] = tuple(PARTS)) -> None:
         start = time.perf_counter()
         found = PARTS[name].measure(scale)
         seconds = time.perf_counter() - start
-        document["parts"][name] = {"compared_with": PARTS[name].compared_with, "seconds": seconds, "measured": found}
+        document["parts"][name] = {
+            "compared_with": PARTS[name].compared_with,
+            "seconds": seconds,
+            "flags": os.environ.get("XLA_FLAGS", ""),
+            "measured": found,
+        }
         file = report(document, out)
         print(f"{name}, {seconds:.0f} s; {PARTS[name].compared_with}", flush=True)
         for row in found:
             print(f"  {_line(row)}", flush=True)
-        if name.startswith("by "):
-            for form in ("png", "svg"):
-                file.with_suffix(f".{form}").write_bytes(render(draw(document), form))
+        for form in ("png", "svg"):
+            file.with_suffix(f".{form}").write_bytes(render(draw(document), form))
 
 
 def _line(row: dict[str, Any]) -> str:

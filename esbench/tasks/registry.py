@@ -10,8 +10,8 @@ import importlib
 import inspect
 import io
 import logging
-import threading
 import re
+import threading
 import warnings
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, fields, is_dataclass, replace

@@ -91,6 +91,7 @@ def one_lane_per_job(problem, members, episodes):
     [
         (1, {"lanes": 64, "narrow": 8, "block": 8}),
         (1, {"lanes": 24, "narrow": 0, "block": 1, "refill": 1}),
+        (1, {"lanes": 32, "narrow": 8, "block": 6, "unroll": 4}),
         (1, {"lanes": 500, "jobs_per_lane": 1, "narrow": 64, "block": 5, "refill": 1000}),
         (None, {"lanes": 32, "narrow": 8, "block": 3}),
     ],

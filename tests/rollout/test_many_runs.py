@@ -46,7 +46,12 @@ def assert_same(one, other):
 
 @pytest.mark.parametrize(
     ("count", "rank", "gather", "sizes"),
-    [(8, 1, False, {}), (3, 2, True, {}), (3, None, True, {"narrow": 0}), (3, 1, True, {"refill": 64, "block": 5})],
+    [
+        (8, 1, False, {}),
+        (3, 2, True, {"block": 4, "unroll": 4}),
+        (3, None, True, {"narrow": 0}),
+        (3, 1, True, {"refill": 64, "block": 5}),
+    ],
     ids=str,
 )
 def test_each_run_has_its_returns_lengths_steps_and_moments_to_the_bit(count, rank, gather, sizes):

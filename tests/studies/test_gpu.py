@@ -1,7 +1,7 @@
 """What a GPU does: the rehearsal on a CPU takes the same way, and the figure is made from its JSON."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -9,18 +9,20 @@ from baselines.studies import gpu
 
 
 def row(algorithm, size, runs, speed):
-    return {"algorithm": algorithm, "size": size, "runs": runs, "useful_steps_per_second": speed}
+    return {"task": "CartPole-v1", "algorithm": algorithm, "size": size, "runs": runs, "useful_steps_per_second": speed}
 
 
 def test_the_figure_has_a_line_an_algorithm_and_leaves_out_what_failed():
     names = ("eggroll", "open_es", "ppo")
     population = [row(name, size, 1, 1e6 * size) for name in names for size in (64, 256)]
     failed = {**row("eggroll", 1024, 1, 0.0), "error": "no memory"}
-    parts = {"by population": [*population, failed], "by runs": [row("ppo", 64, runs, 1e5) for runs in (2, 1)]}
-    figure = gpu.draw({"parts": {name: {"measured": rows} for name, rows in parts.items()}})
-    left, right = figure.axes
+    other = {**row("ppo", 64, 4, 1e5), "task": "Pendulum-v1"}
+    parts = {"generations": [row("ppo", 64, 2, 1e5), other], "by population": [*population, failed]}
+    document = {"scale": asdict(gpu.FULL), "parts": {name: {"measured": rows} for name, rows in parts.items()}}
+    left, right = gpu.draw(document).axes
     assert [list(line.get_xdata()) for line in left.lines] == [[64, 256]] * 3
-    assert [list(line.get_xdata()) for line in right.lines] == [[1, 2]]
+    # OpenES has 256 members, PPO 64 environments.
+    assert [list(line.get_xdata()) for line in right.lines] == [[1], [1, 2]]
 
 
 def test_every_task_is_measured_light_ones_first():
