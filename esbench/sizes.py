@@ -31,8 +31,8 @@ class Sizes:
     lanes: the most episodes stepped side by side. jobs_per_lane: lanes are fewer, but no fewer than 64, where a lane
     would get less than so many episodes: those that wait for the last one would be many. narrow: the second, smaller
     width for the last long episodes; 0 for none. Both widths are rounded up to eights. block: steps between two looks
-    for finished episodes. unroll: so many of them, of those that divide the block, are compiled one after the other
-    instead of as a loop. refill: how many idle lanes are given new episodes at a time. member_bytes: what the lanes'
+    for finished episodes. unroll: how many of them are compiled one after the other instead of as a loop; what divides
+    both it and block counts. refill: how many idle lanes are given new episodes at a time. member_bytes: what the lanes'
     own parameters may take; where members are large, as OpenES's are, lanes are fewer. devices: how many share a
     population's work, each with lanes of its own.
 
@@ -44,7 +44,7 @@ class Sizes:
     jobs_per_lane: Positive = 8
     narrow: Annotated[int, Field(ge=0)] = 8
     block: Positive = 2
-    unroll: Positive = 1
+    unroll: Annotated[int, Field(ge=1, le=64)] = 1
     refill: Positive = 8
     member_bytes: Positive = 10 * 2**20
     devices: Positive = 1

@@ -62,7 +62,7 @@ def keep_best(
     task: str = "CartPole-v1", width: int = 256, population: int = 4096, rank: int = 1, seconds: float = 30.0
 ) -> SizesReport:
     """Measures a generation of EGGROLL at half and at twice each size, one size after the other, and keeps the best
-    for this kind of device: about `seconds` of timed calls, and some ten compilations.
+    for this kind of device: about `seconds` of timed calls, and a dozen compilations.
 
     Sizes that come to the same lanes are not measured twice. Raises InputError for a value out of range and for a task
     that cannot be made, StorageError where the file cannot be written.

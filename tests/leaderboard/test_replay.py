@@ -193,6 +193,15 @@ def test_bytes_changed_anywhere_are_a_policy_or_an_error_of_one_line(honest):
             read_policy(bytes(changed[: generator.integers(1, 2 * len(content))]), "", problem, manifest.action_mode)
 
 
+def test_blocks_are_loops_whatever_an_entry_says(honest):
+    """An entry of a block of thousands of unrolled steps would be compiled for hours."""
+    evidence = check(honest).evidence
+    manifest = evidence.finished["CartPole-v1", 0].manifest
+    hostile = manifest.model_copy(update={"sizes": {**manifest.sizes, "block": 4096, "unroll": 64}})
+    scorer = Scorer(evidence.board, board_task(evidence.board, "CartPole-v1"), "CartPole-v1")
+    assert (scorer.problem(hostile).sizes.block, scorer.problem(hostile).sizes.unrolled) == (4096, 1)
+
+
 def test_a_verification_is_about_one_tree_only(entry):
     assert replay(entry) == 0
     values = json.loads((entry / "entry.json").read_text())

@@ -84,10 +84,10 @@ class Scorer:
     def problem(self, manifest: Manifest) -> EpisodicProblem:
         """The task with the network and the sizes that a manifest states; InputError for what cannot be.
 
-        Devices are one: what an episode gives does not depend on how many share the work.
+        Devices are one and blocks are loops: what an episode gives depends on neither.
         """
         network = network_from(manifest.policy)
-        sizes = replace(build(Sizes, manifest.sizes), devices=1)
+        sizes = replace(build(Sizes, manifest.sizes), devices=1, unroll=1)
         if numbers := [n for n in manifest.policy.values() if isinstance(n, int) and n > MAX_WIDTH]:
             raise InputError(f"a network with a setting of {max(numbers)}: too large to replay")
         if manifest.policy.get("n_layers", 0) > MAX_LAYERS:
