@@ -32,9 +32,9 @@ class Sizes:
     would get less than so many episodes: those that wait for the last one would be many. narrow: the second, smaller
     width for the last long episodes; 0 for none. Both widths are rounded up to eights. block: steps between two looks
     for finished episodes. unroll: how many of them are compiled one after the other instead of as a loop; what divides
-    both it and block counts. refill: how many idle lanes are given new episodes at a time. member_bytes: what the lanes'
-    own parameters may take; where members are large, as OpenES's are, lanes are fewer. devices: how many share a
-    population's work, each with lanes of its own.
+    both it and block counts. refill: how many idle lanes are given new episodes at a time. member_bytes: what the own
+    parameters of all lanes may take; where members are large, as OpenES's are, lanes are fewer. devices: how many share
+    a population's work, each with lanes of its own.
 
     The defaults are a CPU's, the fastest or near it on 2 cores for CartPole, Knapsack, Snake, InvertedDoublePendulum
     and CraftaxClassic alike. 10 MiB fit its cache, in which OpenES (3 x 256) runs four times as fast as with 64 lanes.
