@@ -59,7 +59,7 @@ results: $(STAMP) ## results/ anew from its raw rows: tables, figures and JSON S
 		$(BIN)/esbench report $$set $$rows --out $$set/report > /dev/null || exit 1; done
 	@test ! -d results/tuning || $(BIN)/python -m esbench.tuning.record results/tuning
 # Larger than all the rest, not shown where a repository is read, or in report.md already.
-	@rm -rf results/*/report/report.html results/*/report/ioh results/*/report/tables; \
+	@rm -rf results/*/report/report.html results/*/report/ioh results/*/report/tables results/*/report/table.*; \
 		find results/*/report results/tuning \( -name '*.svg' -o -name '*.tex' \) -delete
 	$(BIN)/python -m baselines.studies.text_tables
 	$(BIN)/python -m baselines.studies.reasoning_tables
