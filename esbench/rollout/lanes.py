@@ -296,7 +296,7 @@ class Work:
             observations.append(lanes.actor.obs[:, :width])
             running.append(lanes.running)
             lanes, steps = self._step(lanes, steps)
-        return lanes, self._look(seen, jnp.concatenate(observations, 1), jnp.concatenate(running, 1)), steps
+        return lanes, self._look(seen, jnp.stack(observations, 1), jnp.stack(running, 1)), steps
 
     def _step(self, lanes: _Lanes, steps: Steps | None) -> tuple[_Lanes, Steps | None]:
         """One step of every lane."""
@@ -332,22 +332,24 @@ class Work:
         return jax.tree.map(lambda all_of, one: all_of.at[place].set(one, mode="drop"), steps, now)
 
     def _look(self, seen: Seen, observations: jax.Array, running: jax.Array) -> Seen:
+        """`seen` with observations, float32 (runs, steps, lanes, n), of the lanes that were running."""
         broken = running & ~jnp.isfinite(observations).all(-1)
         moments, gather = seen.moments, self.runs.gather
         if moments is not None and gather is not None:
             # Where no run asks for moments none are computed; a run that does not, beside others, counts no lane.
             # A GPU would wait for the host to see the condition.
-            counted = running & gather[:, None]
+            counted = running & gather[:, None, None]
             asked = gather.any() if jax.default_backend() == "cpu" else True
             moments = jax.lax.cond(asked, self._gathered, lambda m, *_: m, moments, observations, counted)
-        return Seen(seen.nonfinite + broken.sum(1, dtype=jnp.int32), moments)
+        return Seen(seen.nonfinite + broken.sum((1, 2), dtype=jnp.int32), moments)
 
     def _gathered(self, moments: Moments, observations: jax.Array, counted: jax.Array) -> Moments:
         """`moments` with the observations of the lanes that are counted."""
         # Narrow lanes are summed as wide ones: a run that waits for others in wide lanes has the same last bits.
-        absent = self.width * self.problem.sizes.unrolled - counted.shape[1]
-        padded = jnp.pad(observations, ((0, 0), (0, absent), (0, 0))), jnp.pad(counted, ((0, 0), (0, absent)))
-        new = jax.vmap(Moments.of)(*jax.lax.optimization_barrier(padded))
+        absent = (0, self.width - counted.shape[2])
+        wide = jnp.pad(observations, ((0, 0), (0, 0), absent, (0, 0))), jnp.pad(counted, ((0, 0), (0, 0), absent))
+        rows = [leaf.reshape(self.count, -1, *leaf.shape[3:]) for leaf in wide]
+        new = jax.vmap(Moments.of)(*jax.lax.optimization_barrier(rows))
         return jax.vmap(Moments.merge)(moments, new)
 
     def _act(self, shared: list[jax.Array | None], statistics: Moments | None, actor: _Actor) -> tuple[Carry, Any]:
