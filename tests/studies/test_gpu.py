@@ -17,7 +17,12 @@ def test_the_figure_has_a_line_an_algorithm_and_leaves_out_what_failed():
     population = [row(name, size, 1, 1e6 * size) for name in names for size in (64, 256)]
     failed = {**row("eggroll", 1024, 1, 0.0), "error": "no memory"}
     other = {**row("ppo", 64, 4, 1e5), "task": "Pendulum-v1"}
-    parts = {"generations": [row("ppo", 64, 2, 1e5), other], "by population": [*population, failed]}
+    compared = {"task": "CartPole-v1", "members": 256, "relative_difference": [0.0]}
+    parts = {
+        "generations": [row("ppo", 64, 2, 1e5), other],
+        "like a cpu": [compared],
+        "by population": [*population, failed],
+    }
     document = {"scale": asdict(gpu.FULL), "parts": {name: {"measured": rows} for name, rows in parts.items()}}
     left, right = gpu.draw(document).axes
     assert [list(line.get_xdata()) for line in left.lines] == [[64, 256]] * 3
