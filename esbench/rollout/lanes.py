@@ -108,6 +108,7 @@ class _Progress(NamedTuple):
     lengths: jax.Array
     wide: jax.Array  # (runs,): blocks that the run alone would have spent in its wide lanes
     narrow: jax.Array  # (runs,): and in its narrow ones
+    moved: jax.Array  # bool (runs,): whether its last episodes are moved together
     seen: Seen
     steps: Steps | None  # (runs, share + 1, steps, ...)
 
@@ -167,7 +168,7 @@ class Work:
             lambda p: self._is_wide(p).any(), lambda p: self._wide_block(self._refill(p)), self._begin()
         )
         if self.narrow:
-            progress = progress._replace(lanes=self._compacted(progress, self.narrow))
+            progress = self._compacted(progress, self.narrow)
             progress = jax.lax.while_loop(lambda p: p.lanes.running.any(), self._narrow_block, progress)
         steps = [(progress.wide, self.width), *([(progress.narrow, self.narrow)] if self.narrow else [])]
         return Done(
@@ -198,6 +199,7 @@ class Work:
             lengths=jnp.zeros((count, share + 1), jnp.int32),
             wide=none,
             narrow=none,
+            moved=jnp.zeros(count, bool),
             seen=Seen(none, moments),
             steps=self._blank_steps() if self.record else None,
         )
@@ -257,13 +259,18 @@ class Work:
         """Runs, bool (runs,), that have more to do than their narrow lanes hold."""
         return (progress.queued < self._jobs(self.runs)) | (progress.lanes.running.sum(1) > self.narrow)
 
+    def _is_due(self, progress: _Progress) -> jax.Array:
+        """Runs, bool (runs,), whose last episodes are to be moved together."""
+        return ~self._is_wide(progress) & ~progress.moved
+
     def _wide_block(self, progress: _Progress) -> _Progress:
-        # A run that has few episodes left waits for the others, with its lanes where its narrow ones would be.
-        wide = self._is_wide(progress)
         if self.narrow and self.count > 1:
-            ready = (~wide & (progress.narrow == 0)).any()
-            lanes = jax.lax.cond(ready, lambda: self._compacted(progress, self.width), lambda: progress.lanes)
-            progress = progress._replace(lanes=lanes)
+            # A run that has few episodes left waits for the others, with its lanes where its narrow ones would be. A
+            # loop of at most one turn: of a condition's lanes XLA makes a copy, a loop leaves them in place.
+            progress = jax.lax.while_loop(
+                lambda p: self._is_due(p).any(), lambda p: self._compacted(p, self.width), progress
+            )
+        wide = self._is_wide(progress)
         over = ~wide & progress.lanes.running.any(1)
         return self._block(progress._replace(wide=progress.wide + wide, narrow=progress.narrow + over))
 
@@ -390,9 +397,8 @@ class Work:
         )
         return progress._replace(lanes=lanes, queued=queued)
 
-    def _compacted(self, progress: _Progress, width: int) -> _Lanes:
-        """The running lanes of each run that has few of them, moved together; `width` lanes of every run. A run's are
-        moved once, when its first narrow block is due."""
+    def _compacted(self, progress: _Progress, width: int) -> _Progress:
+        """The running lanes of each run that has few of them moved together, once a run; `width` lanes of every run."""
 
         def one(lanes: _Lanes, due: jax.Array) -> _Lanes:
             rows, last = self.store.rows(width), len(lanes.running)
@@ -403,7 +409,8 @@ class Work:
             running = left.running & (alive[:width] < last)
             return left._replace(running=running, job=jnp.where(running, left.job, self.queue.share))
 
-        return jax.vmap(one)(progress.lanes, ~self._is_wide(progress) & (progress.narrow == 0))
+        due = self._is_due(progress)
+        return progress._replace(lanes=jax.vmap(one)(progress.lanes, due), moved=progress.moved | due)
 
 
 def _draw(key: jax.Array, t: jax.Array, greedy: jax.Array, distribution: Distribution) -> jax.Array:

@@ -81,20 +81,30 @@ def test_two_levels_of_vmap_are_one_loop_too():
     assert_same(jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), nested), flat)
 
 
-def loops(jaxpr):
-    """The while loops of a program, at any depth."""
+def equations(jaxpr, name):
+    """Those of a program that are called so, at any depth."""
     for equation in jaxpr.eqns:
-        if equation.primitive.name == "while":
+        if equation.primitive.name == name:
             yield equation
         for value in equation.params.values():
             for inner in value if isinstance(value, tuple | list) else (value,):
                 if hasattr(inner, "jaxpr"):
-                    yield from loops(inner.jaxpr)
+                    yield from equations(inner.jaxpr, name)
+
+
+def program(count):
+    task = problem()
+    return jax.make_jaxpr(jax.vmap(lambda run: one(task, run, 1, 24, True)))(jnp.arange(count)).jaxpr
 
 
 def test_all_runs_share_loops_with_one_condition():
     """A plain vmap has a condition for each run, and selects the state of every lane by it at every step."""
-    task = problem()
-    jaxpr = jax.make_jaxpr(jax.vmap(lambda run: one(task, run, 1, 24, True)))(jnp.arange(3)).jaxpr
-    found = [loop for loop in loops(jaxpr) if loop.params["cond_jaxpr"].out_avals[0].shape == ()]
-    assert len(found) >= 3 and len(found) == len(list(loops(jaxpr)))
+    loops = list(equations(program(3), "while"))
+    assert len(loops) >= 3 and all(loop.params["cond_jaxpr"].out_avals[0].shape == () for loop in loops)
+
+
+def test_no_lanes_pass_a_condition():
+    """XLA copies whatever leaves a condition as it came: on a GPU all members of all runs, in every block."""
+    members = 3 * 48  # of three runs, every job has a lane
+    outputs = [out.aval for condition in equations(program(3), "cond") for out in condition.outvars]
+    assert outputs and all(out.size < members for out in outputs)
