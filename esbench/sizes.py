@@ -22,6 +22,8 @@ Positive = Annotated[int, Field(ge=1)]
 
 MIN_LANES = 64
 """That a queue of many jobs has, however few a lane they are."""
+MAX_UNROLL = 64
+"""Each step that is unrolled is compiled on its own."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Sizes:
     jobs_per_lane: Positive = 8
     narrow: Annotated[int, Field(ge=0)] = 8
     block: Positive = 2
-    unroll: Annotated[int, Field(ge=1, le=64)] = 1
+    unroll: Annotated[int, Field(ge=1, le=MAX_UNROLL)] = 1
     refill: Positive = 8
     member_bytes: Positive = 10 * 2**20
     devices: Positive = 1

@@ -15,7 +15,7 @@ from esbench.experiment.options.run_options import RunOptions
 from esbench.jax_switches import pinned
 from esbench.population.members import MemberStore
 from esbench.results.files import replacing
-from esbench.sizes import Sizes, Widths, all_kept, file_of_sizes, resolve
+from esbench.sizes import MAX_UNROLL, Sizes, Widths, all_kept, file_of_sizes, resolve
 from esbench.speed.generation import evolution, generation
 from esbench.speed.report import check
 from esbench.speed.timing import Timing, interleave
@@ -84,7 +84,7 @@ def keep_best(
             return sizes.widths(population, own_bytes), sizes.block, sizes.unrolled
 
         for name in _ORDER:
-            others = [s for s in _half_and_twice(best, name, effect) if effect(s) not in tried]
+            others = [s for s in half_and_twice(best, name, effect) if effect(s) not in tried]
             if not others:
                 continue
             programs = {
@@ -108,11 +108,12 @@ def keep_best(
     )
 
 
-def _half_and_twice(best: Sizes, name: str, effect: Callable[[Sizes], Effect]) -> list[Sizes]:
+def half_and_twice(best: Sizes, name: str, effect: Callable[[Sizes], Effect]) -> list[Sizes]:
     """`best` with one of its sizes halved and doubled, as far as that has another effect."""
     widths, *_ = effect(best)
     now = {"lanes": widths.lanes, "refill": widths.refill, "narrow": widths.narrow}.get(name, getattr(best, name))
-    others = [replace(best, **{name: size}) for size in (now // 2, now * 2) if size > 0]
+    most = MAX_UNROLL if name == "unroll" else now * 2
+    others = [replace(best, **{name: size}) for size in (now // 2, now * 2) if 0 < size <= most]
     return [sizes for sizes in others if effect(sizes) != effect(best)]
 
 

@@ -10,7 +10,9 @@ from esbench.cli import main
 from esbench.errors import InputError
 from esbench.experiment.options.config import resolve as resolve_config
 from esbench.experiment.terminal.dry_run import plan
+from esbench.settings import build
 from esbench.sizes import CPU, H100, OTHER, Sizes, Widths, kind_of, resolve
+from esbench.speed.sizes import half_and_twice
 from tests import environments
 
 DELAY = f"{Path(environments.__file__)}:Delay"
@@ -77,6 +79,17 @@ def test_a_file_that_holds_no_sizes_is_named_in_one_line(file, text):
     with pytest.raises(InputError, match=r"sizes\.json: .*expected sizes by device") as caught:
         resolve({})
     assert "\n" not in str(caught.value)
+
+
+def test_no_size_is_tried_that_could_not_be_kept():
+    def effect(sizes):
+        return sizes.widths(4096, 0), sizes.block, sizes.unrolled
+
+    best = Sizes(block=128, unroll=64)
+    names = [name for name in asdict(best) if name not in ("devices", "member_bytes")]
+    tried = [sizes for name in names for sizes in half_and_twice(best, name, effect)]
+    assert {sizes.unroll for sizes in tried} == {64, 32} and {sizes.block for sizes in tried} >= {64, 128, 256}
+    assert all(build(Sizes, asdict(sizes)) == sizes for sizes in tried)
 
 
 @pytest.mark.slow
