@@ -20,6 +20,8 @@ from esbench.settings import build
 
 Positive = Annotated[int, Field(ge=1)]
 
+MIN_LANES = 64
+"""That a queue of many jobs has, however few a lane they are."""
 MAX_UNROLL = 64
 """Each step that is unrolled is compiled on its own."""
 
@@ -28,13 +30,13 @@ MAX_UNROLL = 64
 class Sizes:
     """Chosen once per run, recorded in its manifest, reused on resume.
 
-    lanes: the most episodes stepped side by side. jobs_per_lane: lanes are fewer where a lane would get less than so
-    many episodes: those that wait for the last one would be many. min_lanes: but no fewer than this, since fewer take
-    as long. narrow: the second, smaller width for the last long episodes; 0 for none. Both widths are rounded up to
-    eights. block: steps between two looks for finished episodes. unroll: how many of them are compiled one after the
-    other instead of as a loop; what divides both it and block counts. refill: how many idle lanes are given new
-    episodes at a time. member_bytes: what the own parameters of all lanes may take; where members are large, as
-    OpenES's are, lanes are fewer. devices: how many share a population's work, each with lanes of its own.
+    lanes: the most episodes stepped side by side. jobs_per_lane: lanes are fewer, but no fewer than 64, where a lane
+    would get less than so many episodes: those that wait for the last one would be many. narrow: the second, smaller
+    width for the last long episodes; 0 for none. Both widths are rounded up to eights. block: steps between two looks
+    for finished episodes. unroll: how many of them are compiled one after the other instead of as a loop; what divides
+    both it and block counts. refill: how many idle lanes are given new episodes at a time. member_bytes: what the own
+    parameters of all lanes may take; where members are large, as OpenES's are, lanes are fewer. devices: how many share
+    a population's work, each with lanes of its own.
 
     The defaults are a CPU's, the fastest or near it on 2 cores for CartPole, Knapsack, Snake, InvertedDoublePendulum
     and CraftaxClassic alike. 10 MiB fit its cache, in which OpenES (3 x 256) runs four times as fast as with 64 lanes.
@@ -42,7 +44,6 @@ class Sizes:
 
     lanes: Positive = 128
     jobs_per_lane: Positive = 8
-    min_lanes: Positive = 64
     narrow: Annotated[int, Field(ge=0)] = 8
     block: Positive = 2
     unroll: Annotated[int, Field(ge=1, le=MAX_UNROLL)] = 1
@@ -61,9 +62,7 @@ class Sizes:
         The narrow lanes are an eighth of the lanes at most, and so many idle ones are refilled: the others wait.
         """
         fitting = self.member_bytes // max(own_bytes, 1) // 8 * 8
-        # Fewer lanes take less time after all where it goes into reading their own parameters.
-        fewest = min(self.min_lanes, max(fitting // 32, 64))
-        lanes = _whole(min(self.lanes, max(jobs // self.jobs_per_lane, fewest), jobs, max(fitting, 8)))
+        lanes = _whole(min(self.lanes, max(jobs // self.jobs_per_lane, MIN_LANES), jobs, max(fitting, 8)))
         narrow = _whole(min(self.narrow, lanes // 8))
         return Widths(lanes, narrow if narrow < lanes else 0, min(self.refill, max(lanes // 8, 8)))
 
@@ -92,29 +91,23 @@ class Kind:
 
 CPU = Kind("a CPU")
 # On an H100 a step of 512 lanes takes 45 microseconds, one of 8,192 lanes 170, one of 32,768 lanes 600: few lanes leave
-# it idle. So a lane gets four jobs, not eight, a population of 2,048 has a lane a member (2,048 lanes make 1.23 times
-# the useful steps of 1,024 on CartPole), and a block of four steps keeps lanes as busy. The other widths follow the
-# population; these are what a quarter million members can use.
+# it idle. So a lane gets four jobs, not eight, and a block of four steps keeps its lanes as busy. The other widths
+# follow the population; these are what a quarter million members can use.
 H100 = Kind(
     "an H100 or H200",
     {
         "lanes": 32_768,
         "jobs_per_lane": 4,
-        "min_lanes": 2048,
         "narrow": 4096,
         "block": 4,
         "unroll": 4,
         "refill": 4096,
         "member_bytes": 2 * 2**30,
     },
-    together=16_384,
-)
-# An estimate: narrower machines with less memory.
-OTHER = Kind(
-    "another accelerator",
-    {**H100.sizes, "lanes": 8192, "min_lanes": 1024, "narrow": 1024, "refill": 1024},
     together=8192,
 )
+# An estimate: narrower machines with less memory.
+OTHER = Kind("another accelerator", {**H100.sizes, "lanes": 8192, "narrow": 1024, "refill": 1024}, together=4096)
 
 
 def kind_of(platform: str, device: str) -> Kind:

@@ -27,7 +27,7 @@ GENERATIONS = 3
 GAIN = 1.03
 """So many times as fast another size must be to be better: less is noise."""
 Effect = tuple[Widths, int, int]
-_ORDER = ("jobs_per_lane", "min_lanes", "lanes", "block", "unroll", "refill", "narrow")
+_ORDER = ("jobs_per_lane", "lanes", "block", "unroll", "refill", "narrow")
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,7 @@ def test_a_device_is_of_a_kind(platform, device, kind):
     [
         (CPU, 1024, Widths(128, 8, 8)),
         (CPU, 256, Widths(64, 8, 8)),
-        (H100, 256, Widths(256, 32, 32)),
-        (H100, 4096, Widths(2048, 256, 256)),
+        (H100, 4096, Widths(1024, 128, 128)),
         (H100, 65_536, Widths(16_384, 2048, 2048)),
         (H100, 262_144, Widths(32_768, 4096, 4096)),
         (OTHER, 65_536, Widths(8192, 1024, 1024)),
@@ -57,7 +56,6 @@ def test_lanes_follow_the_population(kind, members, widths):
 
 def test_members_that_are_large_have_fewer_lanes():
     assert Sizes(**H100.sizes).widths(65_536, own_bytes=2**20).lanes == 2048
-    assert Sizes(**H100.sizes).widths(256, own_bytes=2**20).lanes == 64
     assert Sizes().widths(1024, own_bytes=2**30).lanes == 8
 
 
