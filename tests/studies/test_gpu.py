@@ -12,16 +12,17 @@ def row(algorithm, size, runs, speed):
     return {"task": "CartPole-v1", "algorithm": algorithm, "size": size, "runs": runs, "useful_steps_per_second": speed}
 
 
-def test_the_figure_has_a_line_an_algorithm_and_leaves_out_what_failed():
+def test_the_figure_has_a_line_an_algorithm_and_leaves_out_what_failed_and_other_sizes():
     names = ("eggroll", "open_es", "ppo")
     population = [row(name, size, 1, 1e6 * size) for name in names for size in (64, 256)]
-    failed = {**row("eggroll", 1024, 1, 0.0), "error": "no memory"}
+    failed = {"task": "CartPole-v1", "algorithm": "eggroll", "size": 1024, "runs": 1, "error": "no memory"}
+    wider = {**row("eggroll", 512, 1, 1e6), "sizes": {"jobs_per_lane": 2}}
     other = {**row("ppo", 64, 4, 1e5), "task": "Pendulum-v1"}
     compared = {"task": "CartPole-v1", "members": 256, "relative_difference": [0.0]}
     parts = {
         "generations": [row("ppo", 64, 2, 1e5), other],
         "like a cpu": [compared],
-        "by population": [*population, failed],
+        "by population": [*population, failed, wider],
     }
     document = {"scale": asdict(gpu.FULL), "parts": {name: {"measured": rows} for name, rows in parts.items()}}
     left, right = gpu.draw(document).axes
