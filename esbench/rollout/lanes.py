@@ -164,11 +164,9 @@ class Work:
 
     def done(self) -> Done:
         """Works through all queues."""
-        progress = jax.lax.while_loop(
-            lambda p: self._is_wide(p).any(), lambda p: self._wide_block(self._refill(p)), self._begin()
-        )
+        progress = jax.lax.while_loop(lambda p: self._is_wide(p).any(), self._wide_block, self._begin())
         if self.narrow:
-            progress = self._compacted(progress, self.narrow)
+            progress = self._compacted(progress, ~progress.moved, self.narrow)
             progress = jax.lax.while_loop(lambda p: p.lanes.running.any(), self._narrow_block, progress)
         steps = [(progress.wide, self.width), *([(progress.narrow, self.narrow)] if self.narrow else [])]
         return Done(
@@ -259,18 +257,16 @@ class Work:
         """Runs, bool (runs,), that have more to do than their narrow lanes hold."""
         return (progress.queued < self._jobs(self.runs)) | (progress.lanes.running.sum(1) > self.narrow)
 
-    def _is_due(self, progress: _Progress) -> jax.Array:
-        """Runs, bool (runs,), whose last episodes are to be moved together."""
-        return ~self._is_wide(progress) & ~progress.moved
-
     def _wide_block(self, progress: _Progress) -> _Progress:
+        # Before the refill: it may leave a run with few episodes, which has this block in its wide lanes all the same.
+        wide = self._is_wide(progress)
+        progress = self._refill(progress)
         if self.narrow and self.count > 1:
             # A run that has few episodes left waits for the others, with its lanes where its narrow ones would be. A
             # loop of at most one turn: of a condition's lanes XLA makes a copy, a loop leaves them in place.
             progress = jax.lax.while_loop(
-                lambda p: self._is_due(p).any(), lambda p: self._compacted(p, self.width), progress
+                lambda p: (~wide & ~p.moved).any(), lambda p: self._compacted(p, ~wide & ~p.moved, self.width), progress
             )
-        wide = self._is_wide(progress)
         over = ~wide & progress.lanes.running.any(1)
         return self._block(progress._replace(wide=progress.wide + wide, narrow=progress.narrow + over))
 
@@ -397,8 +393,8 @@ class Work:
         )
         return progress._replace(lanes=lanes, queued=queued)
 
-    def _compacted(self, progress: _Progress, width: int) -> _Progress:
-        """The running lanes of each run that has few of them moved together, once a run; `width` lanes of every run."""
+    def _compacted(self, progress: _Progress, due: jax.Array, width: int) -> _Progress:
+        """The running lanes of each run that is due, bool (runs,), moved together; `width` lanes of every run."""
 
         def one(lanes: _Lanes, due: jax.Array) -> _Lanes:
             rows, last = self.store.rows(width), len(lanes.running)
@@ -409,7 +405,6 @@ class Work:
             running = left.running & (alive[:width] < last)
             return left._replace(running=running, job=jnp.where(running, left.job, self.queue.share))
 
-        due = self._is_due(progress)
         return progress._replace(lanes=jax.vmap(one)(progress.lanes, due), moved=progress.moved | due)
 
 

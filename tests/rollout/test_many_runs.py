@@ -9,10 +9,11 @@ from esbench.policies.gru import GRU
 from esbench.policies.mlp import MLP
 from esbench.policies.normalization import Moments
 from esbench.population.gaussian import Gaussian
-from esbench.rollout.episodes import run_episodes
+from esbench.population.repeated import Repeated
+from esbench.rollout.episodes import only_where, run_episodes
 from esbench.rollout.problem import EpisodicProblem
 from esbench.sizes import Sizes
-from tests.environments import Walk
+from tests.environments import Delay, Walk
 
 SIZES = {"lanes": 64, "narrow": 8, "block": 2}
 LAYERS = {"n_layers": 2, "layer_size": 16}
@@ -81,6 +82,48 @@ def test_two_levels_of_vmap_are_one_loop_too():
     assert_same(jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), nested), flat)
 
 
+class Mostly(Delay):
+    """Two steps, seldom ten."""
+
+    def reset(self, key):
+        state, _ = super().reset(key)
+        left = jnp.where(jax.random.bernoulli(key, 0.05), 10, 2)
+        return state._replace(left=left), left.astype(jnp.float32)[None]
+
+
+@pytest.mark.parametrize("jobs", [65, 66, 71])
+def test_no_episode_is_lost_where_the_last_refill_leaves_few(jobs):
+    environment = Mostly()
+    policy = MLP(**LAYERS).bind(environment.observation_space, environment.action_space)
+    task = EpisodicProblem(environment, policy, Sizes(lanes=64, jobs_per_lane=1, narrow=8, block=2))
+    member = Repeated(task.init_params(jax.random.key(0)), size=1)
+
+    def call(key):
+        return run_episodes(task, member, key, episodes=jobs, greedy=jnp.bool_(True), gather=True)
+
+    keys, alone = jax.random.split(jax.random.key(1), 12), jax.jit(call)
+    together = jax.jit(jax.vmap(call))(keys)
+    np.testing.assert_array_equal(together.returns, 1.0)
+    np.testing.assert_array_equal(np.unique(together.lengths), [2, 10])
+    assert (together.lengths[:, 0, 8:64] == 10).any(1).sum() > 6  # past the lanes that become the narrow ones
+    for run, key in enumerate(keys):
+        assert_same(jax.tree.map(lambda leaf, run=run: leaf[run], together), alone(key))
+
+
+def test_a_run_that_is_not_active_has_no_episodes_and_leaves_the_others_alone():
+    task, runs = problem(), jnp.arange(3)
+
+    def call(run):
+        with only_where(run != 1):
+            return one(task, run, 1, 24, True)
+
+    together = jax.jit(jax.vmap(call))(runs)
+    assert not together.lengths[1].any() and not together.computed_steps[1].any()
+    alone = jax.jit(lambda run: one(task, run, 1, 24, True))
+    for run in (0, 2):
+        assert_same(jax.tree.map(lambda leaf, run=run: leaf[run], together), alone(runs[run]))
+
+
 def equations(jaxpr, name):
     """Those of a program that are called so, at any depth."""
     for equation in jaxpr.eqns:
@@ -100,7 +143,7 @@ def program(count):
 def test_all_runs_share_loops_with_one_condition():
     """A plain vmap has a condition for each run, and selects the state of every lane by it at every step."""
     loops = list(equations(program(3), "while"))
-    assert len(loops) >= 3 and all(loop.params["cond_jaxpr"].out_avals[0].shape == () for loop in loops)
+    assert len(loops) == 4 and all(loop.params["cond_jaxpr"].out_avals[0].shape == () for loop in loops)
 
 
 def test_no_lanes_pass_a_condition():
