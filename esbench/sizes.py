@@ -80,8 +80,8 @@ class Widths:
 class Kind:
     """A kind of device.
 
-    name: with its article. sizes: those that are not `Sizes`' own. together: lanes of several runs side by side that
-    fill it, 0 where one run does.
+    name: with its article. sizes: those that are not `Sizes`' own. together: lanes, narrow ones too, of several runs
+    side by side that fill it; 0 where one run does.
     """
 
     name: str
@@ -91,8 +91,8 @@ class Kind:
 
 CPU = Kind("a CPU")
 # On an H100 a step of 512 lanes takes 45 microseconds, one of 8,192 lanes 170, one of 32,768 lanes 600: few lanes leave
-# it idle. So a lane gets four jobs, not eight, and a block of four steps keeps its lanes as busy. The other widths
-# follow the population; these are what a quarter million members can use.
+# it idle. So a lane gets four jobs, not eight. The other widths follow the population; these are what a quarter million
+# members can use. Together eight runs of 4,096 members fill it, with 1,024 wide and 128 narrow lanes each.
 H100 = Kind(
     "an H100 or H200",
     {
@@ -104,10 +104,10 @@ H100 = Kind(
         "refill": 4096,
         "member_bytes": 2 * 2**30,
     },
-    together=8192,
+    together=9216,
 )
 # An estimate: narrower machines with less memory.
-OTHER = Kind("another accelerator", {**H100.sizes, "lanes": 8192, "narrow": 1024, "refill": 1024}, together=4096)
+OTHER = Kind("another accelerator", {**H100.sizes, "lanes": 8192, "narrow": 1024, "refill": 1024}, together=4608)
 
 
 def kind_of(platform: str, device: str) -> Kind:

@@ -313,15 +313,15 @@ PARTS = {
         "useful steps/s: CartPole 12M with one run of 4,096 members (8.0M before, 2.6M before that), 30M with 8 runs; "
         "Pendulum 40M",
     ),
-    "sizes": Part(sizes, "one run of CartPole with the device's own: four jobs a lane, blocks of four steps"),
     "policy": Part(policy, "at 16,384 rows 0.85 of inference at rank 1 (0.69 before), 0.7 at rank 4 (0.50 before)"),
     "ppo": Part(ppo, "10 seeds of 64 x 128 together ten times as fast as one"),
+    "sizes": Part(sizes, "one run of CartPole with the device's own: four jobs a lane, blocks of four steps"),
     "same seed": Part(same_seed, "the same bits, or the flag with which they are"),
     "like a cpu": Part(like_a_cpu, "relative differences below 1e-3"),
-    "light tasks": Part(light_tasks, "5 runs of 4,096 members: occupancy 0.8"),
+    "light tasks": Part(light_tasks, "5 runs of 4,096 members: occupancy 0.8, where docs/gpu.md computes 0.58 to 1"),
     "by runs": Part(by_runs, "the figure's right half"),
     "by population": Part(by_population, "the figure's left half"),
-    "heavy tasks": Part(heavy_tasks, "5 runs of 4,096 members: occupancy 0.8"),
+    "heavy tasks": Part(heavy_tasks, "5 runs of 4,096 members: occupancy 0.8, where docs/gpu.md computes 0.58 to 1"),
 }
 
 

@@ -16,6 +16,7 @@ from esbench.leaderboard.policy_archive import read_policy
 from esbench.leaderboard.states import state_of
 from esbench.leaderboard.verification.record import read_verification
 from esbench.leaderboard.verification.scorer import Scorer, board_task
+from esbench.sizes import H100, OTHER
 
 from .honest import edit_rows, raise_return, repack
 from .trained import trained_entry
@@ -200,6 +201,18 @@ def test_blocks_are_loops_whatever_an_entry_says(honest):
     hostile = manifest.model_copy(update={"sizes": {**manifest.sizes, "block": 4096, "unroll": 64}})
     scorer = Scorer(evidence.board, board_task(evidence.board, "CartPole-v1"), "CartPole-v1")
     assert (scorer.problem(hostile).sizes.block, scorer.problem(hostile).sizes.unrolled) == (4096, 1)
+
+
+def test_an_entry_computed_with_an_accelerators_sizes_can_be_replayed(honest):
+    evidence = check(honest).evidence
+    manifest = evidence.finished["CartPole-v1", 0].manifest
+    scorer = Scorer(evidence.board, board_task(evidence.board, "CartPole-v1"), "CartPole-v1")
+    for kind in (H100, OTHER):
+        sizes = scorer.problem(manifest.model_copy(update={"sizes": dict(kind.sizes)})).sizes
+        assert sizes.widths(jobs=256, own_bytes=0).lanes == 64 and sizes.lanes == kind.sizes["lanes"]
+    endless = manifest.model_copy(update={"sizes": {**manifest.sizes, "block": 10**6}})
+    with pytest.raises(InputError, match="blocks of 1000000 steps: expected at most 16384"):
+        scorer.problem(endless)
 
 
 def test_a_verification_is_about_one_tree_only(entry):

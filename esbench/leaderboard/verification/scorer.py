@@ -84,7 +84,8 @@ class Scorer:
     def problem(self, manifest: Manifest) -> EpisodicProblem:
         """The task with the network and the sizes that a manifest states; InputError for what cannot be.
 
-        Devices are one and blocks are loops: what an episode gives depends on neither.
+        Devices are one and blocks are loops: what an episode gives depends on neither. Lanes, however many are stated,
+        are no more than an evaluation has episodes.
         """
         network = network_from(manifest.policy)
         sizes = replace(build(Sizes, manifest.sizes), devices=1, unroll=1)
@@ -92,8 +93,8 @@ class Scorer:
             raise InputError(f"a network with a setting of {max(numbers)}: too large to replay")
         if manifest.policy.get("n_layers", 0) > MAX_LAYERS:
             raise InputError(f"a network of {manifest.policy['n_layers']} layers: too large to replay")
-        if max(sizes.lanes, sizes.narrow, sizes.refill, sizes.block) > MAX_WIDTH:
-            raise InputError(f"sizes {manifest.sizes}: expected at most {MAX_WIDTH}")
+        if sizes.block > MAX_WIDTH:
+            raise InputError(f"blocks of {sizes.block} steps: expected at most {MAX_WIDTH}")
         policy = network.bind(self._environment.observation_space, self._environment.action_space)
         return EpisodicProblem(self._environment, policy, sizes)
 
