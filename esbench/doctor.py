@@ -20,7 +20,9 @@ from esbench.experiment.options.config import resolve
 from esbench.experiment.options.run_options import RunOptions
 from esbench.experiment.terminal.progress import Lines, countdown
 from esbench.jax_switches import in_force, pinned
+from esbench.rollout.problem import EpisodicProblem
 from esbench.tasks.catalogue import REASONING
+from esbench.tasks.environment import check_environment
 from esbench.tasks.registry import task_specs
 
 # The lightest come first: a smoke run must take seconds.
@@ -85,7 +87,9 @@ def _suite(suite: str) -> tuple[str, bool]:
     try:
         installed = version(package)
         with pinned():
-            make_problem(resolve(spec.id, "eggroll", tier="smoke"))
+            problem = make_problem(resolve(spec.id, "eggroll", tier="smoke"))
+            if isinstance(problem, EpisodicProblem):
+                check_environment(problem.environment)  # a suite may load, and fail in a step
     except (PackageNotFoundError, InputError) as error:
         absent = isinstance(error, PackageNotFoundError)
         return f"not installed: pip install 'esbench[{suite}]'" if absent else str(error), False

@@ -40,3 +40,12 @@ def test_a_suite_that_cannot_be_imported_is_one_line(monkeypatch, suite):
     monkeypatch.setattr(doctor, "make_problem", broken)
     found, works = doctor._suite(suite)
     assert not works and "gymnax 1.0.1 does not work: ImportError: another version is needed" in found
+
+
+def test_a_suite_that_loads_and_fails_in_a_step_is_one_line(monkeypatch):
+    def broken(*_arguments):
+        raise TypeError("clip() got an unexpected keyword argument 'a_max'")
+
+    monkeypatch.setattr("gymnax.environments.classic_control.cartpole.CartPole.step_env", broken)
+    found, works = doctor._suite("gymnax")
+    assert not works and "gymnax 1.0.1 does not work: TypeError: clip() got" in found
