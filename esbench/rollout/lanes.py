@@ -380,7 +380,9 @@ class Work:
             )
             idle = jnp.where(wants[chosen, None], idle, width)
             jobs = self._jobs(self.runs)[chosen]
-            job = jnp.minimum(queued[chosen, None] + jnp.arange(rows), jobs[:, None])
+            # A run that wants none gets episodes past its last job, which are not running and take no environment.
+            first = jnp.where(wants[chosen], queued[chosen], jobs)
+            job = jnp.minimum(first[:, None] + jnp.arange(rows), jobs[:, None])
             fresh = self._start(jax.tree.map(lambda leaf: leaf[chosen], self.runs), job)
             # The k-th idle lane takes the k-th next job; past the last job it gets an episode that is not running.
             # What finds no idle lane is dropped, or lands in an actor's padding.

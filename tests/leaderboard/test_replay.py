@@ -194,25 +194,22 @@ def test_bytes_changed_anywhere_are_a_policy_or_an_error_of_one_line(honest):
             read_policy(bytes(changed[: generator.integers(1, 2 * len(content))]), "", problem, manifest.action_mode)
 
 
-def test_blocks_are_loops_whatever_an_entry_says(honest):
-    """An entry of a block of thousands of unrolled steps would be compiled for hours."""
+@pytest.mark.parametrize(
+    ("stated", "lanes", "block"),
+    [
+        ({"block": 4096, "unroll": 64}, 64, 64),  # as they are they would be compiled for hours
+        ({"lanes": 1, "block": 2}, 64, 2),
+        ({"lanes": 10**9, "jobs_per_lane": 1, "member_bytes": 1, "refill": 10**9}, 256, 2),
+        (dict(H100.sizes), 64, 4),
+        (dict(OTHER.sizes), 64, 4),
+    ],
+)
+def test_no_stated_sizes_make_a_replay_long(stated, lanes, block, honest):
     evidence = check(honest).evidence
-    manifest = evidence.finished["CartPole-v1", 0].manifest
-    hostile = manifest.model_copy(update={"sizes": {**manifest.sizes, "block": 4096, "unroll": 64}})
+    manifest = evidence.finished["CartPole-v1", 0].manifest.model_copy(update={"sizes": stated})
     scorer = Scorer(evidence.board, board_task(evidence.board, "CartPole-v1"), "CartPole-v1")
-    assert (scorer.problem(hostile).sizes.block, scorer.problem(hostile).sizes.unrolled) == (4096, 1)
-
-
-def test_an_entry_computed_with_an_accelerators_sizes_can_be_replayed(honest):
-    evidence = check(honest).evidence
-    manifest = evidence.finished["CartPole-v1", 0].manifest
-    scorer = Scorer(evidence.board, board_task(evidence.board, "CartPole-v1"), "CartPole-v1")
-    for kind in (H100, OTHER):
-        sizes = scorer.problem(manifest.model_copy(update={"sizes": dict(kind.sizes)})).sizes
-        assert sizes.widths(jobs=256, own_bytes=0).lanes == 64 and sizes.lanes == kind.sizes["lanes"]
-    endless = manifest.model_copy(update={"sizes": {**manifest.sizes, "block": 10**6}})
-    with pytest.raises(InputError, match="blocks of 1000000 steps: expected at most 16384"):
-        scorer.problem(endless)
+    sizes = scorer.problem(manifest).sizes
+    assert sizes.widths(jobs=256, own_bytes=0).lanes == lanes and (sizes.block, sizes.unrolled) == (block, 1)
 
 
 def test_a_verification_is_about_one_tree_only(entry):

@@ -208,6 +208,21 @@ def test_no_environment_is_taken_for_what_is_never_stepped():
     assert len(hosted._running) == 5
 
 
+def test_runs_side_by_side_give_all_environments_back():
+    """A run that is refilled beside others takes none for those that have no idle lanes yet."""
+    hosted = Hosted(lambda: Flat(Count()))
+    policy = MLP(n_layers=1, layer_size=8).bind(hosted.observation_space, hosted.action_space)
+    problem = EpisodicProblem(hosted, policy, Sizes(refill=64))
+    member = Repeated(problem.init_params(jax.random.key(0)), size=1)
+    keys = jax.random.split(jax.random.key(1), 3)
+    Count.made = 0
+    call = jax.vmap(lambda key: run_episodes(problem, member, key, episodes=120, greedy=jnp.bool_(True)))
+    result = jax.block_until_ready(jax.jit(call)(keys))
+    np.testing.assert_array_equal(result.returns, result.lengths)
+    assert result.lengths.min() == 1 and not hosted._running
+    assert Count.made == 3 * 64 - 1  # one was there for the spaces
+
+
 def test_a_state_that_was_left_behind_cannot_be_stepped():
     hosted = Hosted(lambda: Flat(Push()))
     state, _ = hosted.reset(jax.random.key(0))

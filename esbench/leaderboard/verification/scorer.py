@@ -22,15 +22,17 @@ from esbench.results.score_rule import share_of
 from esbench.rollout.evaluation import evaluate
 from esbench.rollout.problem import EpisodicProblem
 from esbench.settings import build
-from esbench.sizes import Sizes
+from esbench.sizes import MIN_LANES, Sizes
 from esbench.tasks import registry
 from esbench.tasks.registry import Task
 
 TOLERANCE = 1e-4
 """Of the mean size of an episode's return: what rounding may change on the same kind of machine."""
-# Of a stranger's manifest: what is more is no size for an evaluation, and would only take memory.
+# Of a stranger's manifest: what is more would only take memory.
 MAX_LAYERS = 64
 MAX_WIDTH = 2**14
+MAX_BLOCK = 64
+"""Steps between two looks for finished episodes: a replay takes no longer ones, for lanes idle in them."""
 
 
 def board_task(board: Board, name: str) -> Task:
@@ -84,17 +86,23 @@ class Scorer:
     def problem(self, manifest: Manifest) -> EpisodicProblem:
         """The task with the network and the sizes that a manifest states; InputError for what cannot be.
 
-        Devices are one and blocks are loops: what an episode gives depends on neither. Lanes, however many are stated,
-        are no more than an evaluation has episodes.
+        What an episode gives depends on no size. Devices are one, blocks are short loops and lanes are 64 or more,
+        whatever is stated: a stranger's sizes must not cost hours.
         """
         network = network_from(manifest.policy)
-        sizes = replace(build(Sizes, manifest.sizes), devices=1, unroll=1)
+        stated = build(Sizes, manifest.sizes)
+        sizes = replace(
+            stated,
+            lanes=max(stated.lanes, MIN_LANES),
+            block=min(stated.block, MAX_BLOCK),
+            unroll=1,
+            member_bytes=Sizes.member_bytes,
+            devices=1,
+        )
         if numbers := [n for n in manifest.policy.values() if isinstance(n, int) and n > MAX_WIDTH]:
             raise InputError(f"a network with a setting of {max(numbers)}: too large to replay")
         if manifest.policy.get("n_layers", 0) > MAX_LAYERS:
             raise InputError(f"a network of {manifest.policy['n_layers']} layers: too large to replay")
-        if sizes.block > MAX_WIDTH:
-            raise InputError(f"blocks of {sizes.block} steps: expected at most {MAX_WIDTH}")
         policy = network.bind(self._environment.observation_space, self._environment.action_space)
         return EpisodicProblem(self._environment, policy, sizes)
 
